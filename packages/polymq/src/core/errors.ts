@@ -9,50 +9,117 @@ interface ErrorRow {
   retriable: boolean;
 }
 
-const row = (doc: string, retriable = false): ErrorRow => ({ doc, retriable });
-
 export const BROKER_ERRORS = {
-  'unknown-stream': row('There is no stream (Kafka: topic) of that name.', true),
-  'unknown-stream-id': row('There is no stream with that id; it may have been deleted.', true),
-  'unknown-partition': row('The stream has no partition of that number.', true),
-  'stream-exists': row('A stream of that name exists already.'),
-  'invalid-name': row('The name is empty, too long or has a character outside [a-zA-Z0-9._-].'),
-  'invalid-partitions': row('The number of partitions is not allowed, or lower than it is now.'),
-  'invalid-config': row('A setting has an unknown name or a value outside its range.'),
-  'invalid-request': row('The request contradicts itself or lacks something.'),
-  'limit-reached': row('A limit of this broker would be exceeded, such as the number of streams.'),
-  unsupported: row('This broker does not offer that operation.'),
-  'offset-out-of-range': row('The offset lies outside what the partition holds.'),
-  'stale-leader-epoch': row(
-    'The client knows a leader epoch that is older than the partition.',
-    true,
-  ),
-  'unknown-leader-epoch': row('The client knows a leader epoch that the broker does not.', true),
-  'message-too-large': row('The batch is larger than the stream accepts.'),
-  'corrupt-batch': row('The batch does not match its checksum.', true),
-  'invalid-batch': row('The batch is malformed, or would decompress to more than is allowed.'),
-  'invalid-timestamp': row('The timestamp lies outside what the stream accepts.'),
-  'storage-full': row('The disk has no room for more; consumers and deletes go on.', true),
-  'storage-failed': row('The log has stopped after a storage error; restart the broker.', true),
-  'damaged-range': row('The records at this offset are damaged on disk and are not served.'),
-  'out-of-order-sequence': row('An idempotent producer skipped a sequence number.'),
-  'stale-producer-epoch': row('A newer producer with the same id has taken over.'),
-  'unknown-producer': row('The broker holds no state for this producer id.'),
-  'unknown-group': row('There is no consumer group of that name.'),
-  'invalid-group': row('The group name is empty or too long.'),
-  'group-not-empty': row('The group still has members.'),
-  'group-full': row('The group has as many members as it may have.'),
-  'group-subscribed': row('The group is subscribed to the stream, so its offsets are in use.'),
-  'unknown-member': row('The group does not know this member: join again.'),
-  'member-id-required': row('Join again with the member id that was just assigned.', true),
-  'stale-generation': row('The member speaks of a generation that is over: join again.'),
-  rebalancing: row('The group is rebalancing: join again.', true),
-  'inconsistent-protocol': row('The member shares no assignment protocol with the group.'),
-  'fenced-instance': row('Another member has taken over this static instance id.'),
-  'invalid-session-timeout': row('The session timeout lies outside what the broker allows.'),
-  'offset-metadata-too-large': row('The text beside a committed offset is too long.'),
-  stopping: row('The broker is shutting down.', true),
-} as const satisfies Record<string, ErrorRow>;
+  'unknown-stream': { doc: 'There is no stream (Kafka: topic) of that name.', retriable: true },
+  'unknown-stream-id': {
+    doc: 'There is no stream with that id; it may have been deleted.',
+    retriable: true,
+  },
+  'unknown-partition': { doc: 'The stream has no partition of that number.', retriable: true },
+  'stream-exists': { doc: 'A stream of that name exists already.', retriable: false },
+  'invalid-name': {
+    doc: 'The name is empty, too long or has a character outside [a-zA-Z0-9._-].',
+    retriable: false,
+  },
+  'invalid-partitions': {
+    doc: 'The number of partitions is not allowed, or lower than it is now.',
+    retriable: false,
+  },
+  'invalid-config': {
+    doc: 'A setting has an unknown name or a value outside its range.',
+    retriable: false,
+  },
+  'invalid-request': {
+    doc: 'The request contradicts itself or lacks something.',
+    retriable: false,
+  },
+  'limit-reached': {
+    doc: 'A limit of this broker would be exceeded, such as the number of streams.',
+    retriable: false,
+  },
+  unsupported: { doc: 'This broker does not offer that operation.', retriable: false },
+  'offset-out-of-range': {
+    doc: 'The offset lies outside what the partition holds.',
+    retriable: false,
+  },
+  'stale-leader-epoch': {
+    doc: 'The client knows a leader epoch that is older than the partition.',
+    retriable: true,
+  },
+  'unknown-leader-epoch': {
+    doc: 'The client knows a leader epoch that the broker does not.',
+    retriable: true,
+  },
+  'message-too-large': { doc: 'The batch is larger than the stream accepts.', retriable: false },
+  'corrupt-batch': { doc: 'The batch does not match its checksum.', retriable: true },
+  'invalid-batch': {
+    doc: 'The batch is malformed, or would decompress to more than is allowed.',
+    retriable: false,
+  },
+  'invalid-timestamp': {
+    doc: 'The timestamp lies outside what the stream accepts.',
+    retriable: false,
+  },
+  'storage-full': {
+    doc: 'The disk has no room for more; consumers and deletes go on.',
+    retriable: true,
+  },
+  'storage-failed': {
+    doc: 'The log has stopped after a storage error; restart the broker.',
+    retriable: true,
+  },
+  'damaged-range': {
+    doc: 'The records at this offset are damaged on disk and are not served.',
+    retriable: false,
+  },
+  'out-of-order-sequence': {
+    doc: 'An idempotent producer skipped a sequence number.',
+    retriable: false,
+  },
+  'stale-producer-epoch': {
+    doc: 'A newer producer with the same id has taken over.',
+    retriable: false,
+  },
+  'unknown-producer': { doc: 'The broker holds no state for this producer id.', retriable: false },
+  'unknown-group': { doc: 'There is no consumer group of that name.', retriable: false },
+  'invalid-group': { doc: 'The group name is empty or too long.', retriable: false },
+  'group-not-empty': { doc: 'The group still has members.', retriable: false },
+  'group-full': { doc: 'The group has as many members as it may have.', retriable: false },
+  'group-subscribed': {
+    doc: 'The group is subscribed to the stream, so its offsets are in use.',
+    retriable: false,
+  },
+  'unknown-member': { doc: 'The group does not know this member: join again.', retriable: false },
+  'member-id-required': {
+    doc: 'Join again with the member id that was just assigned.',
+    retriable: true,
+  },
+  'stale-generation': {
+    doc: 'The member speaks of a generation that is over: join again.',
+    retriable: false,
+  },
+  rebalancing: { doc: 'The group is rebalancing: join again.', retriable: true },
+  'inconsistent-protocol': {
+    doc: 'The member shares no assignment protocol with the group.',
+    retriable: false,
+  },
+  'fenced-instance': {
+    doc: 'Another member has taken over this static instance id.',
+    retriable: false,
+  },
+  'invalid-session-timeout': {
+    doc: 'The session timeout lies outside what the broker allows.',
+    retriable: false,
+  },
+  'offset-metadata-too-large': {
+    doc: 'The text beside a committed offset is too long.',
+    retriable: false,
+  },
+  stopping: { doc: 'The broker is shutting down.', retriable: true },
+} as const;
+
+// `satisfies` would hide the literal keys from isolated declarations.
+void (BROKER_ERRORS satisfies Record<string, ErrorRow>);
 
 export type BrokerErrorCode = keyof typeof BROKER_ERRORS;
 

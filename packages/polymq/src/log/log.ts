@@ -111,6 +111,17 @@ export interface Log {
   findTimestamp(timestampMs: number): Promise<number | undefined>;
   /** The header of the committed batch with the largest timestamp, or `undefined` when empty. */
   findMaxTimestamp(): Promise<{ baseOffset: number; timestampMs: number } | undefined>;
+  /**
+   * Visits the header of every committed batch from the one that contains `from` up to `committed`
+   * as it is now, in order. `header[at, at + 61)` is valid only during the call; `bytes` is the size of
+   * the whole batch. Damaged ranges are left out. Reads only headers where batches are large.
+   */
+  scanHeaders(
+    from: number,
+    visit: (header: Buffer, at: number, bytes: number) => void,
+  ): Promise<void>;
+  /** Closes the active segment unless it is empty, so that retention can free it. */
+  rollSegment(): void;
   /** Raises `start` to `before` (never beyond `committed`) durably, and frees whole segments below it. */
   trim(before: number): Promise<void>;
   /** The closed segments and the open one, oldest first: what retention decides on. */

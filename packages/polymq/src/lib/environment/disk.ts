@@ -7,12 +7,19 @@
  * `syncDirectory` of its folder.
  */
 export interface Disk {
+  /**
+   * Names this start of the machine, if that is known. When it has changed, unsynced data may be
+   * lost or torn; when it is the same, everything that was written is still there.
+   */
+  readonly bootId: string | undefined;
   /** Opens a file for reading and writing. `create` makes it when missing and truncates nothing. */
   open(path: string, options?: { create?: boolean; readOnly?: boolean }): Promise<DiskFile>;
   /** Creates the folder and its parents, mode 0700. No error if it is there. */
   makeDirectory(path: string): Promise<void>;
   /** The names in a folder, sorted. An empty list if the folder does not exist. */
   list(path: string): Promise<DiskEntry[]>;
+  /** The size in bytes, or `undefined` if there is no such file. */
+  size(path: string): Promise<number | undefined>;
   /** The whole content, or `undefined` if there is no such file. */
   readFile(path: string): Promise<Buffer | undefined>;
   /** Replaces the file atomically and durably: write aside, fdatasync, rename, directory fsync. */

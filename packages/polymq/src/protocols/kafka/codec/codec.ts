@@ -1,0 +1,153 @@
+/**
+ * Requests and responses as bytes, by API table and version.
+ *
+ *   frame      size int32 | header | body          size counts what follows it
+ *   request    api key int16 | version int16 | correlation id int32 | client id | [tags] | body
+ *   response   correlation id int32 | [tags] | body
+ *
+ * Tables are compiled per (API, version, direction) on first use and kept. Decoding throws `ProtocolError`
+ * for whatever is wrong with the bytes, and nothing else; encoding throws `TypeError` or `RangeError` when
+ * the caller's object does not fit the table, which is a defect of this program.
+ */
+import { ProtocolError } from '../../../lib/bytes/protocol-error.ts';
+import { Reader } from '../../../lib/bytes/reader.ts';
+import { Writer } from '../../../lib/bytes/writer.ts';
+import { compileRead, type Read } from './compile-read.ts';
+import { compileWrite, type Write } from './compile-write.ts';
+import { hasResponseTags, isFlexible, writeRequestHeader, writeResponseHeader } from './headers.ts';
+import { type FieldPlan, planStruct } from './plan.ts';
+import { skipTags } from './read-values.ts';
+import type {
+  ApiSpec,
+  DecodedResponse,
+  RequestInput,
+  RequestOf,
+  ResponseOf,
+  StructSpec,
+} from './spec.ts';
+
+/** Frames are built one at a time, and bytes handed out are never written again: see `Writer`. */
+const sharedWriter = new Writer();
+
+type Side = 'request' | 'response';
+
+/** What has been compiled of one struct of an API so far, by version. */
+class Compiled {
+  readonly #fields: readonly FieldPlan[];
+  readonly #reads: Read[] = [];
+  readonly #writes: Write[] = [];
+
+  constructor(spec: StructSpec, versions: ApiSpec['versions']) {
+    this.#fields = planStruct(spec, { since: versions[0], until: versions[1] });
+  }
+
+  reader(version: number, flexible: boolean): Read {
+    this.#reads[version] ??= compileRead(this.#fields, { version, isFlexible: flexible });
+    return this.#reads[version];
+  }
+
+  writer(version: number, flexible: boolean): Write {
+    this.#writes[version] ??= compileWrite(this.#fields, { version, isFlexible: flexible });
+    return this.#writes[version];
+  }
+}
+
+const compiled = new WeakMap<ApiSpec, Record<Side, Compiled>>();
+
+function compiledOf(api: ApiSpec, side: Side): Compiled {
+  let sides = compiled.get(api);
+  if (sides === undefined) {
+    sides = {
+      request: new Compiled(api.request, api.versions),
+      response: new Compiled(api.response, api.versions),
+    };
+    compiled.set(api, sides);
+  }
+  return sides[side];
+}
+
+export function supports(api: ApiSpec, version: number): boolean {
+  return version >= api.versions[0] && version <= api.versions[1];
+}
+
+/**
+ * Decodes the body of a request that starts at `start`, behind the header. `bytes` and `records` fields
+ * share memory with `frame`.
+ */
+export function decodeRequest<Api extends ApiSpec>(
+  api: Api,
+  version: number,
+  frame: Buffer,
+  start: number,
+): RequestOf<Api> {
+  return decodeBody(api, 'request', version, new Reader(frame, start)) as RequestOf<Api>;
+}
+
+/** The buffers of a response frame, in order, with its size in front. Records are taken by reference. */
+export function encodeResponse<Api extends ApiSpec>(
+  api: Api,
+  version: number,
+  correlationId: number,
+  body: ResponseOf<Api>,
+): Buffer[] {
+  const writer = sharedWriter;
+  writer.begin();
+  writeResponseHeader(writer, api, version, correlationId);
+  encodeBody(api, 'response', version, body, writer);
+  return writer.finish();
+}
+
+/** For clients: the buffers of a request frame, in order, with its size in front. */
+export function encodeRequest<Api extends ApiSpec>(
+  api: Api,
+  version: number,
+  header: { readonly correlationId: number; readonly clientId: string | null },
+  body: RequestInput<Api>,
+): Buffer[] {
+  const writer = sharedWriter;
+  writer.begin();
+  writeRequestHeader(writer, api, version, header);
+  encodeBody(api, 'request', version, body, writer);
+  return writer.finish();
+}
+
+/** For clients: decodes a response frame without its size. */
+export function decodeResponse<Api extends ApiSpec>(
+  api: Api,
+  version: number,
+  frame: Buffer,
+): { correlationId: number; body: DecodedResponse<Api> } {
+  const reader = new Reader(frame);
+  const correlationId = reader.int32();
+  if (hasResponseTags(api, version)) skipTags(reader);
+  const body = decodeBody(api, 'response', version, reader) as DecodedResponse<Api>;
+  return { correlationId, body };
+}
+
+function decodeBody(api: ApiSpec, side: Side, version: number, reader: Reader): unknown {
+  if (!supports(api, version)) {
+    throw new ProtocolError(`${api.name} ${side} has unsupported version ${version}`);
+  }
+  const read = compiledOf(api, side).reader(version, isFlexible(api, version));
+  try {
+    const body = read(reader);
+    if (reader.remaining > 0) reader.fail(`${reader.remaining} bytes too many`);
+    return body;
+  } catch (error: unknown) {
+    if (!(error instanceof ProtocolError)) throw error;
+    throw new ProtocolError(`${api.name} v${version} ${side}: ${error.message}`, { cause: error });
+  }
+}
+
+function encodeBody(
+  api: ApiSpec,
+  side: Side,
+  version: number,
+  body: unknown,
+  writer: Writer,
+): void {
+  if (!supports(api, version)) {
+    throw new RangeError(`${api.name} ${side} has no version ${version}`);
+  }
+  compiledOf(api, side).writer(version, isFlexible(api, version))(writer, body);
+}

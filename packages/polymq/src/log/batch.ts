@@ -26,6 +26,12 @@ export const BATCH_MAGIC = 2;
 /** The CRC covers `[BATCH_CRC_START, end)`. */
 export const BATCH_CRC_START = 21;
 
+/**
+ * What every batch of a log carries as leader epoch: a log has one owner for life. Neither this nor the base
+ * offset is covered by the CRC, so readers compare both with what must be there.
+ */
+export const LEADER_EPOCH = 0;
+
 /** Field positions in the header. */
 export const AT = {
   baseOffset: 0,

@@ -1,0 +1,152 @@
+import { ProtocolError } from '../lib/bytes/protocol-error.ts';
+import type { Counter } from '../lib/counters.ts';
+import type { NetworkSocket, SocketHandler } from '../lib/environment/network.ts';
+import type { Logger } from '../lib/logger.ts';
+import { FrameReader, type Framing } from './frame-reader.ts';
+
+/** What a protocol does with one connection. Called by `Connection`, never concurrently. */
+export interface Session {
+  /** One whole frame, the session's to keep. A `ProtocolError` thrown here closes the connection. */
+  onFrame(frame: Buffer): void;
+  /** What was written has been sent. */
+  onDrain(): void;
+  /** The connection is over. Called once. */
+  onClose(): void;
+  /** The broker is stopping: finish what is under way, then close the connection. */
+  drain(): void;
+}
+
+export interface ConnectionCounters {
+  bytesIn: Counter;
+  bytesOut: Counter;
+  protocolErrors: Counter;
+}
+
+/** The peer's and our end of one TCP connection, cut into frames. */
+export class Connection implements SocketHandler {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  /** When bytes last arrived or left, by the monotonic clock of the last sweep. */
+  lastActiveMs = 0;
+  #active = true;
+  readonly #socket: NetworkSocket;
+  readonly #counters: ConnectionCounters;
+  readonly #logger: Logger;
+  readonly #onClosed: (connection: Connection) => void;
+  #reader: FrameReader | undefined;
+  #session: Session | undefined;
+  #closed = false;
+  #paused = false;
+
+  constructor(
+    socket: NetworkSocket,
+    counters: ConnectionCounters,
+    logger: Logger,
+    onClosed: (connection: Connection) => void,
+  ) {
+    this.#socket = socket;
+    this.#counters = counters;
+    this.#logger = logger;
+    this.#onClosed = onClosed;
+    this.remoteAddress = socket.remoteAddress;
+    this.remotePort = socket.remotePort;
+    this.localAddress = socket.localAddress;
+    this.localPort = socket.localPort;
+  }
+
+  start(framing: Framing, scratch: Buffer, session: Session): void {
+    this.#session = session;
+    this.#reader = new FrameReader(framing, scratch, (frame) => session.onFrame(frame));
+    this.#socket.start(this);
+  }
+
+  get session(): Session | undefined {
+    return this.#session;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Bytes written that the kernel has not taken yet. */
+  get pendingBytes(): number {
+    return this.#socket.pendingBytes;
+  }
+
+  /** Whether there was traffic since the last call. */
+  takeActive(): boolean {
+    const active = this.#active;
+    this.#active = false;
+    return active;
+  }
+
+  /** Sends buffers in one go. False: enough is waiting, stop until `Session.onDrain`. */
+  write(buffers: readonly Uint8Array[], bytes: number): boolean {
+    if (this.#closed) return true;
+    this.#active = true;
+    this.#counters.bytesOut.value += bytes;
+    return this.#socket.write(buffers);
+  }
+
+  /** Stops reading: TCP holds the peer back. Frames that have arrived already still come. */
+  pause(): void {
+    if (this.#paused || this.#closed) return;
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused || this.#closed) return;
+    this.#paused = false;
+    this.#socket.resume();
+  }
+
+  /** Sends what is waiting, then closes. No frame is handed out any more. */
+  end(): void {
+    this.#reader?.stop();
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#reader?.stop();
+    this.#socket.destroy();
+  }
+
+  /** Closes because the peer broke the protocol: one log line, one count. */
+  fail(error: ProtocolError): void {
+    if (this.#closed) return;
+    this.#counters.protocolErrors.value += 1;
+    const peer = `${this.remoteAddress}:${this.remotePort}`;
+    this.#logger.warn({ peer, reason: error.message }, 'closed a connection: protocol error');
+    this.destroy();
+  }
+
+  buffer(): Uint8Array {
+    return this.#reader!.buffer();
+  }
+
+  onRead(count: number): void {
+    this.#active = true;
+    this.#counters.bytesIn.value += count;
+    try {
+      this.#reader!.onRead(count);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.fail(error);
+    }
+  }
+
+  onDrain(): void {
+    this.#session?.onDrain();
+  }
+
+  onClose(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#reader?.stop();
+    this.#session?.onClose();
+    this.#onClosed(this);
+  }
+}

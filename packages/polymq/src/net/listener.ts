@@ -1,0 +1,138 @@
+/**
+ * One bound address of one protocol: accepts, applies the limits on connections, starts sessions, closes
+ * idle ones, and drains them all when the broker stops.
+ */
+import type { Counters } from '../lib/counters.ts';
+import type { Environment } from '../lib/environment/environment.ts';
+import type { NetworkListener, NetworkSocket } from '../lib/environment/network.ts';
+import type { Logger } from '../lib/logger.ts';
+import { Connection, type ConnectionCounters } from './connection.ts';
+import type { ConnectionLimiter } from './connection-limiter.ts';
+import { SCRATCH_BYTES } from './frame-reader.ts';
+import type { ProtocolServer } from './protocol.ts';
+
+export interface ListenerOptions {
+  environment: Environment;
+  logger: Logger;
+  counters: Counters;
+  scheme: string;
+  host: string;
+  port: number;
+  server: ProtocolServer;
+  limiter: ConnectionLimiter;
+  /** A connection without traffic for this long is closed. */
+  idleMsMax: number;
+}
+
+/** All reading of a thread goes through one buffer: callbacks consume it before they return. */
+const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+
+export class Listener {
+  readonly #options: ListenerOptions;
+  readonly #connections = new Set<Connection>();
+  readonly #connectionCounters: ConnectionCounters;
+  readonly #refused: { value: number };
+  #bound: NetworkListener | undefined;
+  #sweep: ReturnType<Environment['timers']['after']> | undefined;
+  #onEmpty: (() => void) | undefined;
+
+  private constructor(options: ListenerOptions) {
+    this.#options = options;
+    const labels = { protocol: options.scheme };
+    const { counters } = options;
+    this.#connectionCounters = {
+      bytesIn: counters.counter('polymq_received_bytes_total', labels),
+      bytesOut: counters.counter('polymq_sent_bytes_total', labels),
+      protocolErrors: counters.counter('polymq_protocol_errors_total', labels),
+    };
+    this.#refused = counters.counter('polymq_connections_refused_total', labels);
+  }
+
+  /** Rejects with the system's error when the address cannot be bound. */
+  static async bind(options: ListenerOptions): Promise<Listener> {
+    const listener = new Listener(options);
+    listener.#bound = await options.environment.network.listen(
+      { host: options.host, port: options.port },
+      (socket) => listener.#accept(socket),
+    );
+    listener.#scheduleSweep();
+    return listener;
+  }
+
+  get host(): string {
+    return this.#bound!.host;
+  }
+
+  get port(): number {
+    return this.#bound!.port;
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /** Stops accepting, lets sessions finish, and cuts those that have not after `deadlineMs`. */
+  async close(deadlineMs: number): Promise<void> {
+    const { timers } = this.#options.environment;
+    timers.clear(this.#sweep);
+    await this.#bound?.close();
+    for (const connection of this.#connections) connection.session?.drain();
+    if (this.#connections.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const cut = timers.after(deadlineMs, () => {
+        for (const connection of [...this.#connections]) connection.destroy();
+      });
+      this.#onEmpty = () => {
+        timers.clear(cut);
+        resolve();
+      };
+    });
+  }
+
+  #accept(socket: NetworkSocket): void {
+    const refusal = this.#options.limiter.admit(socket.remoteAddress);
+    if (refusal) {
+      this.#refused.value += 1;
+      this.#options.logger.warn(
+        { peer: socket.remoteAddress, reason: refusal },
+        'refused a connection',
+      );
+      socket.destroy();
+      return;
+    }
+    const connection = new Connection(
+      socket,
+      this.#connectionCounters,
+      this.#options.logger,
+      this.#forget,
+    );
+    connection.lastActiveMs = this.#options.environment.clock.monotonicMs();
+    this.#connections.add(connection);
+    const { server } = this.#options;
+    connection.start(server.framing, scratch, server.connect(connection));
+  }
+
+  #forget = (connection: Connection): void => {
+    this.#connections.delete(connection);
+    this.#options.limiter.release(connection.remoteAddress);
+    if (this.#connections.size === 0) this.#onEmpty?.();
+  };
+
+  #scheduleSweep(): void {
+    const { environment, idleMsMax } = this.#options;
+    this.#sweep = environment.timers.after(Math.max(1000, idleMsMax / 10), () => {
+      this.#closeIdle(environment.clock.monotonicMs() - idleMsMax);
+      this.#scheduleSweep();
+    });
+    this.#sweep.unref();
+  }
+
+  /** A sweep per tenth of the limit instead of a timer per connection: exact enough, and free. */
+  #closeIdle(beforeMs: number): void {
+    const nowMs = this.#options.environment.clock.monotonicMs();
+    for (const connection of this.#connections) {
+      if (connection.takeActive()) connection.lastActiveMs = nowMs;
+      else if (connection.lastActiveMs < beforeMs) connection.destroy();
+    }
+  }
+}

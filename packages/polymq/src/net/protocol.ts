@@ -1,0 +1,40 @@
+import type { Broker } from '../core/broker.ts';
+import type { Counters } from '../lib/counters.ts';
+import type { Environment } from '../lib/environment/environment.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Connection, Session } from './connection.ts';
+import type { Framing } from './frame-reader.ts';
+
+/** A protocol as the composition root sees it: one row in its table. */
+export interface Protocol {
+  /** The scheme of `--listen` URLs. */
+  readonly scheme: string;
+  readonly defaultPort: number;
+  /** Makes the part that all connections of the protocol share. */
+  open(context: ProtocolContext): ProtocolServer;
+}
+
+export interface ProtocolContext {
+  environment: Environment;
+  broker: Broker;
+  logger: Logger;
+  counters: Counters;
+  /** The address clients should be told, if the operator gave one (`--advertise kafka=HOST:PORT`). */
+  advertised: { host: string; port: number } | undefined;
+  limits: ProtocolLimits;
+  /** The effective settings by name, for protocols that show them to clients. */
+  settings: ReadonlyMap<string, string>;
+}
+
+export interface ProtocolLimits {
+  /** The largest frame that is accepted, in bytes. */
+  frameBytesMax: number;
+}
+
+export interface ProtocolServer {
+  readonly framing: Framing;
+  /** A client has connected: returns what handles its frames. */
+  connect(connection: Connection): Session;
+  /** Ends background work. Sessions are closed before. */
+  close(): Promise<void>;
+}

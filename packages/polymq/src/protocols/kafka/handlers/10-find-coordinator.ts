@@ -1,0 +1,44 @@
+/** FindCoordinator: this broker coordinates every group. Transactions are not offered. */
+import type { RequestOf, ResponseOf } from '../codec/spec.ts';
+import { kafkaCode, NONE } from '../errors.ts';
+import { type Context, handler } from '../handler.ts';
+import { findCoordinator } from '../schema/10-find-coordinator.ts';
+
+type Coordinator = NonNullable<ResponseOf<typeof findCoordinator>['coordinators']>[number];
+
+const KEY_TYPE_GROUP = 0;
+/** Versions that ask for many keys at once (KIP-699). */
+const BATCHED_SINCE = 4;
+
+export const findCoordinatorHandler = handler(findCoordinator, (request, context) => {
+  if (context.version >= BATCHED_SINCE) {
+    const keys = request.coordinatorKeys;
+    return { coordinators: keys.map((key) => coordinator(key, request.keyType, context)) };
+  }
+  const { errorCode, errorMessage, nodeId, host, port } = coordinator(
+    request.key,
+    request.keyType,
+    context,
+  );
+  return { errorCode, errorMessage, nodeId, host, port };
+});
+
+function coordinator(
+  key: string,
+  keyType: RequestOf<typeof findCoordinator>['keyType'],
+  context: Context,
+): Coordinator {
+  if (keyType !== KEY_TYPE_GROUP) {
+    return {
+      key,
+      nodeId: -1,
+      host: '',
+      port: -1,
+      errorCode: kafkaCode('INVALID_REQUEST'),
+      errorMessage: 'this broker does not offer transactions or share groups yet',
+    };
+  }
+  const { host, port } = context.advertised;
+  const { nodeId } = context.broker;
+  return { key, nodeId, host, port, errorCode: NONE, errorMessage: null };
+}

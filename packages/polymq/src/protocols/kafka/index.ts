@@ -1,0 +1,9 @@
+import type { Protocol } from '../../net/protocol.ts';
+import { KafkaServer } from './server.ts';
+
+/** The Kafka protocol, as the composition root takes it up. */
+export const kafka: Protocol = {
+  scheme: 'kafka',
+  defaultPort: 9092,
+  open: (context) => new KafkaServer(context),
+};

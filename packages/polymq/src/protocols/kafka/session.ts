@@ -1,0 +1,169 @@
+/**
+ * One Kafka connection: requests in, responses out, in the same order.
+ *
+ * Responses must leave in the order of their requests. As in Apache Kafka, a request starts when the one
+ * before it has been answered; only produce requests overlap, since their batches are appended when they
+ * start and they then merely wait for the disk together.
+ *
+ *   waiting            running (all produce, or one other)        answered, in order
+ *   [r5][r4]    ──►    [r3 …][r2 done][r1 …]               ──►    one write per turn
+ *
+ * Limits: `REQUESTS_MAX` and `REQUEST_BYTES_MAX` under way, and unsent response bytes; beyond any of them
+ * the connection stops reading.
+ */
+import { ProtocolError } from '../../lib/bytes/protocol-error.ts';
+import type { Connection, Session } from '../../net/connection.ts';
+import { decodeRequestHeader } from './codec/headers.ts';
+import type { Handling, KafkaServer } from './server.ts';
+
+const REQUESTS_MAX = 256;
+const REQUEST_BYTES_MAX = 64 * 1024 * 1024;
+const PRODUCE_KEY = 0;
+/** The size in front of every frame. */
+const SIZE_BYTES = 4;
+
+interface Slot {
+  bytes: number;
+  overlaps: boolean;
+  /** Undefined until answered; empty for a request that wants no response. */
+  response: Buffer[] | undefined;
+}
+
+export class KafkaSession implements Session {
+  readonly #connection: Connection;
+  readonly #server: KafkaServer;
+  readonly #waiting: Buffer[] = [];
+  /** Started requests in order, the oldest first. */
+  readonly #running: Slot[] = [];
+  readonly #closed = new AbortController();
+  readonly #handling: Handling;
+  #waitingBytes = 0;
+  #runningBytes = 0;
+  #flushScheduled = false;
+  #draining = false;
+  #sendBlocked = false;
+
+  constructor(connection: Connection, server: KafkaServer) {
+    this.#connection = connection;
+    this.#server = server;
+    this.#handling = { connection, closed: this.#closed.signal };
+  }
+
+  onFrame(frame: Buffer): void {
+    if (this.#draining) return;
+    if (this.#waiting.length === 0 && this.#mayStart(frame)) this.#start(frame);
+    else {
+      this.#waiting.push(frame);
+      this.#waitingBytes += frame.length;
+    }
+    this.#holdBack();
+  }
+
+  onDrain(): void {
+    this.#sendBlocked = false;
+    this.#holdBack();
+  }
+
+  onClose(): void {
+    this.#waiting.length = 0;
+    this.#closed.abort();
+  }
+
+  drain(): void {
+    this.#draining = true;
+    this.#waiting.length = 0;
+    this.#closed.abort();
+    this.#endWhenDrained();
+  }
+
+  #mayStart(frame: Buffer): boolean {
+    const oldest = this.#running[0];
+    if (oldest === undefined) return true;
+    // What runs is either one request or all produce, so the oldest speaks for all.
+    return oldest.overlaps && frame.readInt16BE(SIZE_BYTES) === PRODUCE_KEY;
+  }
+
+  #start(frame: Buffer): void {
+    const header = decodeRequestHeader(frame, SIZE_BYTES);
+    const slot: Slot = {
+      bytes: frame.length,
+      overlaps: header.apiKey === PRODUCE_KEY,
+      response: undefined,
+    };
+    this.#running.push(slot);
+    this.#runningBytes += frame.length;
+    const response = this.#server.handle(frame, header, this.#handling);
+    if (response instanceof Promise) {
+      response.then(
+        (buffers) => this.#answer(slot, buffers),
+        (error: unknown) => this.#crash(error),
+      );
+    } else this.#answer(slot, response);
+  }
+
+  #answer(slot: Slot, response: Buffer[]): void {
+    slot.response = response;
+    if (this.#flushScheduled || this.#running[0]?.response === undefined) return;
+    this.#flushScheduled = true;
+    this.#server.environment.timers.immediate(() => {
+      this.#flushScheduled = false;
+      this.#flush();
+    });
+  }
+
+  /** Sends what is answered in order, starts what may start now. */
+  #flush(): void {
+    const out: Buffer[] = [];
+    let bytes = 0;
+    let count = 0;
+    for (const slot of this.#running) {
+      if (slot.response === undefined) break;
+      for (const buffer of slot.response) {
+        out.push(buffer);
+        bytes += buffer.length;
+      }
+      this.#runningBytes -= slot.bytes;
+      count += 1;
+    }
+    this.#running.splice(0, count);
+    if (out.length > 0 && !this.#connection.write(out, bytes)) this.#sendBlocked = true;
+    this.#startWaiting();
+    this.#holdBack();
+    if (this.#draining) this.#endWhenDrained();
+  }
+
+  #startWaiting(): void {
+    try {
+      while (this.#waiting.length > 0 && this.#mayStart(this.#waiting[0]!)) {
+        const frame = this.#waiting.shift()!;
+        this.#waitingBytes -= frame.length;
+        this.#start(frame);
+      }
+    } catch (error) {
+      if (error instanceof ProtocolError) this.#connection.fail(error);
+      else this.#crash(error);
+    }
+  }
+
+  #holdBack(): void {
+    const requests = this.#waiting.length + this.#running.length;
+    const bytes = this.#waitingBytes + this.#runningBytes;
+    const full = requests >= REQUESTS_MAX || bytes >= REQUEST_BYTES_MAX || this.#sendBlocked;
+    if (full) this.#connection.pause();
+    else this.#connection.resume();
+  }
+
+  #endWhenDrained(): void {
+    if (this.#running.length === 0) this.#connection.end();
+  }
+
+  /** A bug, or bytes that a handler's decoder refused: the connection ends, the broker goes on. */
+  #crash(error: unknown): void {
+    if (error instanceof ProtocolError) {
+      this.#connection.fail(error);
+      return;
+    }
+    this.#server.logger.error({ error, peer: this.#connection.remoteAddress }, 'request failed');
+    this.#connection.destroy();
+  }
+}

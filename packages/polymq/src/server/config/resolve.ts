@@ -39,8 +39,8 @@ export class ConfigError extends Error {
   }
 }
 
-/** Variables with our prefix that are no settings: `POLYMQ_CONFIG` names the configuration file. */
-const OTHER_ENV: ReadonlySet<string> = new Set([`${ENV_PREFIX}CONFIG`]);
+/** Variables with our prefix that are no settings: the configuration file, and where clients connect. */
+const OTHER_ENV: ReadonlySet<string> = new Set([`${ENV_PREFIX}CONFIG`, `${ENV_PREFIX}URL`]);
 
 interface Raw {
   value: unknown;

@@ -1,0 +1,146 @@
+/**
+ * The HTTP listener: GET and HEAD on a table of routes. It uses `node:http` itself, not the environment's
+ * network: Node's parser is the one to trust with hostile HTTP, and nothing durable depends on it.
+ *
+ * Limits: header 8 KiB, no body, 10 s for headers and request, 64 connections, answers built before they
+ * are sent. A request that asks for what is not there is told what is.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Counters } from '../lib/counters.ts';
+import type { Logger } from '../lib/logger.ts';
+import { hostAllowed } from './host-check.ts';
+import { type Answer, errorAnswer, type Route } from './routes.ts';
+
+export interface HttpListenerOptions {
+  host: string;
+  port: number;
+  routes: readonly Route[];
+  /** Whether only names of this machine are accepted in `Host`. */
+  loopbackOnly: boolean;
+  /** Further accepted names. */
+  hosts: readonly string[];
+  counters: Counters;
+  logger: Logger;
+}
+
+export interface HttpListener {
+  readonly host: string;
+  readonly port: number;
+  /** Stops accepting, lets answers under way finish, then cuts. */
+  close(deadlineMs: number): Promise<void>;
+}
+
+const HEADER_BYTES_MAX = 8 * 1024;
+const REQUEST_MS_MAX = 10_000;
+const CONNECTIONS_MAX = 64;
+const URL_LENGTH_MAX = 2_048;
+
+/** Rejects with the system's error when the address cannot be bound. */
+export async function listenHttp(options: HttpListenerOptions): Promise<HttpListener> {
+  const router = new Router(options);
+  const server = createServer(
+    {
+      maxHeaderSize: HEADER_BYTES_MAX,
+      headersTimeout: REQUEST_MS_MAX,
+      requestTimeout: REQUEST_MS_MAX,
+      keepAliveTimeout: REQUEST_MS_MAX,
+      connectionsCheckingInterval: 1_000,
+    },
+    (request, response) => router.respond(request, response),
+  );
+  server.maxConnections = CONNECTIONS_MAX;
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+  });
+  await bind(server, options.host, options.port);
+  const { port } = server.address() as AddressInfo;
+  return { host: options.host, port, close: (deadlineMs) => closeServer(server, deadlineMs) };
+}
+
+function bind(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port }, () => {
+      server.off('error', reject);
+      server.on('error', () => undefined);
+      resolve();
+    });
+  });
+}
+
+function closeServer(server: Server, deadlineMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+    const cut = setTimeout(() => server.closeAllConnections(), deadlineMs);
+    server.once('close', () => clearTimeout(cut));
+  });
+}
+
+class Router {
+  readonly #options: HttpListenerOptions;
+  readonly #routes: ReadonlyMap<string, Route>;
+
+  constructor(options: HttpListenerOptions) {
+    this.#options = options;
+    this.#routes = new Map(options.routes.map((route) => [route.path, route]));
+  }
+
+  respond(request: IncomingMessage, response: ServerResponse): void {
+    // A body is never read: the connection ends with the answer, so that it cannot be mistaken for more.
+    const hasBody = request.headers['content-length'] || request.headers['transfer-encoding'];
+    if (hasBody) response.setHeader('connection', 'close');
+    this.#answer(request).then(
+      (answer) => this.#send(request, response, answer),
+      (error: unknown) => {
+        this.#options.logger.error({ error, url: request.url }, 'an HTTP request failed');
+        this.#send(
+          request,
+          response,
+          errorAnswer(500, 'internal', 'the request failed; see the log'),
+        );
+      },
+    );
+  }
+
+  async #answer(request: IncomingMessage): Promise<Answer> {
+    const { loopbackOnly, hosts } = this.#options;
+    if (loopbackOnly && !hostAllowed(request.headers.host, hosts)) {
+      return errorAnswer(
+        421,
+        'unknown-host',
+        'this listener does not answer to that host name; use 127.0.0.1 or add the name to admin.hosts',
+      );
+    }
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return errorAnswer(405, 'method-not-allowed', 'only GET and HEAD are offered');
+    }
+    const target = request.url ?? '/';
+    if (target.length > URL_LENGTH_MAX) {
+      return errorAnswer(414, 'url-too-long', `a URL may have ${URL_LENGTH_MAX} characters`);
+    }
+    const [path = '/', query = ''] = target.split('?', 2);
+    const route = this.#routes.get(path);
+    return route === undefined ? this.#notFound() : route.handle(new URLSearchParams(query));
+  }
+
+  #notFound(): Answer {
+    const there = Array.from(this.#routes.values(), ({ path, doc }) => `${path} (${doc})`);
+    return errorAnswer(404, 'not-found', `there is nothing here; there is: ${there.join(', ')}`);
+  }
+
+  #send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+    const labels = { protocol: 'http', status: String(answer.status) };
+    this.#options.counters.counter('polymq_http_requests_total', labels).value += 1;
+    const body = Buffer.from(answer.body);
+    response.writeHead(answer.status, {
+      'content-type': answer.contentType,
+      'content-length': body.length,
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      ...(answer.status === 405 ? { allow: 'GET, HEAD' } : {}),
+    });
+    response.end(request.method === 'HEAD' ? undefined : body);
+  }
+}

@@ -1,0 +1,13 @@
+/** The broker as a library: the same one that `polymq serve` runs, in this process. */
+export type { Environment } from './lib/environment/environment.ts';
+export type { LogFields, Logger } from './lib/logger.ts';
+export {
+  type BrokerOptions,
+  type DeepPartial,
+  type RunningBroker,
+  startBroker,
+} from './server/broker.ts';
+export { ConfigError } from './server/config/resolve.ts';
+export type { Config } from './server/config/settings.ts';
+export type { LifecycleState } from './server/lifecycle.ts';
+export type { BoundListener, SkippedListener } from './server/listeners.ts';

@@ -1,0 +1,144 @@
+/**
+ * The composition root: everything long-lived is made here and handed its dependencies.
+ *
+ * Start order: configuration → core (engine, meta, streams, groups) → protocol servers → listeners → ready.
+ * A stop goes the other way: not ready → stop accepting and drain → core → engine. If a part does not start, what
+ * has been started is stopped before the error is thrown.
+ */
+import { healthRoutes, type ReadinessCheck } from '../admin/health.ts';
+import { CounterRegistry } from '../lib/counters.ts';
+import type { Environment } from '../lib/environment/environment.ts';
+import { createNodeEnvironment } from '../lib/environment/node/node-environment.ts';
+import { type Logger, silentLogger } from '../lib/logger.ts';
+import { type ResolvedConfig, resolveConfig } from './config/resolve.ts';
+import type { Config } from './config/settings.ts';
+import { openCore } from './core.ts';
+import { Lifecycle, type LifecycleState } from './lifecycle.ts';
+import { type BoundListener, type SkippedListener, startListeners } from './listeners.ts';
+
+/** Any settings of the table (docs/reference/config.md), and how the broker meets the world. */
+export type BrokerOptions = DeepPartial<Config> & {
+  /** Default: this process's own disk, clock, timers, randomness and sockets. */
+  environment?: Environment;
+  /** Default: nothing is logged. */
+  logger?: Logger;
+};
+
+export type DeepPartial<T> = {
+  [K in keyof T]?: T[K] extends string | number | boolean | readonly unknown[]
+    ? T[K]
+    : DeepPartial<T[K]>;
+};
+
+export interface RunningBroker {
+  readonly state: LifecycleState;
+  readonly config: Config;
+  /** Every address that is bound. */
+  readonly listeners: readonly BoundListener[];
+  /** Usual ports that were taken by another program. */
+  readonly skipped: readonly SkippedListener[];
+  /** The first listener of a protocol; throws if there is none. */
+  listener(protocol: string): BoundListener;
+  /** Drains and stops, within `config.stopMs` or the time given. Idempotent. */
+  stop(deadlineMs?: number): Promise<void>;
+}
+
+/**
+ * Starts a broker in this process: the same one that `polymq serve` starts. Rejects with `ConfigError` if
+ * an option is wrong, and with what happened if a part cannot start; nothing is left running then.
+ */
+export function startBroker(options: BrokerOptions = {}): Promise<RunningBroker> {
+  const { environment, logger, ...tree } = options;
+  return startResolved(resolveConfig({ tree, treeName: 'options' }), { environment, logger });
+}
+
+/** The same with a configuration that is resolved already. */
+export async function startResolved(
+  resolved: ResolvedConfig,
+  world: { environment?: Environment | undefined; logger?: Logger | undefined } = {},
+): Promise<RunningBroker> {
+  const broker = new ComposedBroker(resolved, world);
+  await broker.start();
+  return broker;
+}
+
+class ComposedBroker implements RunningBroker {
+  readonly config: Config;
+  readonly #environment: Environment;
+  readonly #logger: Logger;
+  readonly #lifecycle: Lifecycle;
+  readonly #counters = new CounterRegistry();
+  #deadlineMs: number;
+  #listeners: readonly BoundListener[] = [];
+  #skipped: readonly SkippedListener[] = [];
+
+  constructor(
+    resolved: ResolvedConfig,
+    world: { environment?: Environment | undefined; logger?: Logger | undefined },
+  ) {
+    this.config = resolved.config;
+    this.#deadlineMs = this.config.stopMs;
+    this.#environment = world.environment ?? createNodeEnvironment();
+    this.#logger = world.logger ?? silentLogger;
+    this.#lifecycle = new Lifecycle(this.#logger);
+  }
+
+  get state(): LifecycleState {
+    return this.#lifecycle.state;
+  }
+
+  get listeners(): readonly BoundListener[] {
+    return this.#listeners;
+  }
+
+  get skipped(): readonly SkippedListener[] {
+    return this.#skipped;
+  }
+
+  listener(protocol: string): BoundListener {
+    const found = this.#listeners.find((listener) => listener.protocol === protocol);
+    if (found === undefined) throw new Error(`the broker has no ${protocol}:// listener`);
+    return found;
+  }
+
+  stop(deadlineMs: number = this.config.stopMs): Promise<void> {
+    this.#deadlineMs = Math.min(this.#deadlineMs, deadlineMs);
+    return this.#lifecycle.stop();
+  }
+
+  async start(): Promise<void> {
+    try {
+      await this.#startParts();
+    } catch (error: unknown) {
+      // The cause of the failed start matters more than what a stop of the rest may meet.
+      await this.#lifecycle.stop().catch(() => undefined);
+      throw error;
+    }
+    this.#lifecycle.running();
+  }
+
+  async #startParts(): Promise<void> {
+    const core = await openCore({
+      config: this.config,
+      environment: this.#environment,
+      logger: this.#logger,
+      lifecycle: this.#lifecycle,
+    });
+    const { listeners, skipped } = await startListeners({
+      config: this.config,
+      broker: core.broker,
+      environment: this.#environment,
+      logger: this.#logger,
+      counters: this.#counters,
+      lifecycle: this.#lifecycle,
+      routes: healthRoutes(this.#readinessChecks()),
+      deadlineMs: () => this.#deadlineMs,
+    });
+    this.#listeners = listeners;
+    this.#skipped = skipped;
+  }
+
+  #readinessChecks(): ReadinessCheck[] {
+    return [() => (this.state === 'running' ? undefined : `the broker is ${this.state}`)];
+  }
+}

@@ -1,0 +1,244 @@
+/** Binds the listeners of all protocols and of HTTP, and stops them again. */
+import { listenHttp } from '../admin/http-listener.ts';
+import type { Route } from '../admin/routes.ts';
+import type { Broker } from '../core/broker.ts';
+import type { Counters } from '../lib/counters.ts';
+import type { Environment } from '../lib/environment/environment.ts';
+import type { Logger } from '../lib/logger.ts';
+import { ConnectionLimiter } from '../net/connection-limiter.ts';
+import { Listener } from '../net/listener.ts';
+import type { Protocol, ProtocolServer } from '../net/protocol.ts';
+import { formatHostPort, formatUrl, isLoopback } from './address.ts';
+import { settingRows } from './config/rows.ts';
+import { type Config, SETTINGS } from './config/settings.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import { type PlannedListener, planAdvertised, planListeners } from './listen-plan.ts';
+import { HTTP_DEFAULT_PORT, HTTP_SCHEME, PROTOCOLS } from './protocols.ts';
+
+export interface BoundListener {
+  readonly protocol: string;
+  readonly host: string;
+  /** The port really bound. */
+  readonly port: number;
+  /** `kafka://127.0.0.1:9092` */
+  readonly url: string;
+}
+
+export interface SkippedListener {
+  readonly protocol: string;
+  readonly url: string;
+  readonly reason: string;
+}
+
+export interface ListenersOptions {
+  config: Config;
+  environment: Environment;
+  logger: Logger;
+  counters: Counters;
+  lifecycle: Lifecycle;
+  broker: Broker;
+  routes: readonly Route[];
+  /** How long a stop may wait for requests in flight, asked when it begins. */
+  deadlineMs: () => number;
+}
+
+/** What a listener is to those who stop it and count its connections. */
+interface Stoppable {
+  readonly port: number;
+  readonly connectionCount?: number;
+  close(deadlineMs: number): Promise<void>;
+}
+
+const SCHEMES = [...PROTOCOLS, { scheme: HTTP_SCHEME, defaultPort: HTTP_DEFAULT_PORT }];
+
+/** A listener could not be bound. The message names the address and what to do. */
+export class ListenError extends Error {}
+
+export async function startListeners(
+  options: ListenersOptions,
+): Promise<{ listeners: BoundListener[]; skipped: SkippedListener[] }> {
+  const { config, environment, lifecycle, deadlineMs } = options;
+  const planned = planListeners(config.listen, SCHEMES);
+  const servers = await openServers(options, planned);
+  const limiter = new ConnectionLimiter(
+    {
+      connectionsMax: config.limits.connectionsMax,
+      connectionsPerAddressMax: config.limits.connectionsPerAddressMax,
+      connectionRateMax: config.limits.connectionsPerSecondMax,
+    },
+    environment.clock,
+  );
+  const listeners: BoundListener[] = [];
+  const skipped: SkippedListener[] = [];
+  // HTTP is bound first and so stopped last: it says `not ready` while the others drain.
+  for (const plan of [...planned].sort(httpFirst)) {
+    const { scheme, host } = plan;
+    try {
+      const bound = await lifecycle.start<Stoppable>(
+        `${scheme} listener`,
+        () => bind(plan, options, servers, limiter),
+        (listener) => listener.close(deadlineMs()),
+      );
+      warnIfOpen(plan, options.logger);
+      listeners.push({
+        protocol: scheme,
+        host,
+        port: bound.port,
+        url: formatUrl(scheme, host, bound.port),
+      });
+    } catch (error: unknown) {
+      if (plan.requested || errorCode(error) !== 'EADDRINUSE') throw listenError(plan, error);
+      skipped.push(skippedBecauseTaken(plan));
+    }
+  }
+  if (listeners.length === 0) throw nothingBound(skipped);
+  return { listeners: listeners.sort(inOrderOf(planned)), skipped };
+}
+
+/** One server per protocol that is listened on, whatever the number of its listeners. */
+async function openServers(
+  options: ListenersOptions,
+  planned: readonly PlannedListener[],
+): Promise<Map<string, ProtocolServer>> {
+  const advertised = planAdvertised(options.config.advertise, SCHEMES);
+  const servers = new Map<string, ProtocolServer>();
+  for (const protocol of PROTOCOLS) {
+    if (!planned.some(({ scheme }) => scheme === protocol.scheme)) continue;
+    const server = await options.lifecycle.start(
+      `${protocol.scheme} server`,
+      () => openServer(protocol, options, advertised.get(protocol.scheme)),
+      (opened) => opened.close(),
+    );
+    servers.set(protocol.scheme, server);
+  }
+  return servers;
+}
+
+function openServer(
+  protocol: Protocol,
+  options: ListenersOptions,
+  advertised: { host: string; port: number } | undefined,
+): ProtocolServer {
+  const { config, environment, broker, logger, counters } = options;
+  return protocol.open({
+    environment,
+    broker,
+    logger: logger.child({ protocol: protocol.scheme }),
+    counters,
+    advertised,
+    limits: config.limits,
+    settings: settingTexts(config),
+  });
+}
+
+/** Every setting that is no secret, as text, by its name in the table. */
+function settingTexts(config: Config): Map<string, string> {
+  const texts = new Map<string, string>();
+  for (const { name, path, setting } of settingRows(SETTINGS)) {
+    if (setting.secret) continue;
+    const value = path.reduce<unknown>(
+      (node, key) => (node as Record<string, unknown>)[key],
+      config,
+    );
+    texts.set(name, String(value));
+  }
+  return texts;
+}
+
+function bind(
+  plan: PlannedListener,
+  options: ListenersOptions,
+  servers: ReadonlyMap<string, ProtocolServer>,
+  limiter: ConnectionLimiter,
+): Promise<Stoppable> {
+  const { config, environment, counters } = options;
+  const { scheme, host, port } = plan;
+  const logger = options.logger.child({ protocol: scheme });
+  const server = servers.get(scheme);
+  if (server === undefined) {
+    return listenHttp({
+      host,
+      port,
+      routes: options.routes,
+      loopbackOnly: isLoopback(host),
+      hosts: config.admin.hosts,
+      counters,
+      logger,
+    });
+  }
+  const idleMsMax = config.limits.idleMs;
+  return Listener.bind({
+    environment,
+    logger,
+    counters,
+    scheme,
+    host,
+    port,
+    server,
+    limiter,
+    idleMsMax,
+  });
+}
+
+function httpFirst(a: PlannedListener, b: PlannedListener): number {
+  return Number(b.scheme === HTTP_SCHEME) - Number(a.scheme === HTTP_SCHEME);
+}
+
+function inOrderOf(planned: readonly PlannedListener[]) {
+  const place = (listener: BoundListener) =>
+    planned.findIndex(({ scheme }) => scheme === listener.protocol);
+  return (a: BoundListener, b: BoundListener): number => place(a) - place(b);
+}
+
+function errorCode(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException | undefined)?.code;
+}
+
+function listenError({ scheme, host, port }: PlannedListener, error: unknown): Error {
+  const url = formatUrl(scheme, host, port);
+  const flag = `--listen ${url}`;
+  switch (errorCode(error)) {
+    case 'EADDRINUSE':
+      return new ListenError(
+        `port ${port} on ${host} is in use by another program, but ${flag} asks for it; ` +
+          `stop that program or choose another port (0 picks a free one)`,
+        { cause: error },
+      );
+    case 'EACCES':
+      return new ListenError(
+        `port ${port} needs rights that this process does not have (${flag}); choose one above 1023`,
+        { cause: error },
+      );
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new ListenError(`this machine has no address ${host} (${flag})`, { cause: error });
+    default:
+      return error as Error;
+  }
+}
+
+function skippedBecauseTaken({ scheme, host, port }: PlannedListener): SkippedListener {
+  return {
+    protocol: scheme,
+    url: formatUrl(scheme, host, port),
+    reason: `the port is in use by another program; choose one with --listen ${scheme}://${formatHostPort(host, 0)}`,
+  };
+}
+
+function nothingBound(skipped: readonly SkippedListener[]): Error {
+  const taken = skipped.map(({ url }) => url).join(', ');
+  return new ListenError(
+    `every usual port is in use by another program (${taken}); is a broker running already? ` +
+      'choose other ports with --listen',
+  );
+}
+
+/** There is no authentication yet: whoever reaches the port may read, write and delete everything. */
+function warnIfOpen({ scheme, host }: PlannedListener, logger: Logger): void {
+  if (isLoopback(host) || scheme === HTTP_SCHEME) return;
+  logger.warn(
+    { protocol: scheme, host },
+    'listening beyond this machine without authentication: everybody who reaches the port may do everything',
+  );
+}

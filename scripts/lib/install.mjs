@@ -1,0 +1,59 @@
+/** Brings `node_modules` and `dist` up to date, only when they are not. */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fail, npmCommand, ROOT, run, say } from './process.mjs';
+
+const NODE_MIN = [20, 19];
+const PACKAGE = join(ROOT, 'packages', 'polymq');
+
+/** Ends the script on a Node that is too old, before anything newer than it is needed. */
+export function requireNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major > NODE_MIN[0] || (major === NODE_MIN[0] && minor >= NODE_MIN[1])) return;
+  fail(`PolyMQ needs Node ${NODE_MIN.join('.')} or newer, this is ${process.versions.node}.`);
+}
+
+/** Installs what the lock says, unless an install after its last change is there. */
+export async function installDependencies() {
+  if (mtimeMs(join(ROOT, 'node_modules', '.package-lock.json')) >= mtimeMs(lockPath())) return;
+  say('installing dependencies …');
+  const [command, ...args] = npmCommand();
+  const code = await run(command, [...args, 'ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    stdio: ['ignore', process.stderr, process.stderr],
+  });
+  if (code !== 0) fail(`npm ci failed (exit code ${code}); is the network reachable?`, code);
+}
+
+/** Compiles the sources, unless the last build is newer than all of them. */
+export async function build() {
+  if (buildIsFresh()) return;
+  say('building …');
+  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  const code = await run(process.execPath, [tsc, '--build', 'packages/polymq'], {
+    stdio: ['ignore', process.stderr, process.stderr],
+  });
+  if (code !== 0) fail('the build failed; the lines above say why', code);
+}
+
+function buildIsFresh() {
+  const stampMs = mtimeMs(join(PACKAGE, 'dist', '.tsbuildinfo'));
+  const inputs = [join(PACKAGE, 'tsconfig.json'), join(ROOT, 'tsconfig.base.json'), lockPath()];
+  if (!existsSync(join(PACKAGE, 'dist', 'cli', 'main.js'))) return false;
+  return [...inputs, ...sources()].every((path) => mtimeMs(path) <= stampMs);
+}
+
+function sources() {
+  const entries = readdirSync(join(PACKAGE, 'src'), { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile() && !entry.name.endsWith('.test.ts'))
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+function lockPath() {
+  return join(ROOT, 'package-lock.json');
+}
+
+/** When the file was last changed; 0 if there is none. */
+function mtimeMs(path) {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}

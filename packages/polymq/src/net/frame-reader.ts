@@ -25,7 +25,7 @@ export interface Framing {
   frameBytes(buffer: Buffer, at: number): number;
 }
 
-export const SCRATCH_BYTES = 64 * 1024;
+export const SCRATCH_BYTES: number = 64 * 1024;
 const ARENA_BYTES_MIN = 256 * 1024;
 const ARENA_BYTES_MAX = 4 * 1024 * 1024;
 /** Less room than this at the end of an arena is not worth a system call. */

@@ -12,6 +12,7 @@
  * the connection stops reading.
  */
 import { ProtocolError } from '../../lib/bytes/protocol-error.ts';
+import { Fifo } from '../../lib/fifo.ts';
 import type { Connection, Session } from '../../net/connection.ts';
 import { decodeRequestHeader } from './codec/headers.ts';
 import type { Handling, KafkaServer } from './server.ts';
@@ -32,7 +33,7 @@ interface Slot {
 export class KafkaSession implements Session {
   readonly #connection: Connection;
   readonly #server: KafkaServer;
-  readonly #waiting: Buffer[] = [];
+  readonly #waiting = new Fifo<Buffer>();
   /** Started requests in order, the oldest first. */
   readonly #running: Slot[] = [];
   readonly #closed = new AbortController();
@@ -65,13 +66,13 @@ export class KafkaSession implements Session {
   }
 
   onClose(): void {
-    this.#waiting.length = 0;
+    this.#waiting.clear();
     this.#closed.abort();
   }
 
   drain(): void {
     this.#draining = true;
-    this.#waiting.length = 0;
+    this.#waiting.clear();
     this.#closed.abort();
     this.#endWhenDrained();
   }
@@ -134,8 +135,10 @@ export class KafkaSession implements Session {
 
   #startWaiting(): void {
     try {
-      while (this.#waiting.length > 0 && this.#mayStart(this.#waiting[0]!)) {
-        const frame = this.#waiting.shift()!;
+      for (;;) {
+        const frame = this.#waiting.peek();
+        if (frame === undefined || !this.#mayStart(frame)) return;
+        this.#waiting.take();
         this.#waitingBytes -= frame.length;
         this.#start(frame);
       }

@@ -119,11 +119,16 @@ type InputStruct<Struct> = Simplify<
   } & { readonly [K in OptionalName<Struct>]?: Input<Struct[K]> | undefined }
 >;
 
+/** Of an API that is only known when the program runs, the fields cannot be told. */
+type AnyFields = Readonly<Record<string, unknown>>;
+type DecodedBody<Struct> = StructSpec extends Struct ? AnyFields : DecodedStruct<Struct>;
+type InputBody<Struct> = StructSpec extends Struct ? AnyFields : InputStruct<Struct>;
+
 /** A request as decoded: every field is there, with its default where the version lacks it. */
-export type RequestOf<Api extends ApiSpec> = DecodedStruct<Api['request']>;
+export type RequestOf<Api extends ApiSpec> = DecodedBody<Api['request']>;
 /** A response to be encoded: fields with a default, and those that some versions lack, may be left out. */
-export type ResponseOf<Api extends ApiSpec> = InputStruct<Api['response']>;
+export type ResponseOf<Api extends ApiSpec> = InputBody<Api['response']>;
 /** A request to be encoded, for clients and tests. */
-export type RequestInput<Api extends ApiSpec> = InputStruct<Api['request']>;
+export type RequestInput<Api extends ApiSpec> = InputBody<Api['request']>;
 /** A response as decoded, for clients and tests. */
-export type DecodedResponse<Api extends ApiSpec> = DecodedStruct<Api['response']>;
+export type DecodedResponse<Api extends ApiSpec> = DecodedBody<Api['response']>;

@@ -9,7 +9,7 @@ import { checkBatch } from '../../../core/record/check-batch.ts';
 import type { Acknowledge, Appended } from '../../../core/stream/streams.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
 import { failureOf, kafkaCode, NONE } from '../errors.ts';
-import { type Context, handler } from '../handler.ts';
+import { type Context, type Handler, handler } from '../handler.ts';
 import { partitionOf } from '../lookup.ts';
 import { produce } from '../schema/00-produce.ts';
 
@@ -24,7 +24,7 @@ const ACKNOWLEDGE = new Map<number, Acknowledge>([
   [-1, 'committed'],
 ]);
 
-export const produceHandler = handler(produce, (request, context) => {
+export const produceHandler: Handler<typeof produce> = handler(produce, (request, context) => {
   const refusal = refusalOf(request, context.version);
   if (refusal !== NONE) return refuseAll(request, refusal);
   const acknowledge = ACKNOWLEDGE.get(request.acks)!;

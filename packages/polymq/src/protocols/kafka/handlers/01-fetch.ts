@@ -10,7 +10,7 @@ import type { Partition } from '../../../core/stream/streams.ts';
 import type { LogRead } from '../../../log/log.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
 import { failureOf, kafkaCode, NONE } from '../errors.ts';
-import { type Context, handler } from '../handler.ts';
+import { type Context, type Handler, handler } from '../handler.ts';
 import { checkLeaderEpoch, partitionIn } from '../lookup.ts';
 import { fetch } from '../schema/01-fetch.ts';
 import { fetchTopicOf } from './fetch-topic.ts';
@@ -35,7 +35,7 @@ interface Pass {
   readable: Partition[];
 }
 
-export const fetchHandler = handler(fetch, async (request, context) => {
+export const fetchHandler: Handler<typeof fetch> = handler(fetch, async (request, context) => {
   if (request.sessionId !== 0 && request.sessionEpoch !== FINAL_EPOCH) {
     return answer([], kafkaCode('FETCH_SESSION_ID_NOT_FOUND'));
   }

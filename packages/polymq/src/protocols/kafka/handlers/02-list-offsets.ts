@@ -5,7 +5,7 @@
 import type { Partition } from '../../../core/stream/streams.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
 import { failureOf, NONE } from '../errors.ts';
-import { type Context, handler } from '../handler.ts';
+import { type Context, type Handler, handler } from '../handler.ts';
 import { checkLeaderEpoch, partitionOf } from '../lookup.ts';
 import { listOffsets } from '../schema/02-list-offsets.ts';
 
@@ -18,16 +18,19 @@ const MAX_TIMESTAMP = -3;
 /** Answer where no record matches. */
 const NO_OFFSET = { offset: -1, timestamp: -1 };
 
-export const listOffsetsHandler = handler(listOffsets, async (request, context) => ({
-  topics: await Promise.all(
-    request.topics.map(async (topic) => ({
-      name: topic.name,
-      partitions: await Promise.all(
-        topic.partitions.map((wanted) => answer(topic.name, wanted, context)),
-      ),
-    })),
-  ),
-}));
+export const listOffsetsHandler: Handler<typeof listOffsets> = handler(
+  listOffsets,
+  async (request, context) => ({
+    topics: await Promise.all(
+      request.topics.map(async (topic) => ({
+        name: topic.name,
+        partitions: await Promise.all(
+          topic.partitions.map((wanted) => answer(topic.name, wanted, context)),
+        ),
+      })),
+    ),
+  }),
+);
 
 async function answer(
   topic: string,

@@ -8,7 +8,7 @@ import type { Stream } from '../../../core/stream/streams.ts';
 import { AUTHORIZED_OPERATIONS_UNKNOWN } from '../authorized-operations.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
 import { failureOf, NONE } from '../errors.ts';
-import { type Context, handler } from '../handler.ts';
+import { type Context, type Handler, handler } from '../handler.ts';
 import { metadata } from '../schema/03-metadata.ts';
 import { NIL_UUID } from '../uuid.ts';
 
@@ -19,17 +19,22 @@ type TopicResponse = ResponseOf<typeof metadata>['topics'][number];
 /** Requests with topic ids, where the name may be absent. */
 const TOPIC_IDS_SINCE = 10;
 
-export const metadataHandler = handler(metadata, async (request, context) => {
-  const { broker, advertised } = context;
-  return {
-    throttleTimeMs: 0,
-    brokers: [{ nodeId: broker.nodeId, host: advertised.host, port: advertised.port, rack: null }],
-    clusterId: broker.clusterId,
-    controllerId: broker.nodeId,
-    topics: await topics(request, context),
-    clusterAuthorizedOperations: AUTHORIZED_OPERATIONS_UNKNOWN,
-  };
-});
+export const metadataHandler: Handler<typeof metadata> = handler(
+  metadata,
+  async (request, context) => {
+    const { broker, advertised } = context;
+    return {
+      throttleTimeMs: 0,
+      brokers: [
+        { nodeId: broker.nodeId, host: advertised.host, port: advertised.port, rack: null },
+      ],
+      clusterId: broker.clusterId,
+      controllerId: broker.nodeId,
+      topics: await topics(request, context),
+      clusterAuthorizedOperations: AUTHORIZED_OPERATIONS_UNKNOWN,
+    };
+  },
+);
 
 async function topics(request: Request, context: Context): Promise<TopicResponse[]> {
   // Version 0 has no null: an empty list asked for all topics.

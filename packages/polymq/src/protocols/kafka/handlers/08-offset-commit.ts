@@ -1,7 +1,7 @@
 import type { OffsetOutcome, OffsetToCommit } from '../../../core/group/groups.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
 import { errorCodeOf, failureOf, NONE } from '../errors.ts';
-import { type Context, handler } from '../handler.ts';
+import { type Context, type Handler, handler } from '../handler.ts';
 import { partitionOf } from '../lookup.ts';
 import { offsetCommit } from '../schema/08-offset-commit.ts';
 
@@ -9,22 +9,25 @@ type Request = RequestOf<typeof offsetCommit>;
 type TopicResponse = ResponseOf<typeof offsetCommit>['topics'][number];
 
 /** OffsetCommit: answered when the offsets are durable. Unknown partitions do not hurt the others. */
-export const offsetCommitHandler = handler(offsetCommit, async (request, context) => {
-  const errors = new Map<string, number>();
-  const offsets = known(request, context, errors);
-  try {
-    const outcomes = await context.broker.groups.commitOffsets(
-      request.groupId,
-      memberOf(request),
-      offsets,
-    );
-    for (const outcome of outcomes) errors.set(keyOf(outcome), errorCodeOf(outcome.error));
-  } catch (error) {
-    const { errorCode } = failureOf(error);
-    for (const offset of offsets) errors.set(keyOf(offset), errorCode);
-  }
-  return { throttleTimeMs: 0, topics: answer(request, errors) };
-});
+export const offsetCommitHandler: Handler<typeof offsetCommit> = handler(
+  offsetCommit,
+  async (request, context) => {
+    const errors = new Map<string, number>();
+    const offsets = known(request, context, errors);
+    try {
+      const outcomes = await context.broker.groups.commitOffsets(
+        request.groupId,
+        memberOf(request),
+        offsets,
+      );
+      for (const outcome of outcomes) errors.set(keyOf(outcome), errorCodeOf(outcome.error));
+    } catch (error) {
+      const { errorCode } = failureOf(error);
+      for (const offset of offsets) errors.set(keyOf(offset), errorCode);
+    }
+    return { throttleTimeMs: 0, topics: answer(request, errors) };
+  },
+);
 
 /** Undefined for a commit that claims no membership: `assign()` without a group protocol. */
 function memberOf(request: Request) {

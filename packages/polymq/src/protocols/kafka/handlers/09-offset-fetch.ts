@@ -2,7 +2,7 @@
 import type { CommittedOffset, StreamPartition } from '../../../core/group/groups.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
 import { failureOf, NONE } from '../errors.ts';
-import { type Context, handler } from '../handler.ts';
+import { type Context, type Handler, handler } from '../handler.ts';
 import { offsetFetch } from '../schema/09-offset-fetch.ts';
 
 type Group = NonNullable<ResponseOf<typeof offsetFetch>['groups']>[number];
@@ -11,20 +11,23 @@ type TopicRequest = { readonly name: string; readonly partitionIndexes: readonly
 
 const BATCHED_SINCE = 8;
 
-export const offsetFetchHandler = handler(offsetFetch, async (request, context) => {
-  if (context.version >= BATCHED_SINCE) {
-    const groups = await Promise.all(
-      request.groups.map((group) => fetchGroup(group.groupId, group.topics, context)),
+export const offsetFetchHandler: Handler<typeof offsetFetch> = handler(
+  offsetFetch,
+  async (request, context) => {
+    if (context.version >= BATCHED_SINCE) {
+      const groups = await Promise.all(
+        request.groups.map((group) => fetchGroup(group.groupId, group.topics, context)),
+      );
+      return { throttleTimeMs: 0, groups };
+    }
+    const { topics, errorCode } = await fetchGroup(
+      request.groupId,
+      topicsOf(request, context),
+      context,
     );
-    return { throttleTimeMs: 0, groups };
-  }
-  const { topics, errorCode } = await fetchGroup(
-    request.groupId,
-    topicsOf(request, context),
-    context,
-  );
-  return { throttleTimeMs: 0, topics, errorCode };
-});
+    return { throttleTimeMs: 0, topics, errorCode };
+  },
+);
 
 /** Null asks for all partitions. Version 1 has no null: an empty list means an empty list. */
 function topicsOf(

@@ -1,7 +1,7 @@
 /** FindCoordinator: this broker coordinates every group. Transactions are not offered. */
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
 import { kafkaCode, NONE } from '../errors.ts';
-import { type Context, handler } from '../handler.ts';
+import { type Context, type Handler, handler } from '../handler.ts';
 import { findCoordinator } from '../schema/10-find-coordinator.ts';
 
 type Coordinator = NonNullable<ResponseOf<typeof findCoordinator>['coordinators']>[number];
@@ -10,18 +10,21 @@ const KEY_TYPE_GROUP = 0;
 /** Versions that ask for many keys at once (KIP-699). */
 const BATCHED_SINCE = 4;
 
-export const findCoordinatorHandler = handler(findCoordinator, (request, context) => {
-  if (context.version >= BATCHED_SINCE) {
-    const keys = request.coordinatorKeys;
-    return { coordinators: keys.map((key) => coordinator(key, request.keyType, context)) };
-  }
-  const { errorCode, errorMessage, nodeId, host, port } = coordinator(
-    request.key,
-    request.keyType,
-    context,
-  );
-  return { errorCode, errorMessage, nodeId, host, port };
-});
+export const findCoordinatorHandler: Handler<typeof findCoordinator> = handler(
+  findCoordinator,
+  (request, context) => {
+    if (context.version >= BATCHED_SINCE) {
+      const keys = request.coordinatorKeys;
+      return { coordinators: keys.map((key) => coordinator(key, request.keyType, context)) };
+    }
+    const { errorCode, errorMessage, nodeId, host, port } = coordinator(
+      request.key,
+      request.keyType,
+      context,
+    );
+    return { errorCode, errorMessage, nodeId, host, port };
+  },
+);
 
 function coordinator(
   key: string,

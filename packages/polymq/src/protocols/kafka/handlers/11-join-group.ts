@@ -2,7 +2,7 @@ import { BrokerError } from '../../../core/errors.ts';
 import type { Joined, JoinRequest } from '../../../core/group/groups.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
 import { failureOf, NONE } from '../errors.ts';
-import { type Context, handler } from '../handler.ts';
+import { type Context, type Handler, handler } from '../handler.ts';
 import { joinGroup } from '../schema/11-join-group.ts';
 
 /** From here on a first join is repeated with the id that the broker assigned (KIP-394). */
@@ -10,13 +10,16 @@ const MEMBER_ID_REQUIRED_SINCE = 4;
 const NO_GENERATION = -1;
 
 /** JoinGroup: answers when the generation has formed, which may take the rebalance timeout. */
-export const joinGroupHandler = handler(joinGroup, async (request, context) => {
-  try {
-    return answer(await context.broker.groups.join(toCore(request, context)));
-  } catch (error) {
-    return refused(error, request.memberId);
-  }
-});
+export const joinGroupHandler: Handler<typeof joinGroup> = handler(
+  joinGroup,
+  async (request, context) => {
+    try {
+      return answer(await context.broker.groups.join(toCore(request, context)));
+    } catch (error) {
+      return refused(error, request.memberId);
+    }
+  },
+);
 
 function toCore(request: RequestOf<typeof joinGroup>, context: Context): JoinRequest {
   return {

@@ -1,32 +1,35 @@
 import type { LeavingMember } from '../../../core/group/groups.ts';
 import type { RequestOf } from '../codec/spec.ts';
 import { errorCodeOf, failureOf, NONE } from '../errors.ts';
-import { handler } from '../handler.ts';
+import { type Handler, handler } from '../handler.ts';
 import { leaveGroup } from '../schema/13-leave-group.ts';
 
 /** From here on several members leave at once, by instance id too (KIP-345). */
 const BATCHED_SINCE = 3;
 
 /** LeaveGroup: before version 3 the one member's error is that of the whole request. */
-export const leaveGroupHandler = handler(leaveGroup, async (request, context) => {
-  const batched = context.version >= BATCHED_SINCE;
-  const leaving = batched ? request.members.map(toCore) : [{ memberId: request.memberId }];
-  try {
-    const outcomes = await context.broker.groups.leave(request.groupId, leaving);
-    if (!batched) return { throttleTimeMs: 0, errorCode: errorCodeOf(outcomes[0]?.error) };
-    return {
-      throttleTimeMs: 0,
-      errorCode: NONE,
-      members: outcomes.map((outcome) => ({
-        memberId: outcome.memberId,
-        groupInstanceId: outcome.instanceId ?? null,
-        errorCode: errorCodeOf(outcome.error),
-      })),
-    };
-  } catch (error) {
-    return { throttleTimeMs: 0, errorCode: failureOf(error).errorCode, members: [] };
-  }
-});
+export const leaveGroupHandler: Handler<typeof leaveGroup> = handler(
+  leaveGroup,
+  async (request, context) => {
+    const batched = context.version >= BATCHED_SINCE;
+    const leaving = batched ? request.members.map(toCore) : [{ memberId: request.memberId }];
+    try {
+      const outcomes = await context.broker.groups.leave(request.groupId, leaving);
+      if (!batched) return { throttleTimeMs: 0, errorCode: errorCodeOf(outcomes[0]?.error) };
+      return {
+        throttleTimeMs: 0,
+        errorCode: NONE,
+        members: outcomes.map((outcome) => ({
+          memberId: outcome.memberId,
+          groupInstanceId: outcome.instanceId ?? null,
+          errorCode: errorCodeOf(outcome.error),
+        })),
+      };
+    } catch (error) {
+      return { throttleTimeMs: 0, errorCode: failureOf(error).errorCode, members: [] };
+    }
+  },
+);
 
 function toCore(member: RequestOf<typeof leaveGroup>['members'][number]): LeavingMember {
   return {

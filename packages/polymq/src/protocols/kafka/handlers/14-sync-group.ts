@@ -1,22 +1,25 @@
 import { failureOf, NONE } from '../errors.ts';
-import { handler } from '../handler.ts';
+import { type Handler, handler } from '../handler.ts';
 import { syncGroup } from '../schema/14-sync-group.ts';
 
 /** SyncGroup: the leader hands in the assignment, everybody gets their share of it. */
-export const syncGroupHandler = handler(syncGroup, async (request, context) => {
-  try {
-    const synced = await context.broker.groups.sync({
-      groupId: request.groupId,
-      memberId: request.memberId,
-      generation: request.generationId,
-      instanceId: request.groupInstanceId ?? undefined,
-      protocolType: request.protocolType ?? undefined,
-      protocolName: request.protocolName ?? undefined,
-      assignments: request.assignments,
-    });
-    return { throttleTimeMs: 0, errorCode: NONE, ...synced };
-  } catch (error) {
-    const { errorCode } = failureOf(error);
-    return { throttleTimeMs: 0, errorCode, assignment: Buffer.alloc(0) };
-  }
-});
+export const syncGroupHandler: Handler<typeof syncGroup> = handler(
+  syncGroup,
+  async (request, context) => {
+    try {
+      const synced = await context.broker.groups.sync({
+        groupId: request.groupId,
+        memberId: request.memberId,
+        generation: request.generationId,
+        instanceId: request.groupInstanceId ?? undefined,
+        protocolType: request.protocolType ?? undefined,
+        protocolName: request.protocolName ?? undefined,
+        assignments: request.assignments,
+      });
+      return { throttleTimeMs: 0, errorCode: NONE, ...synced };
+    } catch (error) {
+      const { errorCode } = failureOf(error);
+      return { throttleTimeMs: 0, errorCode, assignment: Buffer.alloc(0) };
+    }
+  },
+);

@@ -3,16 +3,19 @@ import { AUTHORIZED_OPERATIONS_UNKNOWN } from '../authorized-operations.ts';
 import type { ResponseOf } from '../codec/spec.ts';
 import { failureOf, NONE } from '../errors.ts';
 import { GROUP_STATE } from '../group-state.ts';
-import { type Context, handler } from '../handler.ts';
+import { type Context, type Handler, handler } from '../handler.ts';
 import { describeGroups } from '../schema/15-describe-groups.ts';
 
 type Group = ResponseOf<typeof describeGroups>['groups'][number];
 
 /** DescribeGroups: a group that does not exist is described as dead, not as an error, before version 6. */
-export const describeGroupsHandler = handler(describeGroups, async (request, context) => ({
-  throttleTimeMs: 0,
-  groups: await Promise.all(request.groups.map((groupId) => describe(groupId, context))),
-}));
+export const describeGroupsHandler: Handler<typeof describeGroups> = handler(
+  describeGroups,
+  async (request, context) => ({
+    throttleTimeMs: 0,
+    groups: await Promise.all(request.groups.map((groupId) => describe(groupId, context))),
+  }),
+);
 
 async function describe(groupId: string, context: Context): Promise<Group> {
   try {

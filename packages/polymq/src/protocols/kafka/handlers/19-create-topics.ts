@@ -4,7 +4,7 @@ import type { Stream, StreamSpec } from '../../../core/stream/streams.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
 import { describeTopicConfigs } from '../describe-topic-configs.ts';
 import { failureOf, kafkaCode, NONE } from '../errors.ts';
-import { type Context, handler } from '../handler.ts';
+import { type Context, type Handler, handler } from '../handler.ts';
 import { createTopics } from '../schema/19-create-topics.ts';
 import { toCoreConfig } from '../topic-configs.ts';
 import { NIL_UUID } from '../uuid.ts';
@@ -15,19 +15,22 @@ type TopicResponse = ResponseOf<typeof createTopics>['topics'][number];
 const DEFAULT = -1;
 
 /** CreateTopics: each topic has its own outcome. Durable when answered. */
-export const createTopicsHandler = handler(createTopics, async (request, context) => {
-  const seen = new Set<string>();
-  const twice = new Set<string>();
-  for (const { name } of request.topics) (seen.has(name) ? twice : seen).add(name);
-  const topics = await Promise.all(
-    [...new Map(request.topics.map((topic) => [topic.name, topic])).values()].map((topic) =>
-      twice.has(topic.name)
-        ? failed(topic, kafkaCode('INVALID_REQUEST'), 'the request names this topic twice')
-        : createOne(topic, request.validateOnly, context),
-    ),
-  );
-  return { throttleTimeMs: 0, topics };
-});
+export const createTopicsHandler: Handler<typeof createTopics> = handler(
+  createTopics,
+  async (request, context) => {
+    const seen = new Set<string>();
+    const twice = new Set<string>();
+    for (const { name } of request.topics) (seen.has(name) ? twice : seen).add(name);
+    const topics = await Promise.all(
+      [...new Map(request.topics.map((topic) => [topic.name, topic])).values()].map((topic) =>
+        twice.has(topic.name)
+          ? failed(topic, kafkaCode('INVALID_REQUEST'), 'the request names this topic twice')
+          : createOne(topic, request.validateOnly, context),
+      ),
+    );
+    return { throttleTimeMs: 0, topics };
+  },
+);
 
 async function createOne(
   topic: TopicRequest,

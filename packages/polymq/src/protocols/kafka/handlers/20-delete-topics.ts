@@ -1,7 +1,7 @@
 import { BrokerError } from '../../../core/errors.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
 import { failureOf, NONE } from '../errors.ts';
-import { type Context, handler } from '../handler.ts';
+import { type Context, type Handler, handler } from '../handler.ts';
 import { deleteTopics } from '../schema/20-delete-topics.ts';
 import { NIL_UUID } from '../uuid.ts';
 
@@ -11,14 +11,17 @@ type TopicResponse = ResponseOf<typeof deleteTopics>['responses'][number];
 /** From here on topics are named by name or by id (KIP-516). */
 const TOPIC_IDS_SINCE = 6;
 
-export const deleteTopicsHandler = handler(deleteTopics, async (request, context) => {
-  const topics =
-    context.version >= TOPIC_IDS_SINCE
-      ? request.topics
-      : request.topicNames.map((name) => ({ name, topicId: NIL_UUID }));
-  const responses = await Promise.all(topics.map((topic) => deleteOne(topic, context)));
-  return { throttleTimeMs: 0, responses };
-});
+export const deleteTopicsHandler: Handler<typeof deleteTopics> = handler(
+  deleteTopics,
+  async (request, context) => {
+    const topics =
+      context.version >= TOPIC_IDS_SINCE
+        ? request.topics
+        : request.topicNames.map((name) => ({ name, topicId: NIL_UUID }));
+    const responses = await Promise.all(topics.map((topic) => deleteOne(topic, context)));
+    return { throttleTimeMs: 0, responses };
+  },
+);
 
 async function deleteOne(topic: TopicRequest, context: Context): Promise<TopicResponse> {
   const { streams } = context.broker;

@@ -1,6 +1,6 @@
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
 import { failureOf, NONE } from '../errors.ts';
-import { type Context, handler } from '../handler.ts';
+import { type Context, type Handler, handler } from '../handler.ts';
 import { checkLeaderEpoch, partitionOf } from '../lookup.ts';
 import { offsetForLeaderEpoch } from '../schema/23-offset-for-leader-epoch.ts';
 
@@ -12,13 +12,16 @@ type PartitionResponse = ResponseOf<
 >['topics'][number]['partitions'][number];
 
 /** OffsetForLeaderEpoch: where an epoch ended, by which clients notice truncation (KIP-320). */
-export const offsetForLeaderEpochHandler = handler(offsetForLeaderEpoch, (request, context) => ({
-  throttleTimeMs: 0,
-  topics: request.topics.map(({ topic, partitions }) => ({
-    topic,
-    partitions: partitions.map((wanted) => answer(topic, wanted, context)),
-  })),
-}));
+export const offsetForLeaderEpochHandler: Handler<typeof offsetForLeaderEpoch> = handler(
+  offsetForLeaderEpoch,
+  (request, context) => ({
+    throttleTimeMs: 0,
+    topics: request.topics.map(({ topic, partitions }) => ({
+      topic,
+      partitions: partitions.map((wanted) => answer(topic, wanted, context)),
+    })),
+  }),
+);
 
 function answer(topic: string, wanted: PartitionRequest, context: Context): PartitionResponse {
   try {

@@ -4,7 +4,7 @@ import type { RequestOf, ResponseOf } from '../codec/spec.ts';
 import { CONFIG_RESOURCE } from '../config-resource.ts';
 import { type DescribedConfig, describeTopicConfigs } from '../describe-topic-configs.ts';
 import { failureOf, NONE } from '../errors.ts';
-import { type Context, handler } from '../handler.ts';
+import { type Context, type Handler, handler } from '../handler.ts';
 import { topicOf } from '../lookup.ts';
 import { describeConfigs } from '../schema/32-describe-configs.ts';
 
@@ -12,10 +12,13 @@ type Request = RequestOf<typeof describeConfigs>;
 type Resource = Request['resources'][number];
 type Result = ResponseOf<typeof describeConfigs>['results'][number];
 
-export const describeConfigsHandler = handler(describeConfigs, (request, context) => ({
-  throttleTimeMs: 0,
-  results: request.resources.map((resource) => describe(resource, request, context)),
-}));
+export const describeConfigsHandler: Handler<typeof describeConfigs> = handler(
+  describeConfigs,
+  (request, context) => ({
+    throttleTimeMs: 0,
+    results: request.resources.map((resource) => describe(resource, request, context)),
+  }),
+);
 
 function describe(resource: Resource, request: Request, context: Context): Result {
   const { resourceType, resourceName } = resource;

@@ -2,21 +2,24 @@ import { BrokerError } from '../../../core/errors.ts';
 import { STREAM_CONFIG, type StreamConfigName } from '../../../core/stream/stream-config.ts';
 import { alterResource, type ConfigChanges } from '../alter-topic-configs.ts';
 import type { RequestOf } from '../codec/spec.ts';
-import { handler } from '../handler.ts';
+import { type Handler, handler } from '../handler.ts';
 import { alterConfigs } from '../schema/33-alter-configs.ts';
 import { toCoreConfig } from '../topic-configs.ts';
 
 type Resource = RequestOf<typeof alterConfigs>['resources'][number];
 
 /** AlterConfigs, the older form: what is not named goes back to its default. */
-export const alterConfigsHandler = handler(alterConfigs, async (request, context) => ({
-  throttleTimeMs: 0,
-  responses: await Promise.all(
-    request.resources.map((resource) =>
-      alterResource(resource, replacement, request.validateOnly, context),
+export const alterConfigsHandler: Handler<typeof alterConfigs> = handler(
+  alterConfigs,
+  async (request, context) => ({
+    throttleTimeMs: 0,
+    responses: await Promise.all(
+      request.resources.map((resource) =>
+        alterResource(resource, replacement, request.validateOnly, context),
+      ),
     ),
-  ),
-}));
+  }),
+);
 
 function replacement(resource: Resource): ConfigChanges {
   const changes = new Map<StreamConfigName, string | undefined>();

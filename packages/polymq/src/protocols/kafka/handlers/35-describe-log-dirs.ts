@@ -1,27 +1,30 @@
 import type { Stream } from '../../../core/stream/streams.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
 import { NONE } from '../errors.ts';
-import { handler } from '../handler.ts';
+import { type Handler, handler } from '../handler.ts';
 import { describeLogDirs } from '../schema/35-describe-log-dirs.ts';
 
 type Asked = NonNullable<RequestOf<typeof describeLogDirs>['topics']>[number];
 type TopicResponse = ResponseOf<typeof describeLogDirs>['results'][number]['topics'][number];
 
 /** DescribeLogDirs: the one data directory, with what each partition takes there. */
-export const describeLogDirsHandler = handler(describeLogDirs, async (request, context) => {
-  const logDir = context.settings.get('log.dirs') ?? '';
-  const streams = context.broker.streams.list();
-  const asked = request.topics && new Map(request.topics.map((topic) => [topic.topic, topic]));
-  const topics = streams
-    .filter((stream) => asked === null || asked.has(stream.name))
-    .map((stream) => describe(stream, asked?.get(stream.name)));
-  const space = await spaceOf(logDir, context.environment.disk);
-  return {
-    throttleTimeMs: 0,
-    errorCode: NONE,
-    results: [{ errorCode: NONE, logDir, topics, ...space }],
-  };
-});
+export const describeLogDirsHandler: Handler<typeof describeLogDirs> = handler(
+  describeLogDirs,
+  async (request, context) => {
+    const logDir = context.settings.get('log.dirs') ?? '';
+    const streams = context.broker.streams.list();
+    const asked = request.topics && new Map(request.topics.map((topic) => [topic.topic, topic]));
+    const topics = streams
+      .filter((stream) => asked === null || asked.has(stream.name))
+      .map((stream) => describe(stream, asked?.get(stream.name)));
+    const space = await spaceOf(logDir, context.environment.disk);
+    return {
+      throttleTimeMs: 0,
+      errorCode: NONE,
+      results: [{ errorCode: NONE, logDir, topics, ...space }],
+    };
+  },
+);
 
 function describe(stream: Stream, asked: Asked | undefined): TopicResponse {
   const wanted = asked && new Set(asked.partitions);

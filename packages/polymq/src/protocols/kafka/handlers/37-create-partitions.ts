@@ -1,18 +1,21 @@
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
 import { failureOf, kafkaCode, NONE } from '../errors.ts';
-import { type Context, handler } from '../handler.ts';
+import { type Context, type Handler, handler } from '../handler.ts';
 import { createPartitions } from '../schema/37-create-partitions.ts';
 
 type Topic = RequestOf<typeof createPartitions>['topics'][number];
 type Result = ResponseOf<typeof createPartitions>['results'][number];
 
 /** CreatePartitions: grows topics to `count` partitions in all. */
-export const createPartitionsHandler = handler(createPartitions, async (request, context) => ({
-  throttleTimeMs: 0,
-  results: await Promise.all(
-    request.topics.map((topic) => grow(topic, request.validateOnly, context)),
-  ),
-}));
+export const createPartitionsHandler: Handler<typeof createPartitions> = handler(
+  createPartitions,
+  async (request, context) => ({
+    throttleTimeMs: 0,
+    results: await Promise.all(
+      request.topics.map((topic) => grow(topic, request.validateOnly, context)),
+    ),
+  }),
+);
 
 async function grow(topic: Topic, dryRun: boolean, context: Context): Promise<Result> {
   const { name, count, assignments } = topic;

@@ -2,7 +2,7 @@ import { BrokerError } from '../../../core/errors.ts';
 import type { StreamConfigName } from '../../../core/stream/stream-config.ts';
 import { alterResource, type ConfigChanges } from '../alter-topic-configs.ts';
 import type { RequestOf } from '../codec/spec.ts';
-import { handler } from '../handler.ts';
+import { type Handler, handler } from '../handler.ts';
 import { incrementalAlterConfigs } from '../schema/44-incremental-alter-configs.ts';
 import { toCoreConfig } from '../topic-configs.ts';
 
@@ -15,7 +15,7 @@ const APPEND = 2;
 const SUBTRACT = 3;
 
 /** IncrementalAlterConfigs: only what is named changes (KIP-339). */
-export const incrementalAlterConfigsHandler = handler(
+export const incrementalAlterConfigsHandler: Handler<typeof incrementalAlterConfigs> = handler(
   incrementalAlterConfigs,
   async (request, context) => ({
     throttleTimeMs: 0,

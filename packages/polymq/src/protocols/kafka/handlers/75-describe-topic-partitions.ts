@@ -3,7 +3,7 @@ import type { Stream } from '../../../core/stream/streams.ts';
 import { AUTHORIZED_OPERATIONS_UNKNOWN } from '../authorized-operations.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
 import { kafkaCode, NONE } from '../errors.ts';
-import { type Context, handler } from '../handler.ts';
+import { type Context, type Handler, handler } from '../handler.ts';
 import { describeTopicPartitions } from '../schema/75-describe-topic-partitions.ts';
 import { NIL_UUID } from '../uuid.ts';
 
@@ -14,7 +14,7 @@ type Cursor = { topicName: string; partitionIndex: number };
 /** The most partitions in one page, whatever the client asks for. */
 const PARTITIONS_MAX = 2000;
 
-export const describeTopicPartitionsHandler = handler(
+export const describeTopicPartitionsHandler: Handler<typeof describeTopicPartitions> = handler(
   describeTopicPartitions,
   (request, context) => {
     const topics: TopicResponse[] = [];

@@ -28,7 +28,12 @@ import { offsetDeleteHandler } from './47-offset-delete.ts';
 import { describeClusterHandler } from './60-describe-cluster.ts';
 import { describeTopicPartitionsHandler } from './75-describe-topic-partitions.ts';
 
-/** Everything this broker answers, in order of API key. What is not here is not advertised. */
+/**
+ * Everything this broker answers, in order of API key. What is not here is not advertised.
+ *
+ * To the type checker a handler of one API is not one of any API; the server hands each only requests that were
+ * decoded by its own table.
+ */
 export const HANDLERS: readonly Handler[] = [
   produceHandler,
   fetchHandler,

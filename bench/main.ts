@@ -1,0 +1,27 @@
+/** `npm run bench -- <protocol> [options]`: one folder per protocol. */
+import { benchKafka } from './kafka/main.ts';
+
+const BENCHES: Readonly<Record<string, (args: string[]) => Promise<number>>> = {
+  kafka: benchKafka,
+};
+
+async function main(): Promise<number> {
+  const [protocol = '', ...args] = process.argv.slice(2);
+  const bench = BENCHES[protocol];
+  if (!bench) {
+    const known = Object.keys(BENCHES).join(', ');
+    process.stderr.write(
+      `usage: npm run bench -- PROTOCOL [options]; PROTOCOL is one of: ${known}\n`,
+    );
+    return 2;
+  }
+  return bench(args);
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    process.exit(1);
+  },
+);

@@ -54,6 +54,8 @@ export interface JoinRequest {
   clientHost: string;
   /** Why it joins, for logs (KIP-800). */
   reason?: string | undefined;
+  /** Whether the client understands `skipAssignment` (KIP-814; JoinGroup v9 and later). */
+  canSkipAssignment?: boolean | undefined;
   /** Aborts the wait, with the error that the join then rejects with. Set when the connection has gone. */
   signal?: AbortSignal | undefined;
 }
@@ -80,6 +82,8 @@ export interface SyncRequest extends MemberIdentity {
   protocolName?: string | undefined;
   /** Filled by the leader. */
   assignments: readonly { memberId: string; assignment: Buffer }[];
+  /** As for a join. */
+  signal?: AbortSignal | undefined;
 }
 
 export interface Synced {

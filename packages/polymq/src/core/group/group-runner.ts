@@ -1,0 +1,202 @@
+/**
+ * One group at work: gives its state machine time, fresh ids and a journal, and turns the answers into promises.
+ *
+ * There is one timer, at or before the earliest deadline of any member. A heartbeat moves a deadline later
+ * without touching the timer; when the timer fires early it is simply set again.
+ */
+import type { Timer } from '../../lib/environment/clock.ts';
+import type { Environment } from '../../lib/environment/environment.ts';
+import { BrokerError } from '../errors.ts';
+import { groupError, MemberIdRequiredError } from './group-error.ts';
+import type { GroupOutput, GroupRecord } from './group-events.ts';
+import type { GroupJournal } from './group-journal.ts';
+import { GroupMachine, type GroupRules } from './group-state.ts';
+import type {
+  GroupErrorCode,
+  Joined,
+  JoinRequest,
+  LeaveOutcome,
+  LeavingMember,
+  MemberIdentity,
+  Synced,
+  SyncRequest,
+} from './groups.ts';
+
+export interface RunnerContext {
+  environment: Environment;
+  journal: GroupJournal;
+  rules: GroupRules;
+}
+
+interface Waiter {
+  resolve: (value: Joined | Synced) => void;
+  reject: (error: unknown) => void;
+  /** Stops listening to the request's abort signal. */
+  release: () => void;
+}
+
+export class GroupRunner {
+  readonly groupId: string;
+  readonly machine: GroupMachine;
+  readonly #context: RunnerContext;
+  readonly #waiters = new Map<number, Waiter>();
+  #nextRequestId = 1;
+  #timer: Timer | undefined;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+  /** Writes of this group that are not durable yet; it must not be forgotten meanwhile. */
+  writesUnderWay = 0;
+
+  /** `record`: what the journal knows of the group, at start. */
+  constructor(groupId: string, context: RunnerContext, record?: GroupRecord) {
+    this.groupId = groupId;
+    this.#context = context;
+    this.machine = new GroupMachine(context.rules);
+    if (record !== undefined) this.machine.restore(record, this.#nowMs());
+    this.#arm();
+  }
+
+  join(request: JoinRequest): Promise<Joined> {
+    const { groupId: _, signal, ...rest } = request;
+    const label = request.instanceId ?? (request.clientId === '' ? 'member' : request.clientId);
+    const newMemberId = `${label}-${this.#context.environment.random.uuid()}`;
+    return this.#ask<Joined>(signal, (requestId) => {
+      this.machine.join({ ...rest, requestId, newMemberId }, this.#nowMs());
+    });
+  }
+
+  sync(request: SyncRequest): Promise<Synced> {
+    const { groupId: _, signal, ...rest } = request;
+    return this.#ask<Synced>(signal, (requestId) => {
+      this.machine.sync({ ...rest, requestId }, this.#nowMs());
+    });
+  }
+
+  heartbeat(member: Omit<MemberIdentity, 'groupId'>): void {
+    const code = this.machine.heartbeat(member, this.#nowMs());
+    this.#arm();
+    if (code !== undefined) throw groupError(code, this.groupId);
+  }
+
+  leave(members: readonly LeavingMember[]): LeaveOutcome[] {
+    const outcomes = this.machine.leave(members, this.#nowMs());
+    this.#deliver();
+    return outcomes;
+  }
+
+  /** Throws if this member may not commit offsets now. */
+  checkCommit(member: Omit<MemberIdentity, 'groupId'> | undefined): void {
+    const code = this.machine.checkCommit(member, this.#nowMs());
+    this.#arm();
+    if (code !== undefined) throw groupError(code, this.groupId);
+  }
+
+  /** Answers all who wait with `code`. The runner is of no use afterwards. */
+  stop(code: GroupErrorCode): void {
+    this.machine.die(code);
+    this.#deliver();
+    this.#context.environment.timers.clear(this.#timer);
+  }
+
+  #nowMs(): number {
+    return this.#context.environment.clock.monotonicMs();
+  }
+
+  /** Hands a request to the machine and waits for its answer, or for the signal. */
+  #ask<Answer extends Joined | Synced>(
+    signal: AbortSignal | undefined,
+    start: (requestId: number) => void,
+  ): Promise<Answer> {
+    const requestId = this.#nextRequestId++;
+    return new Promise<Answer>((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const onAbort = () => this.#abort(requestId, signal?.reason);
+      signal?.addEventListener('abort', onAbort);
+      this.#waiters.set(requestId, {
+        resolve: resolve as Waiter['resolve'],
+        reject,
+        release: () => signal?.removeEventListener('abort', onAbort),
+      });
+      start(requestId);
+      this.#deliver();
+    });
+  }
+
+  #abort(requestId: number, reason: unknown): void {
+    const waiter = this.#takeWaiter(requestId);
+    if (waiter === undefined) return;
+    waiter.reject(reason);
+    this.machine.abort(requestId, this.#nowMs());
+    this.#deliver();
+  }
+
+  #takeWaiter(requestId: number): Waiter | undefined {
+    const waiter = this.#waiters.get(requestId);
+    this.#waiters.delete(requestId);
+    waiter?.release();
+    return waiter;
+  }
+
+  #deliver(): void {
+    for (const output of this.machine.takeOutputs()) this.#perform(output);
+    this.#arm();
+  }
+
+  #perform(output: GroupOutput): void {
+    switch (output.kind) {
+      case 'joined':
+        this.#takeWaiter(output.requestId)?.resolve(output.joined);
+        break;
+      case 'synced':
+        this.#takeWaiter(output.requestId)?.resolve(output.synced);
+        break;
+      case 'rejected': {
+        const { code, memberId } = output;
+        const error =
+          code === 'member-id-required' && memberId !== undefined
+            ? new MemberIdRequiredError(this.groupId, memberId)
+            : groupError(code, this.groupId);
+        this.#takeWaiter(output.requestId)?.reject(error);
+        break;
+      }
+      case 'write':
+        void this.#write(output);
+        break;
+    }
+  }
+
+  async #write({ ticket, record }: GroupOutput & { kind: 'write' }): Promise<void> {
+    const { environment, journal } = this.#context;
+    const atMs = environment.clock.nowMs();
+    this.writesUnderWay++;
+    try {
+      await journal.write({ kind: 'members', group: this.groupId, atMs, record });
+      this.machine.written(ticket, this.#nowMs());
+    } catch (error: unknown) {
+      if (!(error instanceof BrokerError)) throw error;
+      this.machine.writeFailed(ticket, error.code, this.#nowMs());
+    } finally {
+      this.writesUnderWay--;
+    }
+    this.#deliver();
+  }
+
+  #arm(): void {
+    const { wakeAtMs } = this.machine;
+    if (wakeAtMs >= this.#timerAtMs || this.machine.state === 'dead') return;
+    const { timers } = this.#context.environment;
+    timers.clear(this.#timer);
+    this.#timerAtMs = wakeAtMs;
+    const delayMs = Math.max(Math.ceil(wakeAtMs - this.#nowMs()), 0);
+    this.#timer = timers.after(delayMs, () => this.#wake());
+    this.#timer.unref();
+  }
+
+  #wake(): void {
+    this.#timerAtMs = Number.POSITIVE_INFINITY;
+    this.machine.tick(this.#nowMs());
+    this.#deliver();
+  }
+}

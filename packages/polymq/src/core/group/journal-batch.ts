@@ -78,7 +78,8 @@ export function visitValues(buffer: Buffer, from: number, visit: (value: Buffer)
       const end = readVarint(cursor) + cursor.at;
       cursor.at += 2;
       readVarint(cursor);
-      cursor.at += Math.max(readVarint(cursor), 0);
+      const keyBytes = readVarint(cursor);
+      cursor.at += Math.max(keyBytes, 0);
       const valueBytes = readVarint(cursor);
       if (baseOffset + index >= from && valueBytes >= 0) {
         visit(buffer.subarray(cursor.at, cursor.at + valueBytes));

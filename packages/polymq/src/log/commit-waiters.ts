@@ -1,55 +1,58 @@
 /**
- * Who waits for an offset: one promise for all that wait for the round in flight, one for all that
- * wait for the round that gathers. Both are made only when somebody waits.
+ * Who waits for an offset to be reached, with one promise per round, made only when somebody waits.
+ *
+ *        reached        end 1        end 2             (open)
+ *   ────────┼─────────────┼────────────┼──────────────────────►
+ *           │   group 1   │  group 2   │  appended since the last write began
+ *
+ * `seal` ends the open group when its batches go to the file; from then on they stand or fall together.
  */
 export class CommitWaiters {
-  #inFlight: Deferred | undefined;
-  #inFlightEnd = 0;
-  #gathering: Deferred | undefined;
+  #sealed: { end: number; waiting: Deferred }[] = [];
+  #sealedEnd = 0;
+  #open: Deferred | undefined;
 
-  /** A round begins that will reach `end`: who gathered until now waits for it. */
-  begin(end: number): void {
-    if (this.#inFlight !== undefined) {
-      // The round before was not finished (it was merged into this one).
-      this.#gathering?.follow(this.#inFlight);
-      this.#gathering = this.#inFlight;
+  /** What was appended up to `end` is one round. */
+  seal(end: number): void {
+    this.#sealedEnd = end;
+    if (this.#open === undefined) return;
+    this.#sealed.push({ end, waiting: this.#open });
+    this.#open = undefined;
+  }
+
+  /** Everything below `offset` is reached. */
+  advance(offset: number): void {
+    if (this.#sealed.length === 0) return;
+    let count = 0;
+    while (count < this.#sealed.length && this.#sealed[count]!.end <= offset) {
+      this.#sealed[count]!.waiting.resolve();
+      count++;
     }
-    this.#inFlight = this.#gathering;
-    this.#gathering = undefined;
-    this.#inFlightEnd = end;
-  }
-
-  /** The round in flight is done. */
-  finish(): void {
-    const done = this.#inFlight;
-    this.#inFlight = undefined;
-    done?.resolve();
-  }
-
-  /** Everything was reached, whatever round it was in. */
-  finishAll(): void {
-    this.finish();
-    const done = this.#gathering;
-    this.#gathering = undefined;
-    done?.resolve();
+    if (count > 0) this.#sealed.splice(0, count);
   }
 
   wait(offset: number): Promise<void> {
-    if (offset <= this.#inFlightEnd) {
-      this.#inFlight ??= new Deferred();
-      return this.#inFlight.promise;
+    if (offset > this.#sealedEnd) {
+      this.#open ??= new Deferred();
+      return this.#open.promise;
     }
-    this.#gathering ??= new Deferred();
-    return this.#gathering.promise;
+    let group = this.#sealed.find(({ end }) => end >= offset);
+    if (group === undefined) {
+      group = { end: this.#sealedEnd, waiting: new Deferred() };
+      this.#sealed.push(group);
+    }
+    return group.waiting.promise;
   }
 
-  /** Nothing of what is waited for will be reached. Later waiters start afresh. */
-  rejectAll(error: Error): void {
-    const both = [this.#inFlight, this.#gathering];
-    this.#inFlight = undefined;
-    this.#gathering = undefined;
-    this.#inFlightEnd = 0;
-    for (const waiters of both) waiters?.reject(error);
+  /** Nothing behind `offset` will be reached: it was taken back. Offsets will be used again. */
+  reject(offset: number, error: Error): void {
+    const kept = this.#sealed.filter(({ end }) => end <= offset);
+    const rejected = this.#sealed.filter(({ end }) => end > offset).map(({ waiting }) => waiting);
+    if (this.#open !== undefined) rejected.push(this.#open);
+    this.#sealed = kept;
+    this.#open = undefined;
+    this.#sealedEnd = Math.min(this.#sealedEnd, offset);
+    for (const waiting of rejected) waiting.reject(error);
   }
 }
 
@@ -65,10 +68,5 @@ class Deferred {
     });
     // A waiter that went away (a closed connection) must not end the process.
     this.promise.catch(() => undefined);
-  }
-
-  /** Ends as `other` ends. */
-  follow(other: Deferred): void {
-    other.promise.then(this.resolve, this.reject);
   }
 }

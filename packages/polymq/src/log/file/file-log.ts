@@ -1,0 +1,161 @@
+/** A log in files: the port, put together from its writer and its reader. */
+import { batchBaseOffset, batchMaxTimestamp } from '../batch.ts';
+import {
+  type Log,
+  type LogOptions,
+  type LogRead,
+  type LogSegmentInfo,
+  OffsetOutOfRangeError,
+} from '../log.ts';
+import type { LogContext } from './log-context.ts';
+import { LogReader } from './log-reader.ts';
+import type { LogState } from './log-state.ts';
+import { LogWriter } from './log-writer.ts';
+import { indexPathOf } from './names.ts';
+
+const RESOLVED = Promise.resolve();
+
+export class FileLog implements Log {
+  readonly state: LogState;
+  readonly writer: LogWriter;
+  readonly reader: LogReader;
+  readonly #context: LogContext;
+
+  constructor(state: LogState, context: LogContext) {
+    this.state = state;
+    this.#context = context;
+    this.writer = new LogWriter(state, context);
+    this.reader = new LogReader(state);
+  }
+
+  get name(): string {
+    return this.state.name;
+  }
+
+  get start(): number {
+    return this.state.start;
+  }
+
+  get committed(): number {
+    return this.state.committed;
+  }
+
+  get tail(): number {
+    return this.state.tail;
+  }
+
+  get sizeBytes(): number {
+    let bytes = 0;
+    for (const segment of this.state.segments) bytes += segment.bytes;
+    return bytes;
+  }
+
+  append(batch: Buffer): number {
+    return this.writer.append(batch);
+  }
+
+  whenCommitted(offset: number): Promise<void> {
+    const { state } = this;
+    if (offset <= state.committed) return RESOLVED;
+    if (state.failure !== undefined) return Promise.reject(state.failure);
+    if (offset > state.tail) return Promise.reject(this.#outOfRange(offset));
+    return state.whenCommitted.wait(offset);
+  }
+
+  whenWritten(offset: number): Promise<void> {
+    const { state } = this;
+    if (offset <= state.written) return RESOLVED;
+    if (state.failure !== undefined) return Promise.reject(state.failure);
+    if (offset > state.tail) return Promise.reject(this.#outOfRange(offset));
+    return state.whenWritten.wait(offset);
+  }
+
+  read(offset: number, bytesMax: number, oneAtLeast: boolean): LogRead | Promise<LogRead> {
+    const { state } = this;
+    if (offset < state.start || offset > state.committed) throw this.#outOfRange(offset);
+    if (offset === state.committed) return { buffers: [], bytes: 0, nextOffset: offset };
+    if (offset >= state.cache.firstOffset) {
+      const read: LogRead = { buffers: [], bytes: 0, nextOffset: offset };
+      state.cache.read(read, state.committed, bytesMax, oneAtLeast);
+      this.#context.metrics.readBytes += read.bytes;
+      return read;
+    }
+    return this.#readFile(offset, bytesMax, oneAtLeast);
+  }
+
+  async #readFile(offset: number, bytesMax: number, oneAtLeast: boolean): Promise<LogRead> {
+    const read = await this.reader.read(offset, bytesMax, oneAtLeast);
+    this.#context.metrics.readBytes += read.bytes;
+    return read;
+  }
+
+  findTimestamp(timestampMs: number): Promise<number | undefined> {
+    return this.reader.findTimestamp(timestampMs);
+  }
+
+  async findMaxTimestamp(): Promise<{ baseOffset: number; timestampMs: number } | undefined> {
+    let found: { baseOffset: number; timestampMs: number } | undefined;
+    await this.scanHeaders(this.state.start, (header, at) => {
+      const timestampMs = batchMaxTimestamp(header, at);
+      if (found === undefined || timestampMs > found.timestampMs) {
+        found = { baseOffset: batchBaseOffset(header, at), timestampMs };
+      }
+    });
+    return found;
+  }
+
+  async scanHeaders(
+    from: number,
+    visit: (header: Buffer, at: number, bytes: number) => void,
+  ): Promise<void> {
+    const { state } = this;
+    const end = state.committed;
+    const first = Math.max(from, state.start);
+    const cached = Math.min(end, state.cache.firstOffset);
+    await this.reader.scanHeaders(first, cached, (header, at, bytes) => {
+      visit(header, at, bytes);
+      return true;
+    });
+    state.cache.visit(Math.max(first, cached), end, visit);
+  }
+
+  rollSegment(): void {
+    if (this.state.active.bytes > 0) this.writer.roll();
+  }
+
+  async trim(before: number): Promise<void> {
+    const { state } = this;
+    if (before <= state.start) return;
+    if (before > state.committed) throw this.#outOfRange(before);
+    state.start = before;
+    if (before === state.tail) this.rollSegment();
+    while (state.segments.length > 1 && state.segments[0]!.endOffset <= before) {
+      const segment = state.segments.shift()!;
+      await segment.file.close();
+      await this.#context.environment.disk.remove(segment.file.path);
+      await this.#context.environment.disk.remove(indexPathOf(segment.file.path));
+    }
+  }
+
+  segments(): LogSegmentInfo[] {
+    return this.state.segments.map((segment) => ({
+      baseOffset: segment.baseOffset,
+      endOffset: segment.endOffset,
+      bytes: segment.bytes,
+      maxTimestampMs: segment.maxTimestampMs,
+      closed: segment.closed,
+    }));
+  }
+
+  onCommitted(listener: () => void): () => void {
+    return this.state.listeners.add(listener);
+  }
+
+  configure(options: LogOptions): void {
+    this.state.options = options;
+  }
+
+  #outOfRange(offset: number): OffsetOutOfRangeError {
+    return new OffsetOutOfRangeError(this.name, offset, this.state.start, this.state.committed);
+  }
+}

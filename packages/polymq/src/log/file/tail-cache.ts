@@ -1,0 +1,150 @@
+/**
+ * The newest batches of all logs in memory, so that consumers at the tail never touch a file.
+ *
+ * One first-in-first-out order over all logs with one budget in bytes: a busy log takes most of it, an idle
+ * one keeps nothing. Each log holds its own batches in order (`LogTail`); the global order is a queue of
+ * references to logs, one per batch: as both are first-in-first-out, the oldest entry of the queue
+ * is the oldest batch of its log.
+ *
+ * A batch that is in no file yet is never given up: the cache is where it lives. It is charged all the same.
+ */
+import { batchNextOffset } from '../batch.ts';
+import type { LogRead } from '../log.ts';
+import { lastAtOrBelow } from '../search.ts';
+
+/** What the bookkeeping of one batch costs beside its bytes. */
+const ENTRY_OVERHEAD_BYTES = 256;
+
+export class TailCache {
+  readonly #bytesMax: number;
+  #bytes = 0;
+  #queue: LogTail[] = [];
+  #head = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** For `LogTail` only. */
+  added(tail: LogTail, bytes: number): void {
+    this.#queue.push(tail);
+    this.#bytes += bytes + ENTRY_OVERHEAD_BYTES;
+    if (this.#bytes > this.#bytesMax) this.#evict();
+  }
+
+  /** For `LogTail` only: batches that left by another way stay in the queue as empty turns. */
+  removed(bytes: number): void {
+    this.#bytes -= bytes + ENTRY_OVERHEAD_BYTES;
+  }
+
+  #evict(): void {
+    while (this.#bytes > this.#bytesMax && this.#head < this.#queue.length) {
+      const tail = this.#queue[this.#head]!;
+      if (!tail.evictOldest()) return;
+      this.#head++;
+    }
+    if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+}
+
+/** The newest batches of one log. */
+export class LogTail {
+  readonly #cache: TailCache;
+  #batches: (Buffer | undefined)[] = [];
+  #offsets: number[] = [];
+  #head = 0;
+  /** Queue entries of this log whose batch left by `removeFrom` or `clear`. */
+  #orphanTurns = 0;
+  /** Batches that end at or below this are in a file. */
+  writtenOffset = 0;
+
+  constructor(cache: TailCache) {
+    this.#cache = cache;
+  }
+
+  /** The base offset of the oldest batch here; Infinity if there is none. */
+  get firstOffset(): number {
+    return this.#head < this.#offsets.length
+      ? this.#offsets[this.#head]!
+      : Number.POSITIVE_INFINITY;
+  }
+
+  push(offset: number, batch: Buffer): void {
+    this.#offsets.push(offset);
+    this.#batches.push(batch);
+    this.#cache.added(this, batch.length);
+  }
+
+  /** Adds batches from the one that contains `read.nextOffset` up to `end`, as far as they fit. */
+  read(read: LogRead, end: number, bytesMax: number, oneAtLeast: boolean): void {
+    const head = this.#head;
+    const count = this.#offsets.length - head;
+    let at = head + lastAtOrBelow(count, (i) => this.#offsets[head + i]!, read.nextOffset);
+    for (; at < this.#offsets.length && this.#offsets[at]! < end; at++) {
+      const batch = this.#batches[at]!;
+      const first = read.bytes === 0 && oneAtLeast;
+      if (!first && read.bytes + batch.length > bytesMax) return;
+      read.buffers.push(batch);
+      read.bytes += batch.length;
+      read.nextOffset = batchNextOffset(batch, 0);
+    }
+  }
+
+  /** Visits the batches that end behind `from`, up to `end`. */
+  visit(
+    from: number,
+    end: number,
+    visit: (header: Buffer, at: number, bytes: number) => void,
+  ): void {
+    for (let at = this.#head; at < this.#offsets.length && this.#offsets[at]! < end; at++) {
+      const batch = this.#batches[at]!;
+      if (batchNextOffset(batch, 0) > from) visit(batch, 0, batch.length);
+    }
+  }
+
+  /** Gives up the oldest batch. False if it cannot be given up yet. */
+  evictOldest(): boolean {
+    if (this.#orphanTurns > 0) {
+      this.#orphanTurns--;
+      return true;
+    }
+    const batch = this.#batches[this.#head];
+    if (batch === undefined) return true;
+    if (batchNextOffset(batch, 0) > this.writtenOffset) return false;
+    this.#batches[this.#head] = undefined;
+    this.#head++;
+    this.#cache.removed(batch.length);
+    if (this.#head > 64 && this.#head * 2 > this.#offsets.length) {
+      this.#batches = this.#batches.slice(this.#head);
+      this.#offsets = this.#offsets.slice(this.#head);
+      this.#head = 0;
+    }
+    return true;
+  }
+
+  /** Takes back what was pushed at or behind `offset`. */
+  removeFrom(offset: number): void {
+    while (
+      this.#offsets.length > this.#head &&
+      this.#offsets[this.#offsets.length - 1]! >= offset
+    ) {
+      this.#offsets.pop();
+      this.#cache.removed(this.#batches.pop()!.length);
+      this.#orphanTurns++;
+    }
+  }
+
+  clear(): void {
+    this.removeFrom(-1);
+    this.#offsets = [];
+    this.#batches = [];
+    this.#head = 0;
+  }
+}

@@ -28,8 +28,10 @@ export class Connection implements SocketHandler {
   readonly remotePort: number;
   readonly localAddress: string;
   readonly localPort: number;
+  readonly openedMs: number;
   /** When bytes last arrived or left, by the monotonic clock of the last sweep. */
-  lastActiveMs = 0;
+  lastActiveMs: number;
+  #greeted = false;
   #active = true;
   readonly #socket: NetworkSocket;
   readonly #counters: ConnectionCounters;
@@ -42,11 +44,14 @@ export class Connection implements SocketHandler {
 
   constructor(
     socket: NetworkSocket,
+    openedMs: number,
     counters: ConnectionCounters,
     logger: Logger,
     onClosed: (connection: Connection) => void,
   ) {
     this.#socket = socket;
+    this.openedMs = openedMs;
+    this.lastActiveMs = openedMs;
     this.#counters = counters;
     this.#logger = logger;
     this.#onClosed = onClosed;
@@ -58,12 +63,20 @@ export class Connection implements SocketHandler {
 
   start(framing: Framing, scratch: Buffer, session: Session): void {
     this.#session = session;
-    this.#reader = new FrameReader(framing, scratch, (frame) => session.onFrame(frame));
+    this.#reader = new FrameReader(framing, scratch, (frame) => {
+      this.#greeted = true;
+      session.onFrame(frame);
+    });
     this.#socket.start(this);
   }
 
   get session(): Session | undefined {
     return this.#session;
+  }
+
+  /** Whether a whole frame has arrived yet. */
+  get greeted(): boolean {
+    return this.#greeted;
   }
 
   get closed(): boolean {

@@ -22,7 +22,11 @@ export interface ListenerOptions {
   limiter: ConnectionLimiter;
   /** A connection without traffic for this long is closed. */
   idleMsMax: number;
+  /** A new connection that has sent no whole frame after this time is closed. */
+  firstFrameMsMax: number;
 }
+
+const SWEEP_MS_MIN = 100;
 
 /** All reading of a thread goes through one buffer: callbacks consume it before they return. */
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
@@ -102,11 +106,11 @@ export class Listener {
     }
     const connection = new Connection(
       socket,
+      this.#options.environment.clock.monotonicMs(),
       this.#connectionCounters,
       this.#options.logger,
       this.#forget,
     );
-    connection.lastActiveMs = this.#options.environment.clock.monotonicMs();
     this.#connections.add(connection);
     const { server } = this.#options;
     connection.start(server.framing, scratch, server.connect(connection));
@@ -118,21 +122,25 @@ export class Listener {
     if (this.#connections.size === 0) this.#onEmpty?.();
   };
 
+  /** One sweep over all connections instead of a timer for each: exact enough, and free. */
   #scheduleSweep(): void {
-    const { environment, idleMsMax } = this.#options;
-    this.#sweep = environment.timers.after(Math.max(1000, idleMsMax / 10), () => {
-      this.#closeIdle(environment.clock.monotonicMs() - idleMsMax);
+    const { environment, idleMsMax, firstFrameMsMax } = this.#options;
+    const everyMs = Math.max(SWEEP_MS_MIN, Math.min(idleMsMax, firstFrameMsMax) / 10);
+    this.#sweep = environment.timers.after(everyMs, () => {
+      this.#closeIdle(environment.clock.monotonicMs());
       this.#scheduleSweep();
     });
     this.#sweep.unref();
   }
 
-  /** A sweep per tenth of the limit instead of a timer per connection: exact enough, and free. */
-  #closeIdle(beforeMs: number): void {
-    const nowMs = this.#options.environment.clock.monotonicMs();
+  #closeIdle(nowMs: number): void {
+    const { idleMsMax, firstFrameMsMax } = this.#options;
     for (const connection of this.#connections) {
       if (connection.takeActive()) connection.lastActiveMs = nowMs;
-      else if (connection.lastActiveMs < beforeMs) connection.destroy();
+      const idle = nowMs - connection.lastActiveMs > idleMsMax;
+      // Counted from the start: a peer that trickles bytes does not extend it.
+      const silent = !connection.greeted && nowMs - connection.openedMs > firstFrameMsMax;
+      if (idle || silent) connection.destroy();
     }
   }
 }

@@ -29,6 +29,10 @@ export interface ProtocolContext {
 export interface ProtocolLimits {
   /** The largest frame that is accepted, in bytes. */
   frameBytesMax: number;
+  /** The largest answer to one request for records, in bytes. */
+  responseBytesMax: number;
+  /** What one batch may decompress to, in bytes. */
+  decompressedBytesMax: number;
 }
 
 export interface ProtocolServer {

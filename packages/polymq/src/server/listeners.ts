@@ -166,7 +166,6 @@ function bind(
       logger,
     });
   }
-  const idleMsMax = config.limits.idleMs;
   return Listener.bind({
     environment,
     logger,
@@ -176,7 +175,8 @@ function bind(
     port,
     server,
     limiter,
-    idleMsMax,
+    idleMsMax: config.limits.idleMs,
+    firstFrameMsMax: config.limits.firstFrameMs,
   });
 }
 

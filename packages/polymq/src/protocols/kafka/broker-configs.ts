@@ -1,23 +1,91 @@
-import { CONFIG_SOURCE, CONFIG_TYPE, type DescribedConfig } from './describe-topic-configs.ts';
-
 /**
- * The broker's settings by Kafka's names, as DescribeConfigs shows them. They are read-only here: they come
- * from flags, environment and file, so that a restart does not change them behind anybody's back.
+ * The broker's settings by Kafka's names, as DescribeConfigs shows them. They are read-only over Kafka: they
+ * come from flags, environment and file, so that no client changes them behind the operator's back.
  */
+import { CONFIG_SOURCE, CONFIG_TYPE, type DescribedConfig } from './describe-topic-configs.ts';
+import type { ConfigType } from './topic-configs.ts';
+
+interface Row {
+  name: string;
+  type: ConfigType;
+  /** The broker's own setting, or the one value that describes what it does. */
+  from: { setting: string; translate?: (value: string) => string } | { value: string };
+}
+
+const MINUTE_MS = 60_000;
+
+const shown = (
+  name: string,
+  type: ConfigType,
+  setting: string,
+  translate?: (value: string) => string,
+): Row => ({ name, type, from: { setting, ...(translate && { translate }) } });
+
+const constant = (name: string, type: ConfigType, value: string): Row => ({
+  name,
+  type,
+  from: { value },
+});
+
+const BROKER_CONFIGS: readonly Row[] = [
+  shown('auto.create.topics.enable', 'boolean', 'streams.autoCreate'),
+  shown('broker.id', 'int', 'nodeId'),
+  constant('compression.type', 'string', 'producer'),
+  shown('connections.max.idle.ms', 'long', 'limits.idleMs'),
+  constant('default.replication.factor', 'int', '1'),
+  constant('delete.topic.enable', 'boolean', 'true'),
+  shown('group.initial.rebalance.delay.ms', 'int', 'groups.initialRebalanceDelayMs'),
+  shown('group.max.session.timeout.ms', 'int', 'groups.sessionTimeoutMsMax'),
+  shown('group.max.size', 'int', 'groups.membersMax'),
+  shown('group.min.session.timeout.ms', 'int', 'groups.sessionTimeoutMsMin'),
+  constant('log.cleanup.policy', 'list', 'delete'),
+  shown('log.dirs', 'string', 'data'),
+  shown('log.message.timestamp.type', 'string', 'streams.timestampType', (value) =>
+    value === 'append' ? 'LogAppendTime' : 'CreateTime',
+  ),
+  shown('log.retention.bytes', 'long', 'streams.retentionBytes'),
+  shown('log.retention.ms', 'long', 'streams.retentionMs'),
+  shown('log.roll.ms', 'long', 'streams.segmentMs'),
+  shown('log.segment.bytes', 'int', 'streams.segmentBytes'),
+  shown('max.connections', 'int', 'limits.connectionsMax'),
+  shown('max.connections.per.ip', 'int', 'limits.connectionsPerAddressMax'),
+  shown('message.max.bytes', 'int', 'streams.batchBytesMax'),
+  constant('min.insync.replicas', 'int', '1'),
+  shown('node.id', 'int', 'nodeId'),
+  shown('num.partitions', 'int', 'streams.partitions'),
+  shown('offset.metadata.max.bytes', 'int', 'groups.offsetMetadataBytesMax'),
+  shown('offsets.retention.minutes', 'int', 'groups.offsetsRetentionMs', (value) =>
+    String(Math.floor(Number(value) / MINUTE_MS)),
+  ),
+  constant('offsets.topic.replication.factor', 'short', '1'),
+  shown('producer.id.expiration.ms', 'int', 'streams.producerIdleMs'),
+  shown('socket.request.max.bytes', 'int', 'limits.frameBytesMax'),
+  constant('unclean.leader.election.enable', 'boolean', 'false'),
+];
+
+/** All of them, or those named. `settings` holds the broker's settings as text by its own names. */
 export function describeBrokerConfigs(
   settings: ReadonlyMap<string, string>,
   names: readonly string[] | null,
 ): DescribedConfig[] {
-  return [...settings]
-    .filter(([name]) => names === null || names.includes(name))
-    .map(([name, value]) => ({
-      name,
+  return BROKER_CONFIGS.filter(({ name }) => names === null || names.includes(name)).map((row) => {
+    const value = valueOf(row, settings);
+    const source = 'value' in row.from ? CONFIG_SOURCE.default : CONFIG_SOURCE.staticBroker;
+    return {
+      name: row.name,
       value,
       readOnly: true,
-      configSource: CONFIG_SOURCE.staticBroker,
+      configSource: source,
       isSensitive: false,
-      synonyms: [{ name, value, source: CONFIG_SOURCE.staticBroker }],
-      configType: CONFIG_TYPE.string,
+      synonyms: [{ name: row.name, value, source }],
+      configType: CONFIG_TYPE[row.type],
       documentation: '',
-    }));
+    };
+  });
+}
+
+function valueOf({ from }: Row, settings: ReadonlyMap<string, string>): string {
+  if ('value' in from) return from.value;
+  const value = settings.get(from.setting) ?? '';
+  return from.translate ? from.translate(value) : value;
 }

@@ -13,6 +13,7 @@ export const CONFIG_TYPE: Readonly<Record<ConfigType, number>> = {
   boolean: 1,
   string: 2,
   int: 3,
+  short: 4,
   long: 5,
   double: 6,
   list: 7,

@@ -1,6 +1,7 @@
 import type { Broker } from '../../core/broker.ts';
 import type { Environment } from '../../lib/environment/environment.ts';
 import type { Logger } from '../../lib/logger.ts';
+import type { ProtocolLimits } from '../../net/protocol.ts';
 import type { ApiSpec, RequestOf, ResponseOf } from './codec/spec.ts';
 
 /** What a handler knows besides its request. */
@@ -18,7 +19,8 @@ export interface Context {
   readonly advertised: { host: string; port: number };
   /** Aborts when the connection has gone or the broker stops: nobody waits for the answer any more. */
   readonly closed: AbortSignal;
-  /** The broker's own settings by Kafka's names, for DescribeConfigs. */
+  readonly limits: ProtocolLimits;
+  /** The broker's settings as text by their own names, for DescribeConfigs. */
   readonly settings: ReadonlyMap<string, string>;
   /** The API versions on offer, for ApiVersions. */
   readonly offered: readonly ApiSpec[];

@@ -119,6 +119,7 @@ export class KafkaServer implements ProtocolServer {
         return advertisedAddress(connection, context.advertised, gateway);
       },
       closed,
+      limits: context.limits,
       settings: context.settings,
       offered: this.#offered,
       disconnect: (reason) => connection.fail(new ProtocolError(reason)),

@@ -8,7 +8,7 @@
 import { BrokerError } from '../../core/errors.ts';
 import type { StreamConfig, StreamConfigName } from '../../core/stream/stream-config.ts';
 
-export type ConfigType = 'boolean' | 'string' | 'int' | 'long' | 'double' | 'list';
+export type ConfigType = 'boolean' | 'string' | 'int' | 'short' | 'long' | 'double' | 'list';
 
 interface Mapped {
   kind: 'mapped';

@@ -5,7 +5,8 @@
  *   request    api key int16 | version int16 | correlation id int32 | client id | [tags] | body
  *   response   correlation id int32 | [tags] | body
  *
- * Tables are compiled per (API, version, direction) on first use and kept. Decoding throws `ProtocolError`
+ * Tables are compiled per (API, version, direction) on first use and kept; requests to produce and fetch
+ * are read by hand-written code that is tested to do the same. Decoding throws `ProtocolError`
  * for whatever is wrong with the bytes, and nothing else; encoding throws `TypeError` or `RangeError` when
  * the caller's object does not fit the table, which is a defect of this program.
  */
@@ -16,6 +17,8 @@ import { compileRead, type Read } from './compile-read.ts';
 import { compileWrite, type Write } from './compile-write.ts';
 import { hasResponseTags, isFlexible, writeRequestHeader, writeResponseHeader } from './headers.ts';
 import { type FieldPlan, planStruct } from './plan.ts';
+import { readFetchRequest } from './read-fetch-request.ts';
+import { readProduceRequest } from './read-produce-request.ts';
 import { skipTags } from './read-values.ts';
 import type {
   ApiSpec,
@@ -30,6 +33,12 @@ import type {
 const sharedWriter = new Writer();
 
 type Side = 'request' | 'response';
+
+/** Requests that are read by hand-written code, by API key. */
+const HAND_WRITTEN: Readonly<Record<number, (reader: Reader, version: number) => unknown>> = {
+  0: readProduceRequest,
+  1: readFetchRequest,
+};
 
 /** What has been compiled of one struct of an API so far, by version. */
 class Compiled {
@@ -128,9 +137,12 @@ function decodeBody(api: ApiSpec, side: Side, version: number, reader: Reader): 
   if (!supports(api, version)) {
     throw new ProtocolError(`${api.name} ${side} has unsupported version ${version}`);
   }
-  const read = compiledOf(api, side).reader(version, isFlexible(api, version));
+  const byHand = side === 'request' ? HAND_WRITTEN[api.key] : undefined;
   try {
-    const body = read(reader);
+    const body =
+      byHand === undefined
+        ? compiledOf(api, side).reader(version, isFlexible(api, version))(reader)
+        : byHand(reader, version);
     if (reader.remaining > 0) reader.fail(`${reader.remaining} bytes too many`);
     return body;
   } catch (error: unknown) {

@@ -5,7 +5,7 @@
  * Each partition's batch is checked and appended before this returns, in the order of the request; the
  * response waits for all of them together. One bad partition does not hurt the others.
  */
-import { checkBatch } from '../../../core/record/check-batch.ts';
+import { BATCH_LIMITS, checkBatch } from '../../../core/record/check-batch.ts';
 import type { Acknowledge, Appended } from '../../../core/stream/streams.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
 import { failureOf, kafkaCode, NONE } from '../errors.ts';
@@ -96,7 +96,10 @@ async function append(
 ): Promise<Appended> {
   const partition = partitionOf(context.broker.streams, topic, index);
   const batch = records ?? Buffer.alloc(0);
-  checkBatch(batch);
+  checkBatch(batch, {
+    ...BATCH_LIMITS,
+    expandedBytesMax: context.limits.decompressedBytesMax,
+  });
   return partition.append(batch, acknowledge);
 }
 

@@ -20,8 +20,6 @@ type TopicResponse = ResponseOf<typeof fetch>['responses'][number];
 type PartitionResponse = TopicResponse['partitions'][number];
 type PartitionRequest = Request['topics'][number]['partitions'][number];
 
-/** No response carries more, whatever the client asks for (one larger batch excepted). */
-const RESPONSE_BYTES_MAX = 50 * 1024 * 1024;
 const FINAL_EPOCH = -1;
 
 /** What one pass over all partitions has found. */
@@ -55,7 +53,7 @@ function answer(responses: TopicResponse[], errorCode: number): ResponseOf<typeo
 }
 
 async function readAll(request: Request, context: Context): Promise<Pass> {
-  const bytesMax = Math.min(request.maxBytes, RESPONSE_BYTES_MAX);
+  const bytesMax = Math.min(request.maxBytes, context.limits.responseBytesMax);
   const pass: Pass = { responses: [], bytes: 0, failed: false, room: bytesMax, readable: [] };
   for (const topic of request.topics) {
     const found = fetchTopicOf(context.broker.streams, topic, context.version);

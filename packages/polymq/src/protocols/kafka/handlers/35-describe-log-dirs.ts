@@ -11,7 +11,7 @@ type TopicResponse = ResponseOf<typeof describeLogDirs>['results'][number]['topi
 export const describeLogDirsHandler: Handler<typeof describeLogDirs> = handler(
   describeLogDirs,
   async (request, context) => {
-    const logDir = context.settings.get('log.dirs') ?? '';
+    const logDir = context.settings.get('data') ?? '';
     const streams = context.broker.streams.list();
     const asked = request.topics && new Map(request.topics.map((topic) => [topic.topic, topic]));
     const topics = streams

@@ -1,5 +1,5 @@
 /** Brings `node_modules` and `dist` up to date, only when they are not. */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { fail, npmCommand, ROOT, run, say } from './process.mjs';
 
@@ -15,13 +15,15 @@ export function requireNode() {
 
 /** Installs what the lock says, unless an install after its last change is there. */
 export async function installDependencies() {
-  if (mtimeMs(join(ROOT, 'node_modules', '.package-lock.json')) >= mtimeMs(lockPath())) return;
+  const installed = join(ROOT, 'node_modules', '.package-lock.json');
+  if (mtimeMs(installed) >= mtimeMs(lockPath())) return;
   say('installing dependencies …');
-  const [command, ...args] = npmCommand();
-  const code = await run(command, [...args, 'ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    stdio: ['ignore', process.stderr, process.stderr],
-  });
-  if (code !== 0) fail(`npm ci failed (exit code ${code}); is the network reachable?`, code);
+  // `--no-save` keeps to the lock and leaves it alone, as `npm ci` does, but removes nothing in use.
+  const [command, ...args] = [...npmCommand(), 'install', '--no-save', '--loglevel=error'];
+  const code = await run(command, args, { stdio: ['ignore', process.stderr, process.stderr] });
+  if (code !== 0) fail(`npm install failed (exit code ${code}); is the network reachable?`, code);
+  // npm leaves the file as it is when nothing had to be changed.
+  if (existsSync(installed)) utimesSync(installed, new Date(), new Date());
 }
 
 /** Compiles the sources, unless the last build is newer than all of them. */

@@ -39,8 +39,8 @@ export class ConfigError extends Error {
   }
 }
 
-/** Variables with our prefix that are no settings: the configuration file, and where clients connect. */
-const OTHER_ENV: ReadonlySet<string> = new Set([`${ENV_PREFIX}CONFIG`, `${ENV_PREFIX}URL`]);
+/** Variables with our prefix that are no settings: the file, where clients connect, our own tests. */
+const OTHER_ENV = new RegExp(`^${ENV_PREFIX}(CONFIG|URL|TEST_.*|BENCH_.*)$`);
 
 interface Raw {
   value: unknown;
@@ -117,7 +117,7 @@ function fromEnv(
   const byEnv = new Map(rows.map((row) => [row.env, row]));
   for (const [name, text] of Object.entries(sources.env ?? {})) {
     // An empty variable counts as not set: that is how container tools unset one.
-    if (!name.startsWith(ENV_PREFIX) || OTHER_ENV.has(name) || !text) continue;
+    if (!name.startsWith(ENV_PREFIX) || OTHER_ENV.test(name) || !text) continue;
     const row = byEnv.get(name);
     if (row !== undefined) {
       raws.set(row.name, { value: text, origin: `environment variable ${name}` });

@@ -1,0 +1,68 @@
+/**
+ * Nothing but the environment touches clock, timers, randomness, disk and network, so that the whole broker
+ * can run in a simulation. The server and the command line stand above that and may use the process.
+ */
+import {
+  codeOnly,
+  importsOf,
+  isProduction,
+  lineAt,
+  type Problem,
+  type Source,
+  SRC,
+} from './source.ts';
+
+const CALLS: readonly [pattern: RegExp, instead: string][] = [
+  [/\bDate\.now\b|\bnew Date\(\s*\)/, 'environment.clock.nowMs()'],
+  [/\bperformance\.now\b|\bhrtime\b/, 'environment.clock.monotonicMs()'],
+  [/(?<![.\w])set(?:Timeout|Interval|Immediate)\(/, 'environment.timers'],
+  [/\bMath\.random\b|\brandom(?:Bytes|UUID|Int|FillSync)\b/, 'environment.random'],
+  [/(?<![.\w])process\.(?!nextTick\b)\w+/, 'something handed in by the composition root'],
+  [/(?<![.\w])console\./, 'the logger'],
+];
+
+/** Modules that reach outside the process. Types may be imported from anywhere. */
+const MODULES =
+  /^(?:node:)?(?:fs|fs\/promises|net|tls|http|https|http2|dgram|dns|child_process|worker_threads|cluster|os|timers|timers\/promises|perf_hooks)$/;
+
+/** Folders where the rule does not hold. */
+const FREE = /^(?:lib\/environment\/node\/|server\/|cli\/)/;
+
+/** Single files with a reason. */
+export const EXCEPTIONS: Readonly<Record<string, { modules: readonly string[]; why: string }>> = {
+  'admin/http-listener.ts': {
+    modules: ['node:http'],
+    why: "Node's parser is the one to trust with hostile HTTP, and nothing durable depends on it",
+  },
+  'admin/host-check.ts': { modules: ['node:net'], why: 'isIP is a pure function' },
+};
+
+export function checkBannedCalls(sources: readonly Source[]): Problem[] {
+  return sources
+    .filter((source) => isProduction(source) && !FREE.test(source.path.slice(SRC.length)))
+    .flatMap((source) => [...bannedCalls(source), ...bannedModules(source)]);
+}
+
+function bannedCalls({ path, text }: Source): Problem[] {
+  const code = codeOnly(text);
+  return CALLS.flatMap(([pattern, instead]) =>
+    Array.from(code.matchAll(new RegExp(pattern, 'g')), (match) => ({
+      path,
+      line: lineAt(code, match.index),
+      message: `${match[0].replace(/\($/, '')} is banned here; use ${instead}`,
+    })),
+  );
+}
+
+function bannedModules(source: Source): Problem[] {
+  const allowed = EXCEPTIONS[source.path.slice(SRC.length)]?.modules ?? [];
+  return importsOf(source)
+    .filter(({ specifier, typeOnly }) => {
+      return !typeOnly && MODULES.test(specifier) && !allowed.includes(specifier);
+    })
+    .map(({ specifier, line }) => ({
+      path: source.path,
+      line,
+      message: `imports ${specifier}, which reaches outside; use the environment`,
+    }));
+}

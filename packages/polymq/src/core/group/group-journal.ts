@@ -22,8 +22,9 @@ import {
   StorageFullError,
 } from '../../log/log.ts';
 import { BrokerError } from '../errors.ts';
+import { readBuffers } from '../record/record-reader.ts';
+import { writeBatch } from '../record/record-writer.ts';
 import { GroupStore } from './group-store.ts';
-import { encodeBatch, type JournalRecord, visitValues } from './journal-batch.ts';
 import { decodeEntry, encodeEntry, type JournalEntry } from './journal-entry.ts';
 import { loadSnapshot, type Snapshot, writeSnapshot } from './journal-snapshot.ts';
 
@@ -44,7 +45,7 @@ const READ_BYTES = 1 << 20;
 
 interface Waiting {
   entry: JournalEntry;
-  record: JournalRecord;
+  record: { key: Buffer; value: Buffer };
   resolve: () => void;
   reject: (error: BrokerError) => void;
 }
@@ -119,9 +120,8 @@ export class GroupJournal {
   }
 
   #append(waiting: readonly Waiting[]): void {
-    const nowMs = this.#options.environment.clock.nowMs();
-    const records = waiting.map((one) => one.record);
-    const batch = encodeBatch(records, nowMs);
+    const timestampMs = this.#options.environment.clock.nowMs();
+    const batch = writeBatch({ records: waiting.map((one) => one.record), timestampMs });
     const bytes = batch.length;
     const fail = (cause: unknown) => {
       const error = storageError(cause);
@@ -167,7 +167,9 @@ export class GroupJournal {
     for (let at = from; at < this.#log.committed; ) {
       try {
         const read = await this.#log.read(at, READ_BYTES, true);
-        for (const buffer of read.buffers) visitValues(buffer, at, (value) => this.#apply(value));
+        for (const { offset, value } of readBuffers(read.buffers)) {
+          if (offset >= at && value !== undefined) this.store.apply(decodeEntry(value.toString()));
+        }
         this.#bytesSinceSnapshot += read.bytes;
         at = Math.max(read.nextOffset, at + 1);
       } catch (error: unknown) {
@@ -179,10 +181,6 @@ export class GroupJournal {
         at = Math.max(error.nextOffset, at + 1);
       }
     }
-  }
-
-  #apply(value: Buffer): void {
-    this.store.apply(decodeEntry(value.toString()));
   }
 
   #snapshotIfDue(): void {

@@ -69,7 +69,7 @@ export function describeBrokerConfigs(
   names: readonly string[] | null,
 ): DescribedConfig[] {
   return BROKER_CONFIGS.filter(({ name }) => names === null || names.includes(name)).map((row) => {
-    const value = valueOf(row, settings);
+    const value = valueFor(row, settings);
     const source = 'value' in row.from ? CONFIG_SOURCE.default : CONFIG_SOURCE.staticBroker;
     return {
       name: row.name,
@@ -84,7 +84,7 @@ export function describeBrokerConfigs(
   });
 }
 
-function valueOf({ from }: Row, settings: ReadonlyMap<string, string>): string {
+function valueFor({ from }: Row, settings: ReadonlyMap<string, string>): string {
   if ('value' in from) return from.value;
   const value = settings.get(from.setting) ?? '';
   return from.translate ? from.translate(value) : value;

@@ -14,7 +14,10 @@ export interface Streams {
   getById(id: string): Stream | undefined;
   /** All streams, ordered by name. */
   list(): Stream[];
-  /** Creates a stream. Durable when the promise resolves. With `dryRun`, only checks. */
+  /**
+   * Creates a stream. Durable when the promise resolves. With `dryRun`, only checks: the stream returned
+   * has as many partitions as it would get, but they are holes.
+   */
   create(spec: StreamSpec, options?: { dryRun?: boolean }): Promise<Stream>;
   /** Deletes a stream and its records. The name is free when the promise resolves. */
   delete(name: string): Promise<void>;

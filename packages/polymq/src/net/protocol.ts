@@ -12,6 +12,8 @@ export interface Protocol {
   readonly defaultPort: number;
   /** Makes the part that all connections of the protocol share. */
   open(context: ProtocolContext): ProtocolServer;
+  /** The streams that a group member's metadata names; undefined if it is not of this protocol's making. */
+  subscribedStreams?(protocolType: string, metadata: Buffer): string[] | undefined;
 }
 
 export interface ProtocolContext {

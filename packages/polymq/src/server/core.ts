@@ -1,11 +1,26 @@
-/** Opens the core: the log engine, then what stands on it. The one place that knows which engine runs. */
+/**
+ * Opens the core bottom-up: log engine, meta journal, streams, groups. The one place that knows which engine runs
+ * and from which settings the parts of the core get theirs.
+ */
+import { resolve } from 'node:path';
 import type { Broker } from '../core/broker.ts';
+import { type GroupRegistry, openGroups } from '../core/group/group-registry.ts';
+import { openClusterId } from '../core/meta/cluster-id.ts';
+import { MetaJournal } from '../core/meta/meta-journal.ts';
+import { type OpenedStreams, openStreams } from '../core/stream/open-streams.ts';
+import { openProducerIds } from '../core/stream/producer-ids.ts';
+import { STREAM_CONFIG_NAMES, type StreamConfig } from '../core/stream/stream-config.ts';
 import type { Environment } from '../lib/environment/environment.ts';
 import type { Logger } from '../lib/logger.ts';
+import { openFileEngine } from '../log/file/file-engine.ts';
 import type { LogEngine } from '../log/log.ts';
 import { createMemoryEngine } from '../log/memory/memory-engine.ts';
 import type { Config } from './config/settings.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import { subscribedStreams } from './protocols.ts';
+
+/** The value of the setting `data` that stands for no directory at all. */
+export const MEMORY_DATA = 'memory:';
 
 export interface CoreOptions {
   config: Config;
@@ -17,19 +32,90 @@ export interface CoreOptions {
 export interface OpenCore {
   readonly broker: Broker;
   readonly engine: LogEngine;
+  readonly groups: GroupRegistry;
 }
 
 export async function openCore(options: CoreOptions): Promise<OpenCore> {
   const { config, environment, lifecycle } = options;
   const engine = await lifecycle.start(
     'log engine',
-    () => createMemoryEngine(environment),
+    () => openEngine(options),
     (opened) => opened.close(),
   );
-  const broker = {
-    clusterId: config.clusterId,
+  const meta = await lifecycle.start(
+    'meta journal',
+    () => MetaJournal.open({ engine, clock: environment.clock }),
+    (opened) => opened.close(),
+  );
+  const clusterId = config.clusterId || (await openClusterId(meta, environment.random));
+  const producerIds = openProducerIds(meta);
+  const opened = await lifecycle.start(
+    'streams',
+    () => openStreamsOf(options, engine, meta),
+    (part) => part.close(),
+  );
+  const { streams, orphansRemoved } = opened;
+  if (orphansRemoved.length > 0) {
+    options.logger.warn({ logs: orphansRemoved }, 'removed logs that no stream declares');
+  }
+  const groups = await lifecycle.start(
+    'groups',
+    () =>
+      openGroups({
+        environment,
+        engine,
+        streams,
+        subscribedStreams,
+        durability: config.durability,
+        options: config.groups,
+        logger: options.logger,
+      }),
+    (opened) => opened.close(),
+  );
+  const broker: Broker = {
+    streams,
+    groups,
+    producerIds,
+    clusterId,
     nodeId: config.nodeId,
     autoCreateStreams: config.streams.autoCreate,
-  } as Broker;
-  return { broker, engine };
+  };
+  return { broker, engine, groups };
+}
+
+async function openEngine({ config, environment }: CoreOptions): Promise<LogEngine> {
+  if (config.data === MEMORY_DATA) return createMemoryEngine(environment);
+  return openFileEngine(environment, {
+    directory: resolve(config.data),
+    tailCacheBytes: config.storage.tailCacheBytes,
+  });
+}
+
+function openStreamsOf(
+  { config, environment, logger }: CoreOptions,
+  engine: LogEngine,
+  meta: MetaJournal,
+): Promise<OpenedStreams> {
+  return openStreams({
+    environment,
+    engine,
+    meta,
+    defaults: streamDefaults(config),
+    partitionCountDefault: config.streams.partitions,
+    limits: { streamsMax: config.streams.countMax, partitionsMax: config.streams.partitionsMax },
+    retentionCheckMs: config.streams.retentionCheckMs,
+    producerExpirationMs: config.streams.producerIdleMs,
+    onRetentionError: ({ streamName, index }, error) => {
+      logger.error({ stream: streamName, partition: index, error }, 'retention failed');
+    },
+    producerExpirationMs: config.streams.producerIdleMs,
+    onRetentionError: ({ streamName, index }, error) =>
+      logger.error({ stream: streamName, partition: index, error }, 'retention failed'),
+  });
+}
+
+/** The settings that are those of a stream, without the others that stand beside them. */
+function streamDefaults(config: Config): Partial<StreamConfig> {
+  const all = { ...config.streams, durability: config.durability };
+  return Object.fromEntries(STREAM_CONFIG_NAMES.map((name) => [name, all[name]]));
 }

@@ -7,3 +7,12 @@ export const PROTOCOLS: readonly Protocol[] = [kafka];
 /** The scheme of the HTTP listener: health, metrics and, later, the admin API. */
 export const HTTP_SCHEME = 'http';
 export const HTTP_DEFAULT_PORT = 15_672;
+
+/** Asks the protocols which streams a group member's metadata names: one of them wrote it. */
+export function subscribedStreams(protocolType: string, metadata: Buffer): string[] | undefined {
+  for (const protocol of PROTOCOLS) {
+    const streams = protocol.subscribedStreams?.(protocolType, metadata);
+    if (streams) return streams;
+  }
+  return undefined;
+}

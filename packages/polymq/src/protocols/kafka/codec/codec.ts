@@ -5,8 +5,8 @@
  *   request    api key int16 | version int16 | correlation id int32 | client id | [tags] | body
  *   response   correlation id int32 | [tags] | body
  *
- * Tables are compiled per (API, version, direction) on first use and kept; requests to produce and fetch
- * are read by hand-written code that is tested to do the same. Decoding throws `ProtocolError`
+ * Tables are compiled per (API, version, direction) on first use and kept; produce and fetch
+ * have hand-written code on the broker's side, which is tested to do the same. Decoding throws `ProtocolError`
  * for whatever is wrong with the bytes, and nothing else; encoding throws `TypeError` or `RangeError` when
  * the caller's object does not fit the table, which is a defect of this program.
  */
@@ -28,17 +28,19 @@ import type {
   ResponseOf,
   StructSpec,
 } from './spec.ts';
+import { writeFetchResponse, writeProduceResponse } from './write-by-hand.ts';
 
 /** Frames are built one at a time, and bytes handed out are never written again: see `Writer`. */
 const sharedWriter = new Writer();
 
 type Side = 'request' | 'response';
 
-/** Requests that are read by hand-written code, by API key. */
-const HAND_WRITTEN: Readonly<Record<number, (reader: Reader, version: number) => unknown>> = {
-  0: readProduceRequest,
-  1: readFetchRequest,
-};
+type ReadByHand = (reader: Reader, version: number) => unknown;
+type WriteByHand = (writer: Writer, version: number, body: never) => void;
+
+/** By API key. */
+const REQUESTS_BY_HAND: readonly ReadByHand[] = [readProduceRequest, readFetchRequest];
+const RESPONSES_BY_HAND: readonly WriteByHand[] = [writeProduceResponse, writeFetchResponse];
 
 /** What has been compiled of one struct of an API so far, by version. */
 class Compiled {
@@ -137,7 +139,7 @@ function decodeBody(api: ApiSpec, side: Side, version: number, reader: Reader): 
   if (!supports(api, version)) {
     throw new ProtocolError(`${api.name} ${side} has unsupported version ${version}`);
   }
-  const byHand = side === 'request' ? HAND_WRITTEN[api.key] : undefined;
+  const byHand = side === 'request' ? REQUESTS_BY_HAND[api.key] : undefined;
   try {
     const body =
       byHand === undefined
@@ -161,5 +163,10 @@ function encodeBody(
   if (!supports(api, version)) {
     throw new RangeError(`${api.name} ${side} has no version ${version}`);
   }
-  compiledOf(api, side).writer(version, isFlexible(api, version))(writer, body);
+  const byHand = side === 'response' ? RESPONSES_BY_HAND[api.key] : undefined;
+  if (byHand === undefined) {
+    compiledOf(api, side).writer(version, isFlexible(api, version))(writer, body);
+  } else {
+    byHand(writer, version, body as never);
+  }
 }

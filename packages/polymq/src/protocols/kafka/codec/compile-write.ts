@@ -18,11 +18,11 @@ import {
   writeUuid,
 } from './write-values.ts';
 
-type Fields = Record<string, unknown>;
-type WriteOf<Value> = (writer: Writer, value: Value) => void;
+type Fields = Readonly<Record<string, unknown>>;
+export type WriteOf<Value> = (writer: Writer, value: Value) => void;
 export type Write = WriteOf<unknown>;
 
-interface Form {
+export interface Form {
   readonly version: number;
   readonly isFlexible: boolean;
 }
@@ -47,20 +47,8 @@ interface CompiledField {
 }
 
 export function compileWrite(fields: readonly FieldPlan[], form: Form): Write {
-  const ordinary: CompiledField[] = [];
-  const tagged: CompiledField[] = [];
-  for (const field of fields) {
-    if (form.version < field.since || form.version > field.until) continue;
-    const compiled = {
-      name: field.name,
-      fallback: field.isOptional ? field.default : undefined,
-      tag: field.tag ?? -1,
-      write: compileField(field, form),
-    };
-    (field.tag === null ? ordinary : tagged).push(compiled);
-  }
-  tagged.sort((left, right) => left.tag - right.tag);
-  const writeTail = form.isFlexible ? compileTags(tagged) : null;
+  const ordinary = compileFields(fields, form, (field) => field.tag === null);
+  const writeTail = form.isFlexible ? compileTags(fields, form) : null;
   const count = ordinary.length;
   return (writer, value) => {
     const struct = value as Fields;
@@ -73,7 +61,26 @@ export function compileWrite(fields: readonly FieldPlan[], form: Form): Write {
   };
 }
 
-function compileTags(tagged: readonly CompiledField[]): WriteOf<Fields> {
+function compileFields(
+  fields: readonly FieldPlan[],
+  form: Form,
+  isWanted: (field: FieldPlan) => boolean,
+): CompiledField[] {
+  return fields
+    .filter((field) => form.version >= field.since && form.version <= field.until)
+    .filter(isWanted)
+    .map((field) => ({
+      name: field.name,
+      fallback: field.isOptional ? field.default : undefined,
+      tag: field.tag ?? -1,
+      write: compileField(field, form),
+    }));
+}
+
+/** Writes the tagged fields of a struct, or that it has none: what each struct ends with when flexible. */
+export function compileTags(fields: readonly FieldPlan[], form: Form): WriteOf<Fields> {
+  const tagged = compileFields(fields, form, (field) => field.tag !== null);
+  tagged.sort((left, right) => left.tag - right.tag);
   if (tagged.length === 0) return (writer) => writer.uvarint(0);
   return (writer, struct) => {
     let count = 0;

@@ -3,12 +3,20 @@ import type { Writer } from '../../../lib/bytes/writer.ts';
 
 const STRING_BYTES_MAX = 0x7fff;
 
+/** Up to here a loop beats a call into native code; it also keeps the compact length in one byte. */
+const SHORT_CHARACTERS_MAX = 48;
+
 export type RecordsInput = Buffer | readonly Buffer[] | null;
 
 export function writeString(writer: Writer, value: string | null): void {
   if (value === null) {
     writer.int16(-1);
     return;
+  }
+  if (value.length <= SHORT_CHARACTERS_MAX) {
+    writer.int16(value.length);
+    if (writer.ascii(value)) return;
+    writer.rewind(2);
   }
   const text = fitting(value);
   const bytes = Buffer.byteLength(text);
@@ -20,6 +28,11 @@ export function writeCompactString(writer: Writer, value: string | null): void {
   if (value === null) {
     writer.uvarint(0);
     return;
+  }
+  if (value.length <= SHORT_CHARACTERS_MAX) {
+    writer.uvarint(value.length + 1);
+    if (writer.ascii(value)) return;
+    writer.rewind(1);
   }
   const text = fitting(value);
   const bytes = Buffer.byteLength(text);

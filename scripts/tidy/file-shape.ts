@@ -4,7 +4,7 @@ import { isProduction, lineAt, type Problem, type Source } from './source.ts';
 const LINES_MAX = 500;
 /** A longer file opens with a comment that says what it is. */
 const LINES_WITHOUT_HEAD_MAX = 80;
-const HEAD_LINES_MIN = 3;
+const HEAD_LINES_MIN = 2;
 /** Where it is looked for, not counting imports: small types may stand above the class it describes. */
 const OPENING_LINES = 40;
 

@@ -105,10 +105,6 @@ function openStreamsOf(
     limits: { streamsMax: config.streams.countMax, partitionsMax: config.streams.partitionsMax },
     retentionCheckMs: config.streams.retentionCheckMs,
     producerExpirationMs: config.streams.producerIdleMs,
-    onRetentionError: ({ streamName, index }, error) => {
-      logger.error({ stream: streamName, partition: index, error }, 'retention failed');
-    },
-    producerExpirationMs: config.streams.producerIdleMs,
     onRetentionError: ({ streamName, index }, error) =>
       logger.error({ stream: streamName, partition: index, error }, 'retention failed'),
   });

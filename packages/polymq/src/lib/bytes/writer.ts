@@ -147,6 +147,28 @@ export class Writer {
     this.#position = at + bytes;
   }
 
+  /**
+   * Text of ASCII characters only, which is quicker than `utf8` when it is short. Writes nothing and
+   * returns false when it meets another character.
+   */
+  ascii(value: string): boolean {
+    const length = value.length;
+    const start = this.#reserve(length);
+    const chunk = this.#chunk;
+    for (let index = 0; index < length; index++) {
+      const code = value.charCodeAt(index);
+      if (code > 0x7f) return false;
+      chunk[start + index] = code;
+    }
+    this.#position = start + length;
+    return true;
+  }
+
+  /** Takes back the last `bytes` bytes, all of which must have been written just now. */
+  rewind(bytes: number): void {
+    this.#position -= bytes;
+  }
+
   /** Bytes given in hexadecimal, such as a UUID without its dashes. */
   hex(value: string): void {
     const bytes = value.length / 2;

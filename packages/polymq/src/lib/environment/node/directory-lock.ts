@@ -129,12 +129,14 @@ function ownerOf(pid: number): Owner {
   return { pid, startTicks: startTicksOf(pid), bootId: bootId() };
 }
 
-/** Field 22 of `/proc/<pid>/stat`; empty where there is none. */
+/** Field 22 of `/proc/<pid>/stat`; empty where there is none, or the process is dead. */
 function startTicksOf(pid: number): string {
   const stat = readProc(`/proc/${pid}/stat`);
   // The second field is the command in parentheses and may itself hold blanks and parentheses.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields[19] ?? '';
+  // A zombie holds nothing any more; it is only waiting for its parent, which in a container may take long.
+  const dead = fields[0] === 'Z' || fields[0] === 'X';
+  return dead ? '' : (fields[19] ?? '');
 }
 
 function bootId(): string {

@@ -14,24 +14,18 @@ import type { Logger } from '../../lib/logger.ts';
 import type { Connection, Session } from '../../net/connection.ts';
 import type { Framing } from '../../net/frame-reader.ts';
 import type { ProtocolContext, ProtocolServer } from '../../net/protocol.ts';
-import { advertisedAddress, containerGateway } from './advertised-address.ts';
+import { containerGateway } from './advertised-address.ts';
 import { decodeRequest, encodeResponse, supports } from './codec/codec.ts';
 import type { RequestHeader } from './codec/headers.ts';
 import type { ApiSpec } from './codec/spec.ts';
 import { kafkaCode } from './errors.ts';
 import { kafkaFraming } from './framing.ts';
-import type { Context, Handler } from './handler.ts';
+import type { Handler } from './handler.ts';
 import { range } from './handlers/18-api-versions.ts';
 import { HANDLERS } from './handlers/index.ts';
+import { type Handling, RequestContext, type Shared } from './request-context.ts';
 import { apiVersions } from './schema/18-api-versions.ts';
 import { KafkaSession } from './session.ts';
-
-/** What of a request belongs to its connection. */
-export interface Handling {
-  connection: Connection;
-  /** Aborts when nobody waits for the answer any more. */
-  closed: AbortSignal;
-}
 
 interface Route {
   handler: Handler;
@@ -46,7 +40,7 @@ export class KafkaServer implements ProtocolServer {
   readonly #routes = new Map<number, Route>();
   readonly #offered: ApiSpec[];
   readonly #unknown: Counter;
-  #gateway: string | undefined;
+  readonly #shared: Shared;
 
   constructor(context: ProtocolContext) {
     this.#context = context;
@@ -59,8 +53,9 @@ export class KafkaServer implements ProtocolServer {
       this.#routes.set(handler.api.key, { handler, requests });
     }
     this.#unknown = this.#requestCounter('unknown');
+    this.#shared = { ...context, offered: this.#offered, gateway: undefined };
     void containerGateway(context.environment.disk).then((gateway) => {
-      this.#gateway = gateway;
+      this.#shared.gateway = gateway;
     });
   }
 
@@ -85,7 +80,7 @@ export class KafkaServer implements ProtocolServer {
     const version = header.apiVersion;
     if (!supports(api, version)) return this.#unsupported(api, header);
     const request = decodeRequest(api, version, frame, header.bodyStart);
-    const response = handle(request, this.#contextOf(header, handling));
+    const response = handle(request, new RequestContext(header, handling, this.#shared));
     const encode = (body: Awaited<typeof response>): Buffer[] =>
       body === undefined ? [] : encodeResponse(api, version, header.correlationId, body);
     return response instanceof Promise ? response.then(encode) : encode(response);
@@ -103,27 +98,6 @@ export class KafkaServer implements ProtocolServer {
       errorCode: kafkaCode('UNSUPPORTED_VERSION'),
       apiKeys: this.#offered.map(range),
     });
-  }
-
-  #contextOf(header: RequestHeader, { connection, closed }: Handling): Context {
-    const context = this.#context;
-    const gateway = this.#gateway;
-    return {
-      broker: context.broker,
-      environment: context.environment,
-      logger: context.logger,
-      version: header.apiVersion,
-      clientId: header.clientId ?? '',
-      clientHost: connection.remoteAddress,
-      get advertised() {
-        return advertisedAddress(connection, context.advertised, gateway);
-      },
-      closed,
-      limits: context.limits,
-      settings: context.settings,
-      offered: this.#offered,
-      disconnect: (reason) => connection.fail(new ProtocolError(reason)),
-    };
   }
 
   #requestCounter(api: string): Counter {

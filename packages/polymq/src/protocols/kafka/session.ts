@@ -15,7 +15,8 @@ import { ProtocolError } from '../../lib/bytes/protocol-error.ts';
 import { Fifo } from '../../lib/fifo.ts';
 import type { Connection, Session } from '../../net/connection.ts';
 import { decodeRequestHeader } from './codec/headers.ts';
-import type { Handling, KafkaServer } from './server.ts';
+import type { Handling } from './request-context.ts';
+import type { KafkaServer } from './server.ts';
 
 const REQUESTS_MAX = 256;
 const REQUEST_BYTES_MAX = 64 * 1024 * 1024;

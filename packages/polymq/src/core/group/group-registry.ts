@@ -12,10 +12,10 @@ import type { Durability, LogEngine } from '../../log/log.ts';
 import type { Streams } from '../stream/streams.ts';
 import { groupError } from './group-error.ts';
 import { GroupJournal } from './group-journal.ts';
-import { protocolBytes } from './group-member.ts';
 import { DEFAULT_GROUP_OPTIONS, type GroupOptions } from './group-options.ts';
 import { GroupRunner, type RunnerContext } from './group-runner.ts';
 import type { StoredGroup } from './group-store.ts';
+import type { SubscribedStreams } from './group-subscription.ts';
 import type {
   CommittedOffset,
   GroupDescription,
@@ -50,9 +50,7 @@ export interface GroupsSetup {
    * The streams that a member's metadata asks for; `undefined` if it is of a kind that does not tell. What the
    * bytes mean is the protocol's business.
    */
-  subscribedStreams?:
-    | ((protocolType: string, metadata: Buffer) => string[] | undefined)
-    | undefined;
+  subscribedStreams?: SubscribedStreams | undefined;
   logger?: Logger | undefined;
 }
 
@@ -107,13 +105,12 @@ export class GroupRegistry implements Groups {
   }
 
   async join(request: JoinRequest): Promise<Joined> {
-    const { groupId, sessionTimeoutMs, protocols } = request;
+    const { groupId, sessionTimeoutMs } = request;
     this.#check(groupId);
-    const { sessionTimeoutMsMin, sessionTimeoutMsMax, memberBytesMax } = this.#options;
+    const { sessionTimeoutMsMin, sessionTimeoutMsMax } = this.#options;
     if (sessionTimeoutMs < sessionTimeoutMsMin || sessionTimeoutMs > sessionTimeoutMsMax) {
       throw groupError('invalid-session-timeout', groupId);
     }
-    if (protocolBytes(protocols) > memberBytesMax) throw groupError('limit-reached', groupId);
     let group = this.#groups.get(groupId);
     if (group === undefined) {
       if (request.memberId !== '') throw groupError('unknown-member', groupId);

@@ -1,0 +1,56 @@
+import type { JoinEvent } from './group-events.ts';
+import { protocolBytes, sharesProtocol } from './group-member.ts';
+import type { GroupRoster } from './group-roster.ts';
+import type { GroupErrorCode, GroupState } from './groups.ts';
+
+export interface AdmissionLimits {
+  membersMax: number;
+  /** Metadata of all members together, and assignments of all together. */
+  memberBytesMax: number;
+}
+
+/** Why this join is refused, whoever it comes from. */
+export function joinRefusal(
+  roster: GroupRoster,
+  state: GroupState,
+  event: JoinEvent,
+  limits: AdmissionLimits,
+): GroupErrorCode | undefined {
+  if (!hasRoom(roster, state, event.memberId, limits.membersMax)) return 'group-full';
+  if (event.protocolType === '' || event.protocols.length === 0) return 'inconsistent-protocol';
+  if (state !== 'empty') {
+    const agrees =
+      event.protocolType === roster.protocolType &&
+      sharesProtocol(roster.members.all(), event.protocols);
+    if (!agrees) return 'inconsistent-protocol';
+  }
+  let bytes = protocolBytes(event.protocols);
+  for (const member of roster.members.all()) {
+    if (member.memberId !== event.memberId) bytes += protocolBytes(member.protocols);
+  }
+  return bytes > limits.memberBytesMax ? 'limit-reached' : undefined;
+}
+
+/**
+ * While a rebalance is being prepared those that wait count, so that a group that is too large (the
+ * limit was lowered) loses the members that join last.
+ */
+function hasRoom(
+  { members }: GroupRoster,
+  state: GroupState,
+  memberId: string,
+  membersMax: number,
+): boolean {
+  const member = members.get(memberId);
+  // Ids that were given out are not members yet, but take memory as well.
+  if (memberId === '' && members.pending.size >= membersMax) return false;
+  switch (state) {
+    case 'preparing-rebalance':
+      return member?.joinRequest !== undefined || members.joiningCount() < membersMax;
+    case 'completing-rebalance':
+    case 'stable':
+      return member !== undefined || members.size < membersMax;
+    default:
+      return true;
+  }
+}

@@ -8,6 +8,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Counters } from '../lib/counters.ts';
+import type { Timers } from '../lib/environment/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { hostAllowed } from './host-check.ts';
 import { type Answer, errorAnswer, type Route } from './routes.ts';
@@ -22,11 +23,13 @@ export interface HttpListenerOptions {
   hosts: readonly string[];
   counters: Counters;
   logger: Logger;
+  timers: Timers;
 }
 
 export interface HttpListener {
   readonly host: string;
   readonly port: number;
+  readonly connectionCount: number;
   /** Stops accepting, lets answers under way finish, then cuts. */
   close(deadlineMs: number): Promise<void>;
 }
@@ -50,12 +53,26 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
     (request, response) => router.respond(request, response),
   );
   server.maxConnections = CONNECTIONS_MAX;
+  let connectionCount = 0;
+  server.on('connection', (socket) => {
+    connectionCount += 1;
+    socket.once('close', () => {
+      connectionCount -= 1;
+    });
+  });
   server.on('clientError', (_error, socket) => {
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
   });
   await bind(server, options.host, options.port);
   const { port } = server.address() as AddressInfo;
-  return { host: options.host, port, close: (deadlineMs) => closeServer(server, deadlineMs) };
+  return {
+    host: options.host,
+    port,
+    get connectionCount() {
+      return connectionCount;
+    },
+    close: (deadlineMs) => closeServer(server, options.timers, deadlineMs),
+  };
 }
 
 function bind(server: Server, host: string, port: number): Promise<void> {
@@ -69,12 +86,14 @@ function bind(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
-function closeServer(server: Server, deadlineMs: number): Promise<void> {
+function closeServer(server: Server, timers: Timers, deadlineMs: number): Promise<void> {
   return new Promise((resolve) => {
-    server.close(() => resolve());
+    const cut = timers.after(deadlineMs, () => server.closeAllConnections());
+    server.close(() => {
+      timers.clear(cut);
+      resolve();
+    });
     server.closeIdleConnections();
-    const cut = setTimeout(() => server.closeAllConnections(), deadlineMs);
-    server.once('close', () => clearTimeout(cut));
   });
 }
 

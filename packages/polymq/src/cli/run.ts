@@ -1,6 +1,6 @@
 /** From arguments to an exit code: 0 done, 1 failed, 2 asked for something that does not exist. */
-import { readFileSync } from 'node:fs';
 import { ConfigError } from '../server/config/resolve.ts';
+import { version } from '../server/version.ts';
 import { parseArguments } from './arguments.ts';
 import { helpText } from './help.ts';
 import { UsageError } from './usage.ts';
@@ -35,10 +35,4 @@ function explain(error: unknown): number {
     process.stderr.write(`${error.stack}\n`);
   }
   return 1;
-}
-
-/** From the package itself, which lies two folders up from `src/cli` and from `dist/cli` alike. */
-function version(): string {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
 }

@@ -5,16 +5,28 @@
  * A stop goes the other way: not ready → stop accepting and drain → core → engine. If a part does not start, what
  * has been started is stopped before the error is thrown.
  */
+import { resolve } from 'node:path';
 import { healthRoutes, type ReadinessCheck } from '../admin/health.ts';
-import { CounterRegistry } from '../lib/counters.ts';
+import { metricsRoutes } from '../admin/metrics-routes.ts';
+import type { Route } from '../admin/routes.ts';
+import { CounterRegistry, LATENCY_BOUNDS_S } from '../lib/counters.ts';
 import type { Environment } from '../lib/environment/environment.ts';
 import { createNodeEnvironment } from '../lib/environment/node/node-environment.ts';
 import { type Logger, silentLogger } from '../lib/logger.ts';
+import type { LogEngine } from '../log/log.ts';
 import { type ResolvedConfig, resolveConfig } from './config/resolve.ts';
 import type { Config } from './config/settings.ts';
-import { openCore } from './core.ts';
+import { MEMORY_DATA, type OpenCore, openCore } from './core.ts';
+import { DiskWatch } from './disk-watch.ts';
 import { Lifecycle, type LifecycleState } from './lifecycle.ts';
-import { type BoundListener, type SkippedListener, startListeners } from './listeners.ts';
+import {
+  type BoundListener,
+  planListening,
+  type SkippedListener,
+  startListeners,
+} from './listeners.ts';
+import { EventLoopDelay, machineSamples } from './machine-samples.ts';
+import { version } from './version.ts';
 
 /** Any settings of the table (docs/reference/config.md), and how the broker meets the world. */
 export type BrokerOptions = DeepPartial<Config> & {
@@ -69,6 +81,8 @@ class ComposedBroker implements RunningBroker {
   readonly #lifecycle: Lifecycle;
   readonly #counters = new CounterRegistry();
   #deadlineMs: number;
+  readonly #loopDelay = new EventLoopDelay();
+  #diskWatch: DiskWatch | undefined;
   #listeners: readonly BoundListener[] = [];
   #skipped: readonly SkippedListener[] = [];
 
@@ -118,27 +132,85 @@ class ComposedBroker implements RunningBroker {
   }
 
   async #startParts(): Promise<void> {
-    const core = await openCore({
+    const plan = planListening(this.config);
+    const parts = {
       config: this.config,
       environment: this.#environment,
       logger: this.#logger,
       lifecycle: this.#lifecycle,
-    });
+    };
+    const core = await openCore(parts);
+    this.#diskWatch = await this.#watchDisk();
+    await this.#lifecycle.start(
+      'event loop watch',
+      () => this.#loopDelay.start(),
+      () => this.#loopDelay.stop(),
+    );
+    observeSyncs(core.engine, this.#counters);
     const { listeners, skipped } = await startListeners({
-      config: this.config,
+      ...parts,
+      plan,
       broker: core.broker,
-      environment: this.#environment,
-      logger: this.#logger,
       counters: this.#counters,
-      lifecycle: this.#lifecycle,
-      routes: healthRoutes(this.#readinessChecks()),
+      routes: [...healthRoutes(this.#readinessChecks()), ...this.#metricsRoutes(core)],
       deadlineMs: () => this.#deadlineMs,
     });
     this.#listeners = listeners;
     this.#skipped = skipped;
   }
 
-  #readinessChecks(): ReadinessCheck[] {
-    return [() => (this.state === 'running' ? undefined : `the broker is ${this.state}`)];
+  #watchDisk(): Promise<DiskWatch> | undefined {
+    const { data, storage } = this.config;
+    if (data === MEMORY_DATA) return undefined;
+    return this.#lifecycle.start(
+      'disk watch',
+      () => DiskWatch.start(this.#environment, resolve(data), storage, this.#logger),
+      (watch) => watch.stop(),
+    );
   }
+
+  #readinessChecks(): ReadinessCheck[] {
+    return [
+      () => (this.state === 'running' ? undefined : `the broker is ${this.state}`),
+      () => (this.#diskWatch?.low ? 'disk space is low' : undefined),
+    ];
+  }
+
+  #metricsRoutes({ broker, engine, groups }: OpenCore): Route[] {
+    const labels = {
+      version: version(),
+      cluster_id: broker.clusterId,
+      node_id: String(broker.nodeId),
+    };
+    return metricsRoutes({
+      observed: { streams: broker.streams, groups, engine: engine.metrics },
+      counters: this.#counters,
+      seriesMax: this.config.admin.seriesMax,
+      further: () => [
+        ...machineSamples({
+          ready: this.#readinessChecks().every((check) => check() === undefined),
+          labels,
+          disk: this.#diskWatch?.space,
+          connections: connectionCounts(this.#listeners),
+        }),
+        ...this.#loopDelay.samples(),
+      ],
+    });
+  }
+}
+
+/** One count per protocol, whatever the number of its listeners. */
+function connectionCounts(
+  listeners: readonly BoundListener[],
+): { protocol: string; count: number }[] {
+  const counts = new Map<string, number>();
+  for (const { protocol, connectionCount } of listeners) {
+    counts.set(protocol, (counts.get(protocol) ?? 0) + connectionCount);
+  }
+  return Array.from(counts, ([protocol, count]) => ({ protocol, count }));
+}
+
+function observeSyncs({ metrics }: LogEngine, counters: CounterRegistry): void {
+  const seconds = counters.histogram('polymq_log_sync_seconds', LATENCY_BOUNDS_S);
+  metrics.onSync = (durationMs) => seconds.observe(durationMs / 1_000);
 }

@@ -72,4 +72,22 @@ describe('Lifecycle', () => {
       ),
     ).rejects.toThrow('late not started');
   });
+
+  it('stops a part that was still starting when the stop came', async () => {
+    const lifecycle = new Lifecycle(silentLogger);
+    const events: string[] = [];
+    let finish = () => {};
+    const slow = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const starting = lifecycle.start(
+      'slow',
+      () => slow,
+      () => void events.push('-slow'),
+    );
+    await lifecycle.stop();
+    finish();
+    await expect(starting).rejects.toThrow('slow stopped again');
+    expect(events).toEqual(['-slow']);
+  });
 });

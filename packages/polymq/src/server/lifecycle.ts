@@ -38,6 +38,11 @@ export class Lifecycle {
   ): Promise<T> {
     if (this.#state !== 'starting') throw new Error(`the broker is stopping: ${name} not started`);
     const part = await start();
+    if (this.#state !== 'starting') {
+      // Nobody else knows of it: what stops the others has passed already.
+      await stop(part);
+      throw new Error(`the broker is stopping: ${name} stopped again`);
+    }
     this.#parts.push({ name, stop: () => stop(part) });
     return part;
   }

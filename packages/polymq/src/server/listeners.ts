@@ -22,6 +22,8 @@ export interface BoundListener {
   readonly port: number;
   /** `kafka://127.0.0.1:9092` */
   readonly url: string;
+  /** Connections that are open now. */
+  readonly connectionCount: number;
 }
 
 export interface SkippedListener {
@@ -38,14 +40,21 @@ export interface ListenersOptions {
   lifecycle: Lifecycle;
   broker: Broker;
   routes: readonly Route[];
+  plan: ListeningPlan;
   /** How long a stop may wait for requests in flight, asked when it begins. */
   deadlineMs: () => number;
+}
+
+/** What the settings say about listening, checked before anything is opened. */
+export interface ListeningPlan {
+  readonly listeners: readonly PlannedListener[];
+  readonly advertised: ReadonlyMap<string, { host: string; port: number }>;
 }
 
 /** What a listener is to those who stop it and count its connections. */
 interface Stoppable {
   readonly port: number;
-  readonly connectionCount?: number;
+  readonly connectionCount: number;
   close(deadlineMs: number): Promise<void>;
 }
 
@@ -54,12 +63,20 @@ const SCHEMES = [...PROTOCOLS, { scheme: HTTP_SCHEME, defaultPort: HTTP_DEFAULT_
 /** A listener could not be bound. The message names the address and what to do. */
 export class ListenError extends Error {}
 
+/** Throws `ConfigError`. */
+export function planListening(config: Config): ListeningPlan {
+  return {
+    listeners: planListeners(config.listen, SCHEMES),
+    advertised: planAdvertised(config.advertise, SCHEMES),
+  };
+}
+
 export async function startListeners(
   options: ListenersOptions,
 ): Promise<{ listeners: BoundListener[]; skipped: SkippedListener[] }> {
   const { config, environment, lifecycle, deadlineMs } = options;
-  const planned = planListeners(config.listen, SCHEMES);
-  const servers = await openServers(options, planned);
+  const planned = options.plan.listeners;
+  const servers = await openServers(options);
   const limiter = new ConnectionLimiter(
     {
       connectionsMax: config.limits.connectionsMax,
@@ -85,6 +102,9 @@ export async function startListeners(
         host,
         port: bound.port,
         url: formatUrl(scheme, host, bound.port),
+        get connectionCount() {
+          return bound.connectionCount;
+        },
       });
     } catch (error: unknown) {
       if (plan.requested || errorCode(error) !== 'EADDRINUSE') throw listenError(plan, error);
@@ -96,14 +116,11 @@ export async function startListeners(
 }
 
 /** One server per protocol that is listened on, whatever the number of its listeners. */
-async function openServers(
-  options: ListenersOptions,
-  planned: readonly PlannedListener[],
-): Promise<Map<string, ProtocolServer>> {
-  const advertised = planAdvertised(options.config.advertise, SCHEMES);
+async function openServers(options: ListenersOptions): Promise<Map<string, ProtocolServer>> {
+  const { listeners, advertised } = options.plan;
   const servers = new Map<string, ProtocolServer>();
   for (const protocol of PROTOCOLS) {
-    if (!planned.some(({ scheme }) => scheme === protocol.scheme)) continue;
+    if (!listeners.some(({ scheme }) => scheme === protocol.scheme)) continue;
     const server = await options.lifecycle.start(
       `${protocol.scheme} server`,
       () => openServer(protocol, options, advertised.get(protocol.scheme)),
@@ -164,6 +181,7 @@ function bind(
       hosts: config.admin.hosts,
       counters,
       logger,
+      timers: environment.timers,
     });
   }
   return Listener.bind({

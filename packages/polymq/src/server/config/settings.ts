@@ -48,6 +48,8 @@ export interface LimitsConfig {
   connectionsPerSecondMax: number;
   outputBytesMax: number;
   responseBytesMax: number;
+  requestsBytesMax: number;
+  responsesBytesMax: number;
   decompressedBytesMax: number;
   idleMs: number;
 }
@@ -157,6 +159,18 @@ const limits: SettingsOf<Config>['limits'] = {
     min: MIB,
     max: INT32_MAX,
     doc: 'The largest response to one fetch, whatever the client asks for.',
+  },
+  requestsBytesMax: {
+    kind: 'bytes',
+    default: 512 * MIB,
+    min: MIB,
+    doc: 'Requests that wait or run at the same time, over all connections. Beyond it the broker stops reading.',
+  },
+  responsesBytesMax: {
+    kind: 'bytes',
+    default: 512 * MIB,
+    min: MIB,
+    doc: 'Responses that wait for slow clients, over all connections. Beyond it answers carry one batch at a time.',
   },
   decompressedBytesMax: {
     kind: 'bytes',

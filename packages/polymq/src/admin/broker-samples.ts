@@ -1,0 +1,93 @@
+/**
+ * Reads the state of the broker at scrape time: nothing is counted twice, and nothing on the hot path knows of
+ * metrics. Totals are cheap; what exists per partition or group is a generator, so that whoever asks for the first
+ * thousand pays for a thousand.
+ */
+import type { GroupOffset } from '../core/group/group-registry.ts';
+import type { GroupState } from '../core/group/groups.ts';
+import type { Streams } from '../core/stream/streams.ts';
+import type { Labels } from '../lib/counters.ts';
+import type { LogEngineMetrics } from '../log/log.ts';
+
+export interface Sample {
+  readonly name: string;
+  readonly labels: Labels;
+  readonly value: number;
+}
+
+/** What the metrics need of the groups. */
+export interface ObservedGroups {
+  countByState(): Record<GroupState, number>;
+  memberCount(): number;
+  readonly offsetCount: number;
+  committed(): Iterable<GroupOffset>;
+}
+
+export interface Observed {
+  readonly streams: Pick<Streams, 'get' | 'list'>;
+  readonly groups: ObservedGroups;
+  readonly engine: LogEngineMetrics;
+}
+
+/** Which objects are wanted; what is undefined matches all. */
+export interface ObjectFilter {
+  readonly stream?: string | undefined;
+  readonly group?: string | undefined;
+}
+
+function sample(name: string, value: number, labels: Labels = {}): Sample {
+  return { name, labels, value };
+}
+
+/** One series per fact, whatever the number of streams and groups. */
+export function* totals({ streams, groups, engine }: Observed): Generator<Sample> {
+  yield sample('polymq_log_appended_bytes_total', engine.appendedBytes);
+  yield sample('polymq_log_appended_batches_total', engine.appendedBatches);
+  yield sample('polymq_log_read_bytes_total', engine.readBytes);
+  yield sample('polymq_log_commit_rounds_total', engine.commitRounds);
+  yield sample('polymq_log_syncs_total', engine.syncs);
+  yield sample('polymq_log_damaged_ranges', engine.damagedRanges);
+  const all = streams.list();
+  const partitions = all.flatMap((stream) => stream.partitions);
+  yield sample('polymq_streams', all.length);
+  yield sample('polymq_partitions', partitions.length);
+  yield sample(
+    'polymq_stored_bytes',
+    partitions.reduce((bytes, partition) => bytes + partition.sizeBytes, 0),
+  );
+  for (const [state, count] of Object.entries(groups.countByState())) {
+    yield sample('polymq_groups', count, { state });
+  }
+  yield sample('polymq_group_members', groups.memberCount());
+  yield sample('polymq_group_offsets', groups.offsetCount);
+}
+
+/** How far each group is behind, partition by partition. */
+export function* groupLag(
+  { streams, groups }: Pick<Observed, 'streams' | 'groups'>,
+  filter: ObjectFilter = {},
+): Generator<Sample> {
+  for (const { groupId, stream, partition, offset } of groups.committed()) {
+    if (filter.group !== undefined && filter.group !== groupId) continue;
+    if (filter.stream !== undefined && filter.stream !== stream) continue;
+    const end = streams.get(stream)?.partitions[partition]?.endOffset;
+    if (end === undefined) continue;
+    const labels = { group: groupId, stream, partition: String(partition) };
+    yield sample('polymq_group_lag_records', Math.max(0, end - offset), labels);
+  }
+}
+
+export function* partitionSizes(
+  { streams }: Pick<Observed, 'streams'>,
+  filter: ObjectFilter = {},
+): Generator<Sample> {
+  for (const stream of streams.list()) {
+    if (filter.stream !== undefined && filter.stream !== stream.name) continue;
+    for (const { index, sizeBytes, startOffset, endOffset } of stream.partitions) {
+      const labels = { stream: stream.name, partition: String(index) };
+      yield sample('polymq_partition_size_bytes', sizeBytes, labels);
+      yield sample('polymq_partition_start_offset', startOffset, labels);
+      yield sample('polymq_partition_end_offset', endOffset, labels);
+    }
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * Every metric of the broker by name, one row each: the row feeds the metrics page and
+ * `docs/reference/metrics.md`. Names have the prefix `polymq_`, base units, and `_total` if they only grow.
+ */
+export interface MetricRow {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  /** Label names, for the reference. */
+  readonly labels?: string;
+}
+
+const counter = (help: string, labels?: string): MetricRow => row('counter', help, labels);
+const gauge = (help: string, labels?: string): MetricRow => row('gauge', help, labels);
+const histogram = (help: string, labels?: string): MetricRow => row('histogram', help, labels);
+
+function row(type: MetricRow['type'], help: string, labels: string | undefined): MetricRow {
+  return labels === undefined ? { type, help } : { type, help, labels };
+}
+
+export const METRICS: Readonly<Record<string, MetricRow>> = {
+  polymq_info: gauge('Always 1; the labels say what runs.', 'version, cluster_id, node_id'),
+  polymq_ready: gauge('1 while /health/ready answers 200.'),
+  polymq_connections: gauge('Open connections.', 'protocol'),
+  polymq_connections_refused_total: counter('Connections closed by a limit.', 'protocol'),
+  polymq_received_bytes_total: counter('Bytes received from clients.', 'protocol'),
+  polymq_sent_bytes_total: counter('Bytes sent to clients.', 'protocol'),
+  polymq_protocol_errors_total: counter(
+    'Connections closed because the peer broke the protocol.',
+    'protocol',
+  ),
+  polymq_kafka_requests_total: counter('Kafka requests by API.', 'api'),
+  polymq_kafka_errors_total: counter('Error codes in Kafka responses.', 'error'),
+  polymq_http_requests_total: counter('Requests to the HTTP listener.', 'status'),
+  polymq_log_appended_bytes_total: counter('Bytes of batches appended to all logs.'),
+  polymq_log_appended_batches_total: counter('Batches appended to all logs.'),
+  polymq_log_read_bytes_total: counter('Bytes of batches read from all logs.'),
+  polymq_log_commit_rounds_total: counter('Commit rounds, each of which writes many batches.'),
+  polymq_log_syncs_total: counter('fdatasync calls.'),
+  polymq_log_sync_seconds: histogram('Duration of fdatasync.'),
+  polymq_log_damaged_ranges: gauge('Ranges found damaged and kept from being served.'),
+  polymq_streams: gauge('Streams (Kafka: topics).'),
+  polymq_partitions: gauge('Partitions of all streams.'),
+  polymq_stored_bytes: gauge('Bytes of the readable records of all partitions.'),
+  polymq_partition_size_bytes: gauge(
+    'Bytes of the readable records of a partition.',
+    'stream, partition',
+  ),
+  polymq_partition_start_offset: gauge('The first offset that can be read.', 'stream, partition'),
+  polymq_partition_end_offset: gauge(
+    'The offset after the last record; its rate is records per second.',
+    'stream, partition',
+  ),
+  polymq_groups: gauge('Consumer groups by state.', 'state'),
+  polymq_group_members: gauge('Members of all groups.'),
+  polymq_group_offsets: gauge('Committed offsets of all groups.'),
+  polymq_group_lag_records: gauge(
+    'Records between what the group has committed and the end of the partition.',
+    'group, stream, partition',
+  ),
+  polymq_disk_free_bytes: gauge('Free space where the data lies.'),
+  polymq_disk_size_bytes: gauge('Size of the file system where the data lies.'),
+  polymq_event_loop_delay_seconds: gauge(
+    'How late the event loop ran, since the last scrape.',
+    'quantile',
+  ),
+  polymq_metrics_truncated: gauge(
+    '1 if there are more series per partition or group than admin.seriesMax; see /metrics/per-object.',
+  ),
+};

@@ -33,6 +33,10 @@ export interface ProtocolLimits {
   frameBytesMax: number;
   /** The largest answer to one request for records, in bytes. */
   responseBytesMax: number;
+  /** Requests that wait or run at the same time, over all connections, in bytes. */
+  requestsBytesMax: number;
+  /** Responses that wait to be sent, over all connections, in bytes. */
+  responsesBytesMax: number;
   /** What one batch may decompress to, in bytes. */
   decompressedBytesMax: number;
 }

@@ -20,6 +20,8 @@ export interface Context {
   /** Aborts when the connection has gone or the broker stops: nobody waits for the answer any more. */
   readonly closed: AbortSignal;
   readonly limits: ProtocolLimits;
+  /** Bytes that responses may still occupy until clients have taken others. */
+  readonly responseRoom: number;
   /** The broker's settings as text by their own names, for DescribeConfigs. */
   readonly settings: ReadonlyMap<string, string>;
   /** The API versions on offer, for ApiVersions. */

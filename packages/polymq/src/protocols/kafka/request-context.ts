@@ -1,4 +1,5 @@
 import type { Broker } from '../../core/broker.ts';
+import type { ByteBudget } from '../../lib/byte-budget.ts';
 import { ProtocolError } from '../../lib/bytes/protocol-error.ts';
 import type { Environment } from '../../lib/environment/environment.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -19,6 +20,7 @@ export interface Handling {
 /** What all requests have in common. */
 export interface Shared extends ProtocolContext {
   offered: readonly ApiSpec[];
+  responseBytes: ByteBudget;
   /** The default gateway if the broker runs in a container. */
   gateway: string | undefined;
 }
@@ -57,6 +59,10 @@ export class RequestContext implements Context {
 
   get settings(): ReadonlyMap<string, string> {
     return this.#shared.settings;
+  }
+
+  get responseRoom(): number {
+    return this.#shared.responseBytes.room;
   }
 
   get offered(): readonly ApiSpec[] {

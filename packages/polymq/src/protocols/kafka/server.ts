@@ -7,6 +7,7 @@
  * A request that no handler knows closes the connection, as on Kafka: without knowing its version nobody
  * can say how the answer would have to look. The one exception is ApiVersions, which exists to find out.
  */
+import { ByteBudget } from '../../lib/byte-budget.ts';
 import { ProtocolError } from '../../lib/bytes/protocol-error.ts';
 import type { Counter } from '../../lib/counters.ts';
 import type { Environment } from '../../lib/environment/environment.ts';
@@ -36,6 +37,10 @@ export class KafkaServer implements ProtocolServer {
   readonly framing: Framing;
   readonly environment: Environment;
   readonly logger: Logger;
+  /** Requests that wait or run, over all connections. */
+  readonly requestBytes: ByteBudget;
+  /** Responses that the kernel has not taken yet, over all connections. */
+  readonly responseBytes: ByteBudget;
   readonly #context: ProtocolContext;
   readonly #routes = new Map<number, Route>();
   readonly #offered: ApiSpec[];
@@ -47,13 +52,20 @@ export class KafkaServer implements ProtocolServer {
     this.environment = context.environment;
     this.logger = context.logger;
     this.framing = kafkaFraming(context.limits.frameBytesMax);
+    this.requestBytes = new ByteBudget(context.limits.requestsBytesMax);
+    this.responseBytes = new ByteBudget(context.limits.responsesBytesMax);
     this.#offered = HANDLERS.map((handler) => handler.api);
     for (const handler of HANDLERS) {
       const requests = this.#requestCounter(handler.api.name);
       this.#routes.set(handler.api.key, { handler, requests });
     }
     this.#unknown = this.#requestCounter('unknown');
-    this.#shared = { ...context, offered: this.#offered, gateway: undefined };
+    this.#shared = {
+      ...context,
+      offered: this.#offered,
+      responseBytes: this.responseBytes,
+      gateway: undefined,
+    };
     void containerGateway(context.environment.disk).then((gateway) => {
       this.#shared.gateway = gateway;
     });

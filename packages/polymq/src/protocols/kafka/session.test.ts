@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ByteBudget } from '../../lib/byte-budget.ts';
 import { ProtocolError } from '../../lib/bytes/protocol-error.ts';
 import { silentLogger } from '../../lib/logger.ts';
 import type { Connection } from '../../net/connection.ts';
@@ -21,6 +22,7 @@ function frame(apiKey: number, correlationId: number, bodyBytes = 0): Buffer {
 
 /** A session whose requests the test answers by hand. */
 class Bench {
+  readonly requestBytes = new ByteBudget(1024 * 1024 * 1024);
   readonly started: number[] = [];
   readonly written: string[] = [];
   paused = false;
@@ -34,6 +36,8 @@ class Bench {
 
   constructor() {
     const connection = {
+      pendingBytes: 0,
+      closed: false,
       write: (buffers: Buffer[]) => {
         this.written.push(Buffer.concat(buffers).toString());
         return this.writable;
@@ -56,6 +60,8 @@ class Bench {
     };
     const server = {
       logger: silentLogger,
+      requestBytes: this.requestBytes,
+      responseBytes: new ByteBudget(1),
       environment: { timers: { immediate: (callback: () => void) => setImmediate(callback) } },
       handle: (_frame: Buffer, header: RequestHeader) => {
         this.started.push(header.correlationId);
@@ -142,6 +148,27 @@ describe('KafkaSession', () => {
     expect(large.paused).toBe(true);
     await large.answer(0);
     expect(large.paused).toBe(false);
+  });
+
+  it('stops reading while all connections together have too much under way', async () => {
+    const bench = new Bench();
+    const others = bench.requestBytes.bytesMax;
+    bench.requestBytes.charge(others);
+    bench.session.onFrame(frame(FETCH, 1));
+    expect(bench.paused).toBe(true);
+    bench.requestBytes.release(others);
+    expect(bench.paused).toBe(false);
+    await bench.answer(1);
+    expect(bench.requestBytes.used).toBe(0);
+  });
+
+  it('gives back what it was charged for when the connection closes', async () => {
+    const bench = new Bench();
+    bench.session.onFrame(frame(FETCH, 1));
+    bench.session.onFrame(frame(FETCH, 2));
+    bench.session.onClose();
+    await bench.answer(1);
+    expect(bench.requestBytes.used).toBe(0);
   });
 
   it('stops reading while responses wait in the socket', async () => {

@@ -8,8 +8,8 @@
  *   waiting            running (all produce, or one other)        answered, in order
  *   [r5][r4]    ──►    [r3 …][r2 done][r1 …]               ──►    one write per turn
  *
- * Limits: `REQUESTS_MAX` and `REQUEST_BYTES_MAX` under way, and unsent response bytes; beyond any of them
- * the connection stops reading.
+ * Limits: `REQUESTS_MAX` and `REQUEST_BYTES_MAX` under way, the bytes that all connections together have
+ * under way, and unsent response bytes; beyond any of them the connection stops reading.
  */
 import { ProtocolError } from '../../lib/bytes/protocol-error.ts';
 import { Fifo } from '../../lib/fifo.ts';
@@ -44,6 +44,8 @@ export class KafkaSession implements Session {
   #flushScheduled = false;
   #draining = false;
   #sendBlocked = false;
+  /** Bytes of responses that the kernel has not taken, as charged to the budget. */
+  #unsentBytes = 0;
 
   constructor(connection: Connection, server: KafkaServer) {
     this.#connection = connection;
@@ -58,22 +60,26 @@ export class KafkaSession implements Session {
       this.#waiting.push(frame);
       this.#waitingBytes += frame.length;
     }
+    this.#server.requestBytes.charge(frame.length);
     this.#holdBack();
   }
 
   onDrain(): void {
     this.#sendBlocked = false;
+    this.#chargeUnsent();
     this.#holdBack();
   }
 
   onClose(): void {
-    this.#waiting.clear();
+    this.#forgetWaiting();
+    this.#server.requestBytes.forget(this.#holdBack);
+    this.#chargeUnsent();
     this.#closed.abort();
   }
 
   drain(): void {
     this.#draining = true;
-    this.#waiting.clear();
+    this.#forgetWaiting();
     this.#closed.abort();
     this.#endWhenDrained();
   }
@@ -125,10 +131,14 @@ export class KafkaSession implements Session {
         bytes += buffer.length;
       }
       this.#runningBytes -= slot.bytes;
+      this.#server.requestBytes.release(slot.bytes);
       count += 1;
     }
     this.#running.splice(0, count);
-    if (out.length > 0 && !this.#connection.write(out, bytes)) this.#sendBlocked = true;
+    if (out.length > 0) {
+      if (!this.#connection.write(out, bytes)) this.#sendBlocked = true;
+      this.#chargeUnsent();
+    }
     this.#startWaiting();
     this.#holdBack();
     if (this.#draining) this.#endWhenDrained();
@@ -149,12 +159,30 @@ export class KafkaSession implements Session {
     }
   }
 
-  #holdBack(): void {
+  /** Reads on, or not. A bound function, since the budget calls it back. */
+  readonly #holdBack = (): void => {
     const requests = this.#waiting.length + this.#running.length;
     const bytes = this.#waitingBytes + this.#runningBytes;
     const full = requests >= REQUESTS_MAX || bytes >= REQUEST_BYTES_MAX || this.#sendBlocked;
+    const shared = this.#server.requestBytes;
     if (full) this.#connection.pause();
-    else this.#connection.resume();
+    else if (shared.room > 0) this.#connection.resume();
+    else {
+      this.#connection.pause();
+      shared.onRoom(this.#holdBack);
+    }
+  };
+
+  #forgetWaiting(): void {
+    this.#server.requestBytes.release(this.#waitingBytes);
+    this.#waiting.clear();
+    this.#waitingBytes = 0;
+  }
+
+  #chargeUnsent(): void {
+    const unsent = this.#connection.closed ? 0 : this.#connection.pendingBytes;
+    this.#server.responseBytes.charge(unsent - this.#unsentBytes);
+    this.#unsentBytes = unsent;
   }
 
   #endWhenDrained(): void {

@@ -41,12 +41,10 @@ export interface LogConfig {
 
 export interface LimitsConfig {
   frameBytesMax: number;
-  firstFrameBytesMax: number;
   firstFrameMs: number;
   connectionsMax: number;
   connectionsPerAddressMax: number;
   connectionsPerSecondMax: number;
-  outputBytesMax: number;
   responseBytesMax: number;
   requestsBytesMax: number;
   responsesBytesMax: number;
@@ -116,13 +114,6 @@ const limits: SettingsOf<Config>['limits'] = {
     max: INT32_MAX,
     doc: 'The largest request that is read. A larger one closes the connection.',
   },
-  firstFrameBytesMax: {
-    kind: 'bytes',
-    default: 8 * KIB,
-    min: 256,
-    max: INT32_MAX,
-    doc: 'The largest first request of a connection, before anything is known of the peer.',
-  },
   firstFrameMs: {
     kind: 'milliseconds',
     default: 10 * SECOND_MS,
@@ -146,12 +137,6 @@ const limits: SettingsOf<Config>['limits'] = {
     default: 200,
     min: 1,
     doc: 'New connections a second from one IP address. Loopback addresses are exempt.',
-  },
-  outputBytesMax: {
-    kind: 'bytes',
-    default: 32 * MIB,
-    min: 64 * KIB,
-    doc: 'Bytes that wait to be sent on one connection. A peer that reads too slowly is cut here.',
   },
   responseBytesMax: {
     kind: 'bytes',

@@ -42,7 +42,8 @@ export const fetchHandler: Handler<typeof fetch> = handler(fetch, async (request
   for (;;) {
     const waitMs = deadlineMs - clock.monotonicMs();
     const pass = await readAll(request, context);
-    const enough = pass.failed || pass.bytes >= request.minBytes || pass.room <= 0;
+    const full = pass.room <= 0 && pass.bytes > 0;
+    const enough = pass.failed || full || pass.bytes >= request.minBytes;
     if (enough || waitMs <= 0 || context.closed.aborted) return answer(pass.responses, NONE);
     await advance(pass.readable, waitMs, context);
   }
@@ -53,7 +54,9 @@ function answer(responses: TopicResponse[], errorCode: number): ResponseOf<typeo
 }
 
 async function readAll(request: Request, context: Context): Promise<Pass> {
-  const bytesMax = Math.min(request.maxBytes, context.limits.responseBytesMax);
+  // Slow consumers share a pool: when it is full, every one still gets a batch at a time.
+  const allowed = Math.min(context.limits.responseBytesMax, context.responseRoom);
+  const bytesMax = Math.min(request.maxBytes, allowed);
   const pass: Pass = { responses: [], bytes: 0, failed: false, room: bytesMax, readable: [] };
   for (const topic of request.topics) {
     const found = fetchTopicOf(context.broker.streams, topic, context.version);

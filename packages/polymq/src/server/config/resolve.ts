@@ -203,9 +203,6 @@ function contradictions(config: Config): string[] {
   if (groups.sessionTimeoutMsMin > groups.sessionTimeoutMsMax) {
     problems.push('groups.sessionTimeoutMsMin must not be above groups.sessionTimeoutMsMax');
   }
-  if (limits.firstFrameBytesMax > limits.frameBytesMax) {
-    problems.push('limits.firstFrameBytesMax must not be above limits.frameBytesMax');
-  }
   if (streams.batchBytesMax > limits.frameBytesMax) {
     problems.push('streams.batchBytesMax must not be above limits.frameBytesMax');
   }

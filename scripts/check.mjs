@@ -19,15 +19,25 @@ const STEPS = [
   { name: 'tidy', args: ['scripts/run.mjs', 'scripts/tidy.ts'] },
 ];
 
+/** Lines shown of each step that fails. */
+const LINES_MAX = 200;
+
 requireNode();
 await installDependencies();
 
 const outcomes = await Promise.all(STEPS.map(runStep));
 for (const { name, code, output, seconds } of outcomes) {
   say(`${code === 0 ? 'ok    ' : 'FAILED'} ${name} (${seconds.toFixed(1)} s)`);
-  if (code !== 0) say(output.replace(/^/gm, '       '));
+  if (code !== 0) say(shorten(output).replace(/^/gm, '       '));
 }
 process.exitCode = outcomes.some(({ code }) => code !== 0) ? 1 : 0;
+
+/** A tool run wild should not scroll the others away. */
+function shorten(output) {
+  const lines = output.trimEnd().split('\n');
+  if (lines.length <= LINES_MAX) return lines.join('\n');
+  return [...lines.slice(0, LINES_MAX), `… and ${lines.length - LINES_MAX} lines more`].join('\n');
+}
 
 function runStep({ name, args }) {
   return new Promise((resolve) => {

@@ -150,7 +150,7 @@ class Router {
   }
 
   #send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
-    const labels = { protocol: 'http', status: String(answer.status) };
+    const labels = { status: String(answer.status) };
     this.#options.counters.counter('polymq_http_requests_total', labels).value += 1;
     const body = Buffer.from(answer.body);
     response.writeHead(answer.status, {

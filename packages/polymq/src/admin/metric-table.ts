@@ -29,7 +29,6 @@ export const METRICS: Readonly<Record<string, MetricRow>> = {
     'protocol',
   ),
   polymq_kafka_requests_total: counter('Kafka requests by API.', 'api'),
-  polymq_kafka_errors_total: counter('Error codes in Kafka responses.', 'error'),
   polymq_http_requests_total: counter('Requests to the HTTP listener.', 'status'),
   polymq_log_appended_bytes_total: counter('Bytes of batches appended to all logs.'),
   polymq_log_appended_batches_total: counter('Batches appended to all logs.'),
@@ -59,6 +58,9 @@ export const METRICS: Readonly<Record<string, MetricRow>> = {
   ),
   polymq_disk_free_bytes: gauge('Free space where the data lies.'),
   polymq_disk_size_bytes: gauge('Size of the file system where the data lies.'),
+  process_cpu_user_seconds_total: counter('CPU time in user mode since the start.'),
+  process_cpu_system_seconds_total: counter('CPU time in the kernel since the start.'),
+  process_cpu_seconds_total: counter('CPU time since the start.'),
   polymq_event_loop_delay_seconds: gauge(
     'How late the event loop ran, since the last scrape.',
     'quantile',

@@ -70,11 +70,17 @@ function histogramLines(name: string): (series: Series<Histogram>) => PageValue[
 
 let processPage: Promise<() => Promise<string>> | undefined;
 
-/** CPU, memory, open files and garbage collection of this process, under prom-client's usual names. */
+/** Left out: what we measure from the start of the process on, and what says little for its length. */
+const UNWANTED = /^(?:nodejs_eventloop_lag|process_cpu|nodejs_active_)/;
+
+/** Memory, open files and garbage collection of this process, under prom-client's usual names. */
 export async function processMetricsPage(): Promise<string> {
   processPage ??= import('prom-client').then(({ collectDefaultMetrics, Registry }) => {
     const registry = new Registry();
     collectDefaultMetrics({ register: registry });
+    for (const { name } of registry.getMetricsAsArray()) {
+      if (UNWANTED.test(name)) registry.removeSingleMetric(name);
+    }
     return () => registry.metrics();
   });
   return (await processPage)();

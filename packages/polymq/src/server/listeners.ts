@@ -1,4 +1,9 @@
-/** Binds the listeners of all protocols and of HTTP, and stops them again. */
+/**
+ * Binds the listeners of all protocols and of HTTP, and stops them again.
+ *
+ * A protocol that is listened on gets one server, shared by all its listeners. An address that somebody asked for
+ * must be bound, or the start fails; a usual port that another program has is skipped.
+ */
 import { listenHttp } from '../admin/http-listener.ts';
 import type { Route } from '../admin/routes.ts';
 import type { Broker } from '../core/broker.ts';

@@ -1,4 +1,9 @@
-/** Log lines on standard error: one JSON object each through pino, or text for people. */
+/**
+ * Log lines on standard error: one JSON object each through pino, or text for people on a terminal.
+ *
+ * What came from a peer stands in fields, and fields are always written as JSON values: no line break in them
+ * reaches the output, so nobody can forge a line.
+ */
 import type { LogFields, Logger } from '../lib/logger.ts';
 import type { LogConfig } from './config/settings.ts';
 

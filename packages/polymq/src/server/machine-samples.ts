@@ -52,9 +52,22 @@ export function machineSamples({ ready, labels, disk, connections }: MachineFact
   for (const { protocol, count } of connections) {
     samples.push({ name: 'polymq_connections', labels: { protocol }, value: count });
   }
+  samples.push(...cpuSamples());
   if (disk !== undefined) {
     samples.push({ name: 'polymq_disk_free_bytes', labels: {}, value: disk.free });
     samples.push({ name: 'polymq_disk_size_bytes', labels: {}, value: disk.total });
   }
   return samples;
+}
+
+function cpuSamples(): Sample[] {
+  const { user, system } = process.cpuUsage();
+  const seconds = (name: string, microseconds: number): Sample => {
+    return { name: `process_cpu_${name}`, labels: {}, value: microseconds / 1e6 };
+  };
+  return [
+    seconds('user_seconds_total', user),
+    seconds('system_seconds_total', system),
+    seconds('seconds_total', user + system),
+  ];
 }

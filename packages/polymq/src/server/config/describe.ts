@@ -1,4 +1,8 @@
-/** The settings as text: for `--help`, for `polymq config print` and for `docs/reference/config.md`. */
+/**
+ * The settings as text: the lines of `--help`, the file that `polymq config print` prints, the table in
+ * `docs/reference/config.md`. All of it comes from the table of settings, so none of it can be out of date.
+ * Secrets are never shown.
+ */
 import type { ResolvedConfig } from './resolve.ts';
 import { type SettingRow, settingRows } from './rows.ts';
 import type { Setting } from './setting.ts';

@@ -145,12 +145,26 @@ function decodeBody(api: ApiSpec, side: Side, version: number, reader: Reader): 
       byHand === undefined
         ? compiledOf(api, side).reader(version, isFlexible(api, version))(reader)
         : byHand(reader, version);
-    if (reader.remaining > 0) reader.fail(`${reader.remaining} bytes too many`);
+    if (reader.remaining > 0 && !mayHaveMore(api, side, version)) {
+      reader.fail(`${reader.remaining} bytes too many`);
+    }
     return body;
   } catch (error: unknown) {
     if (!(error instanceof ProtocolError)) throw error;
     throw new ProtocolError(`${api.name} v${version} ${side}: ${error.message}`, { cause: error });
   }
+}
+
+/**
+ * @platformatic/kafka 1.35 ends two requests with a field that these versions do not have: the
+ * documentation flag of DescribeConfigs v3 in v2, and the cluster flag of Metadata v10 in v11. Apache Kafka
+ * reads no further than it needs.
+ */
+function mayHaveMore(api: ApiSpec, side: Side, version: number): boolean {
+  if (side === 'response') return false;
+  return (
+    (api.name === 'DescribeConfigs' && version === 2) || (api.name === 'Metadata' && version === 11)
+  );
 }
 
 function encodeBody(

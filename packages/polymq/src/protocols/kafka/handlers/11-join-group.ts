@@ -7,6 +7,8 @@ import { joinGroup } from '../schema/11-join-group.ts';
 
 /** From here on a first join is repeated with the id that the broker assigned (KIP-394). */
 const MEMBER_ID_REQUIRED_SINCE = 4;
+/** From here on a static leader can be told to keep the assignment (KIP-814). */
+const SKIP_ASSIGNMENT_SINCE = 9;
 const NO_GENERATION = -1;
 
 /** JoinGroup: answers when the generation has formed, which may take the rebalance timeout. */
@@ -27,12 +29,17 @@ function toCore(request: RequestOf<typeof joinGroup>, context: Context): JoinReq
     memberId: request.memberId,
     instanceId: request.groupInstanceId ?? undefined,
     protocolType: request.protocolType,
-    protocols: request.protocols,
+    // The group keeps these: a slice would keep the whole memory that the request was read into.
+    protocols: request.protocols.map(({ name, metadata }) => ({
+      name,
+      metadata: Buffer.from(metadata),
+    })),
     sessionTimeoutMs: request.sessionTimeoutMs,
     // Version 0 had one timeout for both.
     rebalanceTimeoutMs:
       request.rebalanceTimeoutMs < 0 ? request.sessionTimeoutMs : request.rebalanceTimeoutMs,
     memberIdRequired: context.version >= MEMBER_ID_REQUIRED_SINCE,
+    canSkipAssignment: context.version >= SKIP_ASSIGNMENT_SINCE,
     clientId: context.clientId,
     clientHost: `/${context.clientHost}`,
     reason: request.reason ?? undefined,

@@ -14,7 +14,12 @@ export const syncGroupHandler: Handler<typeof syncGroup> = handler(
         instanceId: request.groupInstanceId ?? undefined,
         protocolType: request.protocolType ?? undefined,
         protocolName: request.protocolName ?? undefined,
-        assignments: request.assignments,
+        // The group keeps these, but not the memory that the request was read into.
+        assignments: request.assignments.map(({ memberId, assignment }) => ({
+          memberId,
+          assignment: Buffer.from(assignment),
+        })),
+        signal: context.closed,
       });
       return { throttleTimeMs: 0, errorCode: NONE, ...synced };
     } catch (error) {

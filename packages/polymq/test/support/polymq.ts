@@ -26,6 +26,8 @@ export interface PolymqOptions {
   readyTimeoutMs?: number | undefined;
   /** The folder it runs in. */
   cwd?: string | undefined;
+  /** Kills the process (SIGKILL) when aborted, also before it is ready; the start then rejects. */
+  signal?: AbortSignal | undefined;
 }
 
 export interface Polymq {
@@ -61,6 +63,7 @@ export async function startPolymq(options: PolymqOptions = {}): Promise<Polymq> 
     env: options.env,
     cwd: options.cwd,
   });
+  options.signal?.addEventListener('abort', () => child.signal('SIGKILL'), { once: true });
   try {
     const ready = await child.waitForLine(
       /^ready in (\d+(?:\.\d+)?) ms/,

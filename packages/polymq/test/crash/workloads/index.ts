@@ -1,0 +1,7 @@
+import { KafkaWorkload } from './kafka.ts';
+import type { Workload, WorkloadContext } from './workload.ts';
+
+/** Every protocol has one, by the name that `--workload` takes. */
+export const WORKLOADS: Readonly<Record<string, (context: WorkloadContext) => Workload>> = {
+  kafka: (context) => new KafkaWorkload(context),
+};

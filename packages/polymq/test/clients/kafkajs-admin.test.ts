@@ -122,6 +122,9 @@ async function deleteRecordsBefore(topic: string, offset: string): Promise<void>
   await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset }] });
 }
 
+/** Timestamps near enough to the present that retention leaves the records alone. */
+const START = Date.now() - 600_000;
+
 describe('offsets and records', () => {
   test('fetchTopicOffsets tells low and high of every partition', async () => {
     const topic = await newTopic(kafka, 'offsets', 2);
@@ -138,11 +141,11 @@ describe('offsets and records', () => {
 
   test('fetchTopicOffsetsByTimestamp finds the first message at or after a time', async () => {
     const topic = await newTopic(kafka, 'by-time');
-    for (const timestamp of [1000, 2000, 3000]) {
-      await sendAll(kafka, topic, [{ value: `${timestamp}`, timestamp: `${timestamp}` }]);
+    for (const time of [1000, 2000, 3000]) {
+      await sendAll(kafka, topic, [{ value: `${time}`, timestamp: `${START + time}` }]);
     }
-    const at = async (timestamp: number) =>
-      (await admin.fetchTopicOffsetsByTimestamp(topic, timestamp))[0]?.offset;
+    const at = async (time: number) =>
+      (await admin.fetchTopicOffsetsByTimestamp(topic, START + time))[0]?.offset;
     expect([await at(1), await at(1001), await at(2000), await at(3000)]).toEqual([
       '0',
       '1',
@@ -157,9 +160,9 @@ describe('offsets and records', () => {
     await sendAll(
       kafka,
       topic,
-      [1000, 2000, 3000, 4000].map((time) => ({ value: 'v', timestamp: `${time}` })),
+      [1000, 2000, 3000, 4000].map((time) => ({ value: 'v', timestamp: `${START + time}` })),
     );
-    expect(await admin.fetchTopicOffsetsByTimestamp(topic, 2500)).toEqual([
+    expect(await admin.fetchTopicOffsetsByTimestamp(topic, START + 2500)).toEqual([
       { partition: 0, offset: '2' },
     ]);
   });

@@ -146,23 +146,27 @@ describe.skipIf(missing)('kcat', () => {
   test('-Q finds offsets by timestamp, -1 and -2', async () => {
     const kafka = kafkaJs(peer);
     const topic = await newTopic(kafka, 'by-time');
-    for (const timestamp of ['1000', '2000', '3000']) {
-      await sendAll(kafka, topic, [{ value: timestamp, timestamp }]);
+    const start = Date.now() - 600_000;
+    for (const time of [1000, 2000, 3000]) {
+      await sendAll(kafka, topic, [{ value: `${time}`, timestamp: `${start + time}` }]);
     }
     const ask = async (timestamp: number) =>
       (await kcat(['-Q', '-t', `${topic}:0:${timestamp}`])).trim().split(' ').at(-1);
-    expect([await ask(1), await ask(1500), await ask(3000)]).toEqual(['0', '1', '2']);
-    expect(await ask(3001)).toBe('-1');
+    const at = (time: number) => ask(start + time);
+    expect([await at(1), await at(1500), await at(3000)]).toEqual(['0', '1', '2']);
+    expect(await at(3001)).toBe('-1');
     expect([await ask(-2), await ask(-1)]).toEqual(['0', '3']);
   });
 
   test('-o s@ and e@ read the messages between two times', async () => {
     const kafka = kafkaJs(peer);
     const topic = await newTopic(kafka, 'between');
-    for (const timestamp of ['1000', '2000', '3000', '4000']) {
-      await sendAll(kafka, topic, [{ value: timestamp, timestamp }]);
+    const start = Date.now() - 600_000;
+    for (const time of [1000, 2000, 3000, 4000]) {
+      await sendAll(kafka, topic, [{ value: `${time}`, timestamp: `${start + time}` }]);
     }
-    const got = await kcat(['-C', '-t', topic, '-o', 's@2000', '-o', 'e@4000', '-q']);
+    const range = ['-o', `s@${start + 2000}`, '-o', `e@${start + 4000}`];
+    const got = await kcat(['-C', '-t', topic, ...range, '-q']);
     expect(lines(got)).toEqual(['2000', '3000']);
   });
 

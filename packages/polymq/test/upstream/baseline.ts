@@ -1,0 +1,119 @@
+/**
+ * What each test of a foreign suite does on its own broker and on ours, kept by name in a JSON file:
+ *
+ *   { "apache": "<what it was>", "tests": { "<spec file>": { "<test>": "passed" | Difference } } }
+ *
+ * `"passed"` stands for passed on both. Everything else carries a reason. A test is a surprise if it
+ * fails where it is expected to pass, if it passes where it is expected to fail, or if it is not listed.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+
+export type Peer = 'apache' | 'polymq';
+export type Status = 'passed' | 'failed' | 'skipped';
+
+export interface Outcome {
+  status: Status;
+  message: string;
+}
+
+/** By `spec file › test name`. */
+export type Outcomes = Map<string, Outcome>;
+
+interface Difference {
+  apache: Status | 'unknown';
+  polymq: Status | 'unknown';
+  reason: string;
+}
+
+type Entry = 'passed' | Difference;
+
+export interface Baseline {
+  apache: string;
+  tests: Record<string, Record<string, Entry>>;
+}
+
+export interface Verdict {
+  text: string;
+  surprises: number;
+}
+
+const REASON_MISSING = '?';
+
+export function readBaseline(path: string): Baseline {
+  return JSON.parse(readFileSync(path, 'utf8')) as Baseline;
+}
+
+/** Writes what this peer did into the file. Reasons stay; new differences get a guess or `?`. */
+export function updateBaseline(path: string, peer: Peer, outcomes: Outcomes): void {
+  const baseline = readBaseline(path);
+  for (const [name, outcome] of outcomes) {
+    const [spec, test] = split(name);
+    const tests = baseline.tests[spec] ?? {};
+    baseline.tests[spec] = tests;
+    const entry = { ...expand(tests[test]), [peer]: outcome.status };
+    if (outcome.status === 'failed' && entry.reason === REASON_MISSING) {
+      entry.reason = guessReason(outcome.message);
+    }
+    tests[test] = entry.apache === 'passed' && entry.polymq === 'passed' ? 'passed' : entry;
+  }
+  const sorted = Object.fromEntries(
+    Object.entries(baseline.tests).sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
+  writeFileSync(path, `${JSON.stringify({ ...baseline, tests: sorted }, null, 2)}\n`);
+}
+
+/** Compares one run with the file and says what differs, by name and with the first line of why. */
+export function compare(baseline: Baseline, peer: Peer, outcomes: Outcomes): Verdict {
+  const counts = new Map<string, Record<Status, number>>();
+  const lines: string[] = [];
+  let surprises = 0;
+  for (const [name, { status, message }] of outcomes) {
+    const [spec, test] = split(name);
+    const folder = spec.split('/')[0]!;
+    const count = counts.get(folder) ?? { passed: 0, failed: 0, skipped: 0 };
+    count[status] += 1;
+    counts.set(folder, count);
+    const expected = expand(baseline.tests[spec]?.[test])[peer];
+    if (status === expected) continue;
+    surprises += 1;
+    lines.push(`${status}, expected ${expected}: ${name}`);
+    if (status === 'failed') lines.push(`    ${firstLines(message)}`);
+  }
+  const table = [...counts].map(
+    ([folder, { passed, failed, skipped }]) =>
+      `${folder.padEnd(10)} ${passed} passed, ${failed} failed, ${skipped} skipped`,
+  );
+  const end = `${surprises} of ${outcomes.size} tests not as listed`;
+  return { text: `${[...lines, '', ...table, end].join('\n')}\n`, surprises };
+}
+
+function expand(entry: Entry | undefined): Difference {
+  if (entry === 'passed') return { apache: 'passed', polymq: 'passed', reason: REASON_MISSING };
+  return entry ?? { apache: 'unknown', polymq: 'unknown', reason: REASON_MISSING };
+}
+
+function split(name: string): [string, string] {
+  const at = name.indexOf(' › ');
+  return [name.slice(0, at), name.slice(at + 3)];
+}
+
+/** The plain cases; everything else is for a person to explain. */
+function guessReason(message: string): string {
+  if (/ECONNREFUSED.*:9(093|096|099)\b/.test(message)) return 'needs a TLS listener';
+  if (/ECONNREFUSED.*:9(094|097|100)\b/.test(message)) return 'needs SASL';
+  if (/Broker \d not found in the cached metadata/.test(message)) return 'needs three brokers';
+  return REASON_MISSING;
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: jest colours its messages.
+const COLOURS = /\x1b\[[0-9;]*m/g;
+
+function firstLines(message: string): string {
+  const plain = message.replace(COLOURS, '').split('\n');
+  return plain
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .slice(0, 4)
+    .join(' | ')
+    .slice(0, 400);
+}

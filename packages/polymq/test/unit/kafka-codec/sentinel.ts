@@ -19,7 +19,12 @@ export function fieldsOf(api: ApiSpec, side: Side): readonly FieldPlan[] {
 }
 
 /** Fields whose names end in `errorCode` are 0: decoders throw at others. */
-export function sentinelBody(api: ApiSpec, side: Side, version: number): Body {
+export function sentinelBody(
+  api: ApiSpec,
+  side: Side,
+  version: number,
+  isWanted: (field: FieldPlan) => boolean = () => true,
+): Body {
   let serial = 0;
   const primitive = (field: FieldPlan): unknown => {
     if (/errorCode$/i.test(field.name)) return 0;
@@ -33,11 +38,13 @@ export function sentinelBody(api: ApiSpec, side: Side, version: number): Body {
   };
   const struct = (fields: readonly FieldPlan[]): Body =>
     Object.fromEntries(
-      presentIn(fields, version).map((field) => {
-        const one = (): unknown =>
-          field.type === 'struct' ? struct(field.fields) : primitive(field);
-        return [field.name, field.isArray ? [one(), one()] : one()];
-      }),
+      presentIn(fields, version)
+        .filter(isWanted)
+        .map((field) => {
+          const one = (): unknown =>
+            field.type === 'struct' ? struct(field.fields) : primitive(field);
+          return [field.name, field.isArray ? [one(), one()] : one()];
+        }),
     );
   return struct(fieldsOf(api, side));
 }

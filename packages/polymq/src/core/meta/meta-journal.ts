@@ -8,8 +8,9 @@
  * commands come to it in log order, exactly once, also those of before a restart. A command carries
  * the times and ids it needs: `apply` may not look at clocks or randomness, do I/O or throw.
  *
- * After some thousand commands all tables are saved in one blob and the log is trimmed. The blob names the offset
- * from which the log goes on; a log that starts later than that has lost commands, and is refused.
+ * After some thousand commands all tables are saved in a blob, which names the offset from which the log goes on. Two
+ * blobs take turns, and the log is trimmed only to where the older one ends: should the newer one be damaged, the older
+ * one and the log still hold everything. If neither connects to the log, commands are missing, and it is refused.
  */
 import type { Clock } from '../../lib/environment/clock.ts';
 import type { Log, LogEngine } from '../../log/log.ts';
@@ -78,7 +79,9 @@ export class MetaJournal {
   #pending: { offset: number; entry: Entry }[] = [];
   /** Commands at or after this offset were not applied yet. */
   #applied = 0;
+  /** Where the newest snapshot ends, and which of the two blobs is to be written next. */
   #snapshotOffset = 0;
+  #nextBlob = 0;
   #snapshotting: Promise<void> | undefined;
   #closed = false;
 
@@ -165,10 +168,13 @@ export class MetaJournal {
     for (const [name, table] of this.#tables) tables[name] = table.save();
     const offset = this.#applied;
     const snapshot: Snapshot = { v: 1, offset, tables };
+    const older = this.#snapshotOffset;
     try {
-      await this.#options.engine.blobs.put(this.#blobKey, Buffer.from(JSON.stringify(snapshot)));
+      const { blobs } = this.#options.engine;
+      await blobs.put(this.#blobKeys[this.#nextBlob]!, Buffer.from(JSON.stringify(snapshot)));
+      this.#nextBlob = 1 - this.#nextBlob;
       this.#snapshotOffset = offset;
-      await this.#log.trim(offset);
+      await this.#log.trim(older);
     } catch {
       // The commands are still in the log; the next command tries again.
     }
@@ -206,12 +212,19 @@ export class MetaJournal {
     this.#unclaimed.set(table, unclaimed);
   }
 
+  /** The newest of the two that can be read. */
   async #readSnapshot(): Promise<Snapshot | undefined> {
-    const bytes = await this.#options.engine.blobs.get(this.#blobKey);
-    if (bytes === undefined) return undefined;
-    const snapshot = JSON.parse(bytes.toString('utf8')) as Snapshot;
-    this.#checkVersion(snapshot.v);
-    return snapshot;
+    let newest: Snapshot | undefined;
+    for (const [index, key] of this.#blobKeys.entries()) {
+      const bytes = await this.#options.engine.blobs.get(key);
+      if (bytes === undefined) continue;
+      const snapshot = JSON.parse(bytes.toString('utf8')) as Snapshot;
+      this.#checkVersion(snapshot.v);
+      if (newest !== undefined && newest.offset > snapshot.offset) continue;
+      newest = snapshot;
+      this.#nextBlob = 1 - index;
+    }
+    return newest;
   }
 
   #checkVersion(version: unknown): void {
@@ -221,7 +234,7 @@ export class MetaJournal {
     );
   }
 
-  get #blobKey(): string {
-    return `${this.#options.name}/snapshot`;
+  get #blobKeys(): [string, string] {
+    return [`${this.#options.name}/snapshot-a`, `${this.#options.name}/snapshot-b`];
   }
 }

@@ -1,3 +1,4 @@
+import type { ArenaPool } from '../lib/arena.ts';
 import { ProtocolError } from '../lib/bytes/protocol-error.ts';
 import type { Counter } from '../lib/counters.ts';
 import type { NetworkSocket, SocketHandler } from '../lib/environment/network.ts';
@@ -20,6 +21,12 @@ export interface ConnectionCounters {
   bytesIn: Counter;
   bytesOut: Counter;
   protocolErrors: Counter;
+}
+
+/** What all connections of a thread read into. */
+export interface ReadMemory {
+  scratch: Buffer;
+  arenas: ArenaPool;
 }
 
 /** The peer's and our end of one TCP connection, cut into frames. */
@@ -61,9 +68,9 @@ export class Connection implements SocketHandler {
     this.localPort = socket.localPort;
   }
 
-  start(framing: Framing, scratch: Buffer, session: Session): void {
+  start(framing: Framing, memory: ReadMemory, session: Session): void {
     this.#session = session;
-    this.#reader = new FrameReader(framing, scratch, (frame) => {
+    this.#reader = new FrameReader(framing, memory.scratch, memory.arenas, (frame) => {
       this.#greeted = true;
       session.onFrame(frame);
     });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ArenaPool } from '../lib/arena.ts';
 import { ProtocolError } from '../lib/bytes/protocol-error.ts';
 import { FrameReader, type Framing, SCRATCH_BYTES } from './frame-reader.ts';
 
@@ -36,9 +37,14 @@ function feed(reader: FrameReader, stream: Buffer, pieces: readonly number[]): v
 
 function framesRead(stream: Buffer, pieces: readonly number[]): Buffer[] {
   const frames: Buffer[] = [];
-  const reader = new FrameReader(framing, Buffer.alloc(SCRATCH_BYTES), (frame) => {
-    frames.push(frame);
-  });
+  const reader = new FrameReader(
+    framing,
+    Buffer.alloc(SCRATCH_BYTES),
+    new ArenaPool(0),
+    (frame) => {
+      frames.push(frame);
+    },
+  );
   feed(reader, stream, pieces);
   return frames;
 }
@@ -80,16 +86,26 @@ describe('FrameReader', () => {
 
   it('keeps frames intact that were handed out before the memory was read into again', () => {
     const frames: Buffer[] = [];
-    const reader = new FrameReader(framing, Buffer.alloc(SCRATCH_BYTES), (frame) => {
-      frames.push(frame);
-    });
+    const reader = new FrameReader(
+      framing,
+      Buffer.alloc(SCRATCH_BYTES),
+      new ArenaPool(0),
+      (frame) => {
+        frames.push(frame);
+      },
+    );
     const sent = Array.from({ length: 50 }, (_, at) => frameOf(at % 2 ? 100_000 : 20, at + 1));
     feed(reader, Buffer.concat(sent), [SCRATCH_BYTES]);
     expect(frames.every((frame, at) => frame.equals(sent[at]!))).toBe(true);
   });
 
   it('does not allocate what a length only claims', () => {
-    const reader = new FrameReader(framing, Buffer.alloc(SCRATCH_BYTES), () => undefined);
+    const reader = new FrameReader(
+      framing,
+      Buffer.alloc(SCRATCH_BYTES),
+      new ArenaPool(0),
+      () => undefined,
+    );
     const claim = Buffer.alloc(10);
     claim.writeInt32BE(FRAME_BYTES_MAX, 0);
     feed(reader, claim, [10]);
@@ -103,10 +119,15 @@ describe('FrameReader', () => {
 
   it('hands out nothing after it was stopped, even in the middle of a read', () => {
     const frames: Buffer[] = [];
-    const reader: FrameReader = new FrameReader(framing, Buffer.alloc(SCRATCH_BYTES), (frame) => {
-      frames.push(frame);
-      reader.stop();
-    });
+    const reader: FrameReader = new FrameReader(
+      framing,
+      Buffer.alloc(SCRATCH_BYTES),
+      new ArenaPool(0),
+      (frame) => {
+        frames.push(frame);
+        reader.stop();
+      },
+    );
     feed(reader, Buffer.concat([frameOf(1, 1), frameOf(1, 2)]), [100]);
     expect(frames.length).toBe(1);
   });

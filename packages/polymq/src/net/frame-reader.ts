@@ -15,6 +15,8 @@
  * length that was only claimed: an arena is at most `arenaBytesMax`, or the frame's size once half of
  * that has arrived.
  */
+import { type ArenaPool, release, retain } from '../lib/arena.ts';
+
 export interface Framing {
   /** Bytes needed to know a frame's size. */
   readonly headerBytes: number;
@@ -36,6 +38,7 @@ const QUIET_READ_BYTES = 8 * 1024;
 export class FrameReader {
   readonly #framing: Framing;
   readonly #scratch: Buffer;
+  readonly #arenas: ArenaPool;
   readonly #onFrame: (frame: Buffer) => void;
   #arena: Buffer | undefined;
   #arenaBytes = ARENA_BYTES_MIN;
@@ -43,10 +46,19 @@ export class FrameReader {
   #end = 0;
   #stopped = false;
 
-  /** `scratch` may be shared by all readers of a thread. Frames given to `onFrame` are its to keep. */
-  constructor(framing: Framing, scratch: Buffer, onFrame: (frame: Buffer) => void) {
+  /**
+   * `scratch` and `arenas` may be shared by all readers of a thread. Frames given to `onFrame` are its to
+   * keep; one that it is done with may be given back with `release` (`lib/arena.ts`).
+   */
+  constructor(
+    framing: Framing,
+    scratch: Buffer,
+    arenas: ArenaPool,
+    onFrame: (frame: Buffer) => void,
+  ) {
     this.#framing = framing;
     this.#scratch = scratch;
+    this.#arenas = arenas;
     this.#onFrame = onFrame;
   }
 
@@ -90,6 +102,7 @@ export class FrameReader {
     for (;;) {
       const bytes = this.#nextFrameBytes(arena, this.#start, this.#end);
       if (bytes < 0 || this.#stopped) break;
+      retain(arena);
       this.#onFrame(arena.subarray(this.#start, this.#start + bytes));
       this.#start += bytes;
     }
@@ -119,8 +132,9 @@ export class FrameReader {
     const known = partial >= this.#framing.headerBytes ? this.#framing.frameBytes(from, start) : 0;
     const allowed = Math.max(this.#arenaBytes, partial * 2);
     const bytes = Math.max(this.#arenaBytes, Math.min(known, allowed), partial + ROOM_BYTES_MIN);
-    const arena = Buffer.allocUnsafeSlow(bytes);
+    const arena = this.#arenas.take(bytes);
     from.copy(arena, 0, start, end);
+    if (this.#arena) release(this.#arena);
     this.#arena = arena;
     this.#start = 0;
     this.#end = partial;
@@ -128,6 +142,7 @@ export class FrameReader {
   }
 
   #leaveArena(): void {
+    if (this.#arena) release(this.#arena);
     this.#arena = undefined;
     this.#arenaBytes = ARENA_BYTES_MIN;
     this.#start = 0;

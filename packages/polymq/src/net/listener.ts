@@ -2,11 +2,12 @@
  * One bound address of one protocol: accepts, applies the limits on connections, starts sessions, closes
  * idle ones, and drains them all when the broker stops.
  */
+import { ArenaPool } from '../lib/arena.ts';
 import type { Counters } from '../lib/counters.ts';
 import type { Environment } from '../lib/environment/environment.ts';
 import type { NetworkListener, NetworkSocket } from '../lib/environment/network.ts';
 import type { Logger } from '../lib/logger.ts';
-import { Connection, type ConnectionCounters } from './connection.ts';
+import { Connection, type ConnectionCounters, type ReadMemory } from './connection.ts';
 import type { ConnectionLimiter } from './connection-limiter.ts';
 import { SCRATCH_BYTES } from './frame-reader.ts';
 import type { ProtocolServer } from './protocol.ts';
@@ -28,8 +29,14 @@ export interface ListenerOptions {
 
 const SWEEP_MS_MIN = 100;
 
-/** All reading of a thread goes through one buffer: callbacks consume it before they return. */
-const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+/** Free memory that busy connections have read into, kept for the next ones. */
+const POOLED_BYTES_MAX = 64 * 1024 * 1024;
+
+/** All reading of a thread starts in one buffer: callbacks consume it before they return. */
+const memory: ReadMemory = {
+  scratch: Buffer.allocUnsafeSlow(SCRATCH_BYTES),
+  arenas: new ArenaPool(POOLED_BYTES_MAX),
+};
 
 export class Listener {
   readonly #options: ListenerOptions;
@@ -113,7 +120,7 @@ export class Listener {
     );
     this.#connections.add(connection);
     const { server } = this.#options;
-    connection.start(server.framing, scratch, server.connect(connection));
+    connection.start(server.framing, memory, server.connect(connection));
   }
 
   #forget = (connection: Connection): void => {

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { ArenaPool, abandon, release, retain } from './arena.ts';
+
+const KIB = 1024;
+
+describe('ArenaPool', () => {
+  it('gives memory out again only after its last user has released it', () => {
+    const pool = new ArenaPool(64 * KIB);
+    const arena = pool.take(8 * KIB);
+    const slice = arena.subarray(100, 200);
+    retain(slice);
+    release(arena);
+    expect(pool.pooledBytes).toBe(0);
+    release(slice);
+    expect(pool.pooledBytes).toBe(8 * KIB);
+    expect(pool.take(8 * KIB).buffer).toBe(arena.buffer);
+    expect(pool.pooledBytes).toBe(0);
+  });
+
+  it('never gives abandoned memory out again', () => {
+    const pool = new ArenaPool(64 * KIB);
+    const arena = pool.take(8 * KIB);
+    retain(arena);
+    abandon(arena.subarray(0, 1));
+    release(arena);
+    release(arena);
+    expect(pool.take(8 * KIB).buffer).not.toBe(arena.buffer);
+  });
+
+  it('keeps no more free memory than allowed', () => {
+    const pool = new ArenaPool(10 * KIB);
+    const taken = [pool.take(8 * KIB), pool.take(8 * KIB)];
+    for (const arena of taken) release(arena);
+    expect(pool.pooledBytes).toBe(8 * KIB);
+  });
+
+  it('does not mix sizes', () => {
+    const pool = new ArenaPool(64 * KIB);
+    release(pool.take(8 * KIB));
+    expect(pool.take(4 * KIB).length).toBe(4 * KIB);
+  });
+
+  it('ignores memory that is in no arena', () => {
+    const plain = Buffer.alloc(10);
+    retain(plain);
+    release(plain);
+    abandon(plain);
+    expect(plain.length).toBe(10);
+  });
+});

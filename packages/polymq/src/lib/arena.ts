@@ -1,0 +1,86 @@
+/**
+ * Memory that is read into, cut into slices, and used again once nobody uses any of them.
+ *
+ * A broker at full speed fills a gigabyte of fresh memory a second. Left to the garbage collector that
+ * costs more than the network: pages are zeroed on first touch, and every few arenas a full collection runs.
+ * So arenas count their users and go back to a pool.
+ *
+ *   take ──► uses 1 ──► retain / release by slice ──► uses 0 ──► pool ──► take
+ *                 └──► abandon by slice ──────────────────────► garbage collector
+ *
+ * Counting is opt-in and fails safe: a user who forgets to release, or who abandons because it cannot tell
+ * when it is done, only leaves the arena to the garbage collector. The one rule: who keeps a slice
+ * beyond the call that gave it, while its giver may release it, must retain it first.
+ *
+ * Slices are recognised by the memory they share, so `retain`, `release` and `abandon` may be called with any
+ * buffer; for one that is in no arena they do nothing.
+ */
+const arenas = new WeakMap<ArrayBufferLike, Arena>();
+
+class Arena {
+  readonly buffer: Buffer;
+  readonly pool: ArenaPool;
+  uses = 1;
+  abandoned = false;
+
+  constructor(buffer: Buffer, pool: ArenaPool) {
+    this.buffer = buffer;
+    this.pool = pool;
+  }
+}
+
+/** One more user of the arena that `slice` lies in. */
+export function retain(slice: Buffer): void {
+  const arena = arenas.get(slice.buffer);
+  if (arena) arena.uses += 1;
+}
+
+/** The counterpart of `retain`, or of `take`. The slice must not be touched afterwards. */
+export function release(slice: Buffer): void {
+  const arena = arenas.get(slice.buffer);
+  if (!arena) return;
+  arena.uses -= 1;
+  if (arena.uses === 0 && !arena.abandoned) arena.pool.put(arena.buffer);
+}
+
+/** Leaves the arena to the garbage collector: nobody can tell how long the slice will be used. */
+export function abandon(slice: Buffer): void {
+  const arena = arenas.get(slice.buffer);
+  if (arena) arena.abandoned = true;
+}
+
+export class ArenaPool {
+  readonly #pooledBytesMax: number;
+  /** Free memory by size: sizes are few, since they double. */
+  readonly #free = new Map<number, Buffer[]>();
+  #pooledBytes = 0;
+
+  /** `pooledBytesMax`: free memory kept for later, in bytes. */
+  constructor(pooledBytesMax: number) {
+    this.#pooledBytesMax = pooledBytesMax;
+  }
+
+  get pooledBytes(): number {
+    return this.#pooledBytes;
+  }
+
+  /** Memory of exactly `bytes`, with one user: the caller. Its content is arbitrary. */
+  take(bytes: number): Buffer {
+    const pooled = this.#free.get(bytes)?.pop();
+    if (pooled) this.#pooledBytes -= bytes;
+    const buffer = pooled ?? Buffer.allocUnsafeSlow(bytes);
+    arenas.set(buffer.buffer, new Arena(buffer, this));
+    return buffer;
+  }
+
+  /** Called by the last release. */
+  put(buffer: Buffer): void {
+    // A late release by somebody who lost count must not reach the next user of this memory.
+    arenas.delete(buffer.buffer);
+    if (this.#pooledBytes + buffer.length > this.#pooledBytesMax) return;
+    this.#pooledBytes += buffer.length;
+    const free = this.#free.get(buffer.length);
+    if (free) free.push(buffer);
+    else this.#free.set(buffer.length, [buffer]);
+  }
+}

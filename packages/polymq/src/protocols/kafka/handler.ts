@@ -13,6 +13,8 @@ export interface Context {
   readonly version: number;
   readonly clientId: string;
   readonly clientHost: string;
+  /** Counts and logs a batch that is not accepted. */
+  refused(error: unknown, topic: string, partition: number): void;
   /** Closes the connection, where Kafka has no other way to tell the client of a failure. */
   disconnect(reason: string): void;
   /** Where this client is told to reach the broker. */

@@ -1,4 +1,5 @@
 import type { Broker } from '../../core/broker.ts';
+import { BrokerError } from '../../core/errors.ts';
 import type { ByteBudget } from '../../lib/byte-budget.ts';
 import { ProtocolError } from '../../lib/bytes/protocol-error.ts';
 import type { Environment } from '../../lib/environment/environment.ts';
@@ -9,6 +10,7 @@ import { type Address, advertisedAddress } from './advertised-address.ts';
 import type { RequestHeader } from './codec/headers.ts';
 import type { ApiSpec } from './codec/spec.ts';
 import type { Context } from './handler.ts';
+import type { Refusals } from './refusals.ts';
 
 /** What of a request belongs to its connection. */
 export interface Handling {
@@ -21,6 +23,7 @@ export interface Handling {
 export interface Shared extends ProtocolContext {
   offered: readonly ApiSpec[];
   responseBytes: ByteBudget;
+  refusals: Refusals;
   /** The default gateway if the broker runs in a container. */
   gateway: string | undefined;
 }
@@ -75,6 +78,12 @@ export class RequestContext implements Context {
 
   get advertised(): Address {
     return advertisedAddress(this.#connection, this.#shared.advertised, this.#shared.gateway);
+  }
+
+  refused(error: unknown, topic: string, partition: number): void {
+    if (!(error instanceof BrokerError)) return;
+    const peer = `${this.#connection.remoteAddress}:${this.#connection.remotePort}`;
+    this.#shared.refusals.note(error, { peer, client: this.clientId, topic, partition });
   }
 
   disconnect(reason: string): void {

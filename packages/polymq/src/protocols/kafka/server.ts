@@ -24,6 +24,7 @@ import { kafkaFraming } from './framing.ts';
 import type { Handler } from './handler.ts';
 import { range } from './handlers/18-api-versions.ts';
 import { HANDLERS } from './handlers/index.ts';
+import { Refusals } from './refusals.ts';
 import { type Handling, RequestContext, type Shared } from './request-context.ts';
 import { apiVersions } from './schema/18-api-versions.ts';
 import { KafkaSession } from './session.ts';
@@ -64,6 +65,7 @@ export class KafkaServer implements ProtocolServer {
       ...context,
       offered: this.#offered,
       responseBytes: this.responseBytes,
+      refusals: new Refusals(context.counters, context.logger, context.environment.clock),
       gateway: undefined,
     };
     void containerGateway(context.environment.disk).then((gateway) => {

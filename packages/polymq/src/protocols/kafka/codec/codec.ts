@@ -7,8 +7,8 @@
  *
  * Tables are compiled per (API, version, direction) on first use and kept; produce and fetch
  * have hand-written code on the broker's side, which is tested to do the same. Decoding throws `ProtocolError`
- * for whatever is wrong with the bytes, and nothing else; encoding throws `TypeError` or `RangeError` when
- * the caller's object does not fit the table, which is a defect of this program.
+ * for whatever is wrong with the bytes, and nothing else; encoding throws `TypeError` when the caller's
+ * object does not fit the table, which is a defect of this program.
  */
 import { ProtocolError } from '../../../lib/bytes/protocol-error.ts';
 import { Reader } from '../../../lib/bytes/reader.ts';
@@ -174,13 +174,13 @@ function encodeBody(
   body: unknown,
   writer: Writer,
 ): void {
-  if (!supports(api, version)) {
-    throw new RangeError(`${api.name} ${side} has no version ${version}`);
-  }
-  const byHand = side === 'response' ? RESPONSES_BY_HAND[api.key] : undefined;
-  if (byHand === undefined) {
-    compiledOf(api, side).writer(version, isFlexible(api, version))(writer, body);
-  } else {
-    byHand(writer, version, body as never);
+  try {
+    if (!supports(api, version)) throw new TypeError('there is no such version');
+    const byHand = side === 'response' ? RESPONSES_BY_HAND[api.key] : undefined;
+    if (byHand !== undefined) byHand(writer, version, body as never);
+    else compiledOf(api, side).writer(version, isFlexible(api, version))(writer, body);
+  } catch (error: unknown) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new TypeError(`${api.name} v${version} ${side}: ${reason}`, { cause: error });
   }
 }

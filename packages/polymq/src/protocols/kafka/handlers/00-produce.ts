@@ -78,6 +78,7 @@ function appendTopic(
           partitionResponses[at] = succeeded(data.index, result);
         },
         (error: unknown) => {
+          context.refused(error, topic.name, data.index);
           const { errorCode, errorMessage } = failureOf(error);
           partitionResponses[at] = failed(data.index, errorCode, errorMessage);
         },

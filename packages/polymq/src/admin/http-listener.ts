@@ -60,9 +60,6 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
       connectionCount -= 1;
     });
   });
-  server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
-  });
   await bind(server, options.host, options.port);
   const { port } = server.address() as AddressInfo;
   return {

@@ -59,7 +59,7 @@ export interface RunningBroker {
  * Starts a broker in this process: the same one that `polymq serve` starts. Rejects with `ConfigError` if
  * an option is wrong, and with what happened if a part cannot start; nothing is left running then.
  */
-export function startBroker(options: BrokerOptions = {}): Promise<RunningBroker> {
+export async function startBroker(options: BrokerOptions = {}): Promise<RunningBroker> {
   const { environment, logger, ...tree } = options;
   return startResolved(resolveConfig({ tree, treeName: 'options' }), { environment, logger });
 }

@@ -97,7 +97,8 @@ function fromFlags(
   for (const [flag, texts] of sources.flags ?? []) {
     const row = byFlag.get(flag);
     if (row === undefined) {
-      problems.push(`unknown flag --${flag}${didYouMean(flag, byFlag.keys())}`);
+      const flags = Array.from(byFlag.keys(), (name) => `--${name}`);
+      problems.push(`unknown flag --${flag}${didYouMean(`--${flag}`, flags)}`);
       continue;
     }
     const list = row.setting.kind === 'list';

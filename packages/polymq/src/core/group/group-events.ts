@@ -5,7 +5,7 @@ import type { GroupErrorCode, Joined, JoinRequest, Synced, SyncRequest } from '.
 export interface JoinEvent extends Omit<JoinRequest, 'groupId' | 'signal'> {
   /** Names the waiting request in the output that answers it. */
   requestId: number;
-  /** A fresh id, used if the member has to be given one. */
+  /** A fresh id, for a member that has none. */
   newMemberId: string;
 }
 

@@ -57,8 +57,7 @@ export class GroupRunner {
 
   join(request: JoinRequest): Promise<Joined> {
     const { groupId: _, signal, ...rest } = request;
-    const label = request.instanceId ?? (request.clientId === '' ? 'member' : request.clientId);
-    const newMemberId = `${label}-${this.#context.environment.random.uuid()}`;
+    const newMemberId = request.memberId === '' ? this.#newMemberId(request) : '';
     return this.#ask<Joined>(signal, (requestId) => {
       this.machine.join({ ...rest, requestId, newMemberId }, this.#nowMs());
     });
@@ -95,6 +94,11 @@ export class GroupRunner {
     this.machine.die(code);
     this.#deliver();
     this.#context.environment.timers.clear(this.#timer);
+  }
+
+  #newMemberId({ instanceId, clientId }: JoinRequest): string {
+    const label = instanceId ?? (clientId === '' ? 'member' : clientId);
+    return `${label}-${this.#context.environment.random.uuid()}`;
   }
 
   #nowMs(): number {

@@ -13,7 +13,7 @@
  *   > describe | list | delete | remove-stream orders | metrics
  *   > tick 10s                              time passes (ms, s, m, h, d)
  *   > journal hold | journal release | journal fail | journal pass
- *   > restart                               as after a crash: what was not durable is gone
+ *   > restart                               as after a crash: nobody hears the answers under way
  *   > close                                 the broker stops
  *
  * A client sends the member id, generation and instance id that it knows, as a real one does, and forgets its id
@@ -78,6 +78,7 @@ class Transcript {
       if (words[0] === 'release') this.#storage.release();
       else this.#storage.mode = words[0] as 'pass' | 'hold' | 'fail';
     } else if (verb === 'restart') {
+      this.#environment.crash();
       this.#groups = undefined;
       await this.#open();
     } else if (verb === 'abort') {
@@ -119,9 +120,13 @@ class Transcript {
       else args.set(word.slice(0, at), word.slice(at + 1));
     }
     const label = name === '' ? verb : name;
+    const say = (line: string) => {
+      // What the crashed broker still says nobody hears.
+      if (groups === this.#groups) this.#output.push(`${label} ${line}`);
+    };
     this.#answer(groups, verb, label, args, words).then(
-      (lines) => this.#output.push(...lines.map((line) => `${label} ${line}`)),
-      (error: unknown) => this.#output.push(`${label} ${this.#failure(name, error)}`),
+      (lines) => lines.forEach(say),
+      (error: unknown) => say(this.#failure(name, error)),
     );
   }
 

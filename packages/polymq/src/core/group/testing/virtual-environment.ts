@@ -53,6 +53,12 @@ export class VirtualEnvironment implements Environment {
     return this.#timers.size;
   }
 
+  /** Forgets all that was to be run: the process is gone. */
+  crash(): void {
+    this.#timers.clear();
+    this.#immediates = [];
+  }
+
   /** Runs what is due now, and what comes of it, until nothing moves any more. */
   async settle(): Promise<void> {
     for (let quietRounds = 0; quietRounds < 3; ) {

@@ -18,6 +18,8 @@ export class Reader {
   position: number;
   /** The byte after the last one that may be read. */
   end: number;
+  /** How many more array elements may be read, however many the bytes could hold. */
+  elementsLeft = Infinity;
 
   constructor(buffer: Buffer, start = 0, end: number = buffer.length) {
     this.buffer = buffer;
@@ -106,12 +108,17 @@ export class Reader {
   /**
    * Checks a number of elements that a length field claims: each needs at least `elementBytesMin` bytes,
    * so a count that the rest of the piece cannot hold is refused before anything is allocated for it.
+   * An element of two bytes may still become an object of fifty, hence the limit on their number.
    */
   count(claimed: number, elementBytesMin: number): number {
     if (claimed < 0) this.fail(`array has a negative count of ${claimed}`);
     if (claimed * elementBytesMin > this.end - this.position) {
       this.fail(`array of ${claimed} elements does not fit in ${this.remaining} bytes`);
     }
+    if (claimed > this.elementsLeft) {
+      this.fail(`array of ${claimed} elements where ${this.elementsLeft} more are allowed`);
+    }
+    this.elementsLeft -= claimed;
     return claimed;
   }
 

@@ -6,6 +6,7 @@ import { metadata } from '../schema/03-metadata.ts';
 import { joinGroup } from '../schema/11-join-group.ts';
 import { heartbeat } from '../schema/12-heartbeat.ts';
 import { createPartitions } from '../schema/37-create-partitions.ts';
+import { offsetDelete } from '../schema/47-offset-delete.ts';
 import { describeTopicPartitions } from '../schema/75-describe-topic-partitions.ts';
 import { decodeRequest, decodeResponse, encodeRequest, encodeResponse } from './codec.ts';
 import { decodeRequestHeader } from './headers.ts';
@@ -101,6 +102,14 @@ describe('a decoded request', () => {
     // The last bytes are: one tagged field, number 0, size 3, length 2 + 1, "ab".
     frame.writeUInt8(2, frame.length - 3);
     expect(() => decodeRequest(fetch, 12, frame, bodyStart)).toThrow('tagged field 0 leaves 1');
+  });
+
+  it('may have 200,000 array elements in all, and not one more', () => {
+    const topicsOf = (count: number) =>
+      Array.from({ length: count }, () => ({ name: '', partitions: [{ partitionIndex: 0 }] }));
+    const body = (count: number) => ({ groupId: '', topics: topicsOf(count) });
+    expect(roundTrip(offsetDelete, 0, body(100_000)).topics).toHaveLength(100_000);
+    expect(() => roundTrip(offsetDelete, 0, body(100_001))).toThrow('more are allowed');
   });
 
   it('is refused in a version that the table does not have', () => {

@@ -30,6 +30,12 @@ import type {
 } from './spec.ts';
 import { writeFetchResponse, writeProduceResponse } from './write-by-hand.ts';
 
+/**
+ * Array elements in one message, all arrays together: more partitions than any client asks for, and few
+ * enough to be decoded in some ten milliseconds and megabytes.
+ */
+const ELEMENTS_MAX = 200_000;
+
 /** Frames are built one at a time, and bytes handed out are never written again: see `Writer`. */
 const sharedWriter = new Writer();
 
@@ -139,6 +145,7 @@ function decodeBody(api: ApiSpec, side: Side, version: number, reader: Reader): 
   if (!supports(api, version)) {
     throw new ProtocolError(`${api.name} ${side} has unsupported version ${version}`);
   }
+  reader.elementsLeft = ELEMENTS_MAX;
   const byHand = side === 'request' ? REQUESTS_BY_HAND[api.key] : undefined;
   try {
     const body =

@@ -1,3 +1,8 @@
+/**
+ * Produce: record batches for partitions. Versions below 3 carried older record formats and are
+ * only read to be refused. v3 transactional id · v8 errors of single records (KIP-467) · v10 the
+ * new leader in the response (KIP-951).
+ */
 export const produce = {
   key: 0,
   name: 'Produce',

@@ -1,3 +1,8 @@
+/**
+ * Fetch: record batches from partitions, with a long poll. v7 fetch sessions (KIP-227) · v9 leader
+ * epochs (KIP-320) · v11 rack (KIP-392) · v12 diverging epochs (KIP-595) · v13 topic ids (KIP-516)
+ * · v15 replica state (KIP-903) · v16 the new leader (KIP-951) · v17 directory ids (KIP-853).
+ */
 export const fetch = {
   key: 1,
   name: 'Fetch',

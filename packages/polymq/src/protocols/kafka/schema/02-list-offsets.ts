@@ -1,3 +1,8 @@
+/**
+ * ListOffsets: offsets by timestamp, or the first (-2) and next (-1). v2 isolation level · v4
+ * leader epochs (KIP-320) · v7 -3 for the largest timestamp (KIP-734) · v8 and v9 -4 and -5 for
+ * tiered storage (KIP-405, KIP-1005).
+ */
 export const listOffsets = {
   key: 2,
   name: 'ListOffsets',

@@ -1,3 +1,8 @@
+/**
+ * Metadata: brokers, topics and their partitions. A null list of topics means all of them; v0 had
+ * an empty list for that. v4 asks for auto-creation · v7 leader epochs (KIP-320) · v10 topic ids
+ * (KIP-516), v12 asks by them.
+ */
 export const metadata = {
   key: 3,
   name: 'Metadata',

@@ -1,3 +1,7 @@
+/**
+ * OffsetCommit: stores what a group has read. v5 dropped the retention time · v6 leader epochs
+ * (KIP-320) · v7 static members (KIP-345) · v9 member epochs (KIP-848).
+ */
 export const offsetCommit = {
   key: 8,
   name: 'OffsetCommit',

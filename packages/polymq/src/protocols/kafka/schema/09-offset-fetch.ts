@@ -1,3 +1,7 @@
+/**
+ * OffsetFetch: what a group has stored. A null list of topics means all. v7 stable offsets
+ * (KIP-447) · v8 several groups at once (KIP-709) · v9 member epochs (KIP-848).
+ */
 export const offsetFetch = {
   key: 9,
   name: 'OffsetFetch',

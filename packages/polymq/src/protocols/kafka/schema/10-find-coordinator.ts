@@ -1,3 +1,7 @@
+/**
+ * FindCoordinator: which broker keeps a group (key type 0) or transactional id (1). v4 asks for
+ * several (KIP-699).
+ */
 export const findCoordinator = {
   key: 10,
   name: 'FindCoordinator',

@@ -1,3 +1,8 @@
+/**
+ * JoinGroup: makes a member, or takes part in a rebalance. v4 the two-step join (KIP-394) · v5
+ * static members (KIP-345) · v7 protocol type in the response (KIP-559) · v8 a reason (KIP-800) ·
+ * v9 the leader may keep the assignment (KIP-814).
+ */
 export const joinGroup = {
   key: 11,
   name: 'JoinGroup',

@@ -1,3 +1,4 @@
+/** Heartbeat: keeps a member alive and tells it of a rebalance. v3 static members (KIP-345). */
 export const heartbeat = {
   key: 12,
   name: 'Heartbeat',

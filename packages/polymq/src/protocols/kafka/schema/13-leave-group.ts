@@ -1,3 +1,7 @@
+/**
+ * LeaveGroup: removes members. v3 several at once, static ones too (KIP-345) · v5 a reason
+ * (KIP-800).
+ */
 export const leaveGroup = {
   key: 13,
   name: 'LeaveGroup',

@@ -1,3 +1,7 @@
+/**
+ * SyncGroup: the leader gives the assignment, each member gets its part. v3 static members
+ * (KIP-345) · v5 protocol type and name (KIP-559).
+ */
 export const syncGroup = {
   key: 14,
   name: 'SyncGroup',

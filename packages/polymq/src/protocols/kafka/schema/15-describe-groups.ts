@@ -1,3 +1,7 @@
+/**
+ * DescribeGroups: state and members of groups. v3 authorized operations (KIP-430) · v4 static
+ * members (KIP-345).
+ */
 export const describeGroups = {
   key: 15,
   name: 'DescribeGroups',

@@ -1,3 +1,4 @@
+/** ListGroups: all groups. v4 by state (KIP-518) · v5 by type (KIP-848). */
 export const listGroups = {
   key: 16,
   name: 'ListGroups',

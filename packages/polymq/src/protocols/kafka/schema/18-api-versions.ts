@@ -1,3 +1,7 @@
+/**
+ * ApiVersions: which requests the broker reads. A version that it does not know is answered in the
+ * form of v0. v3 software name and features (KIP-511, KIP-584) · v4 features may start at version 0.
+ */
 export const apiVersions = {
   key: 18,
   name: 'ApiVersions',

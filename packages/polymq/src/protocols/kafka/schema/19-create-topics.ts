@@ -1,3 +1,7 @@
+/**
+ * CreateTopics: makes topics. v4 broker defaults for -1 (KIP-464) · v5 the settings in the response
+ * (KIP-525) · v7 topic ids (KIP-516).
+ */
 export const createTopics = {
   key: 19,
   name: 'CreateTopics',

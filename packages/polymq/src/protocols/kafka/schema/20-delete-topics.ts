@@ -1,3 +1,4 @@
+/** DeleteTopics: removes topics by name, since v6 by id too (KIP-516). */
 export const deleteTopics = {
   key: 20,
   name: 'DeleteTopics',

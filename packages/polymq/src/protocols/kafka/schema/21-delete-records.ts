@@ -1,3 +1,4 @@
+/** DeleteRecords: removes the records before an offset; -1 stands for all there are. */
 export const deleteRecords = {
   key: 21,
   name: 'DeleteRecords',

@@ -1,3 +1,7 @@
+/**
+ * InitProducerId: an id for an idempotent producer. v3 raises the epoch of an id (KIP-360) · v4
+ * PRODUCER_FENCED (KIP-588).
+ */
 export const initProducerId = {
   key: 22,
   name: 'InitProducerId',

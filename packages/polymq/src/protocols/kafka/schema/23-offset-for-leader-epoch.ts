@@ -1,3 +1,7 @@
+/**
+ * OffsetForLeaderEpoch: where a leader epoch ends, by which clients find out what was cut from the
+ * log (KIP-320).
+ */
 export const offsetForLeaderEpoch = {
   key: 23,
   name: 'OffsetForLeaderEpoch',

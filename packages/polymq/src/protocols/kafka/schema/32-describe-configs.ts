@@ -1,3 +1,7 @@
+/**
+ * DescribeConfigs: settings of topics (2), brokers (4) and groups (32). v3 types and documentation
+ * (KIP-569).
+ */
 export const describeConfigs = {
   key: 32,
   name: 'DescribeConfigs',

@@ -1,3 +1,4 @@
+/** AlterConfigs: replaces all settings of a resource; those not named go back to their defaults. */
 export const alterConfigs = {
   key: 33,
   name: 'AlterConfigs',

@@ -1,3 +1,7 @@
+/**
+ * DescribeLogDirs: sizes of partitions by data directory. v3 error at the top · v4 size of the
+ * volume (KIP-827).
+ */
 export const describeLogDirs = {
   key: 35,
   name: 'DescribeLogDirs',

@@ -1,3 +1,4 @@
+/** CreatePartitions: raises the number of partitions of topics. */
 export const createPartitions = {
   key: 37,
   name: 'CreatePartitions',

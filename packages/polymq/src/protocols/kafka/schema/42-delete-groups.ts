@@ -1,3 +1,4 @@
+/** DeleteGroups: removes groups that have no members. */
 export const deleteGroups = {
   key: 42,
   name: 'DeleteGroups',

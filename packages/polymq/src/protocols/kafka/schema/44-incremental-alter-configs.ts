@@ -1,3 +1,7 @@
+/**
+ * IncrementalAlterConfigs: sets (0), deletes (1), appends to (2) and takes from (3) single settings
+ * (KIP-339).
+ */
 export const incrementalAlterConfigs = {
   key: 44,
   name: 'IncrementalAlterConfigs',

@@ -1,3 +1,4 @@
+/** OffsetDelete: removes stored offsets of topics that the group is not subscribed to (KIP-496). */
 export const offsetDelete = {
   key: 47,
   name: 'OffsetDelete',

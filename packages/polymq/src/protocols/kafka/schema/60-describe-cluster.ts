@@ -1,3 +1,7 @@
+/**
+ * DescribeCluster: brokers and controller (KIP-700). v1 brokers or controllers (KIP-919) · v2
+ * fenced brokers (KIP-1073).
+ */
 export const describeCluster = {
   key: 60,
   name: 'DescribeCluster',

@@ -1,3 +1,4 @@
+/** DescribeProducers: the producers that a partition remembers (KIP-664). */
 export const describeProducers = {
   key: 61,
   name: 'DescribeProducers',

@@ -1,3 +1,4 @@
+/** DescribeTopicPartitions: partitions of topics, page by page (KIP-966). */
 export const describeTopicPartitions = {
   key: 75,
   name: 'DescribeTopicPartitions',

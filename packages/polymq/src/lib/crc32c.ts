@@ -1,9 +1,10 @@
 /**
  * CRC-32C (Castagnoli), the checksum of record batches and of the log's own frames.
  *
- * Two ways compute it: slice-by-8 in JavaScript (about 1.6 GB/s, no call overhead) for short input, and the
- * optional native `@node-rs/crc32` (10 GB/s and more, some 120 ns per call) for long input. Without
- * the native module everything works, only slower. `zlib.crc32` has another polynomial and is of no use here.
+ * Two ways compute it: slice-by-8 in JavaScript (about 1.6 GB/s, no call overhead) for short input,
+ * and the optional native `@node-rs/crc32` (10 GB/s and more, some 120 ns per call) for long input.
+ * Without the native module everything works, only slower. `zlib.crc32` has another polynomial and
+ * is of no use here.
  */
 import { createRequire } from 'node:module';
 
@@ -53,7 +54,9 @@ export function crc32cSliceBy8(buffer: Uint8Array, start: number, end: number): 
   return ~crc >>> 0;
 }
 
-/** Eight tables of 256 in one array: table `k` advances a byte that has `k` more bytes behind it. */
+/**
+ * Eight tables of 256 in one array: table `k` advances a byte that has `k` more bytes behind it.
+ */
 function makeTables(): Int32Array {
   const tables = new Int32Array(8 * 256);
   for (let byte = 0; byte < 256; byte++) {

@@ -1,16 +1,18 @@
 /**
- * The meta log: declarations that outlive the process, such as which streams exist. A small state machine over
- * one log.
+ * The meta log: declarations that outlive the process, such as which streams exist. A small state
+ * machine over one log.
  *
  *   propose(command) ──► log "meta" ──► committed ──► table.apply(command) ──► propose resolves
  *
- * Each command is one record whose value is `{"v":1,"table":…,"command":…}`. Whoever keeps state registers a table; its
- * commands come to it in log order, exactly once, also those of before a restart. A command carries
- * the times and ids it needs: `apply` may not look at clocks or randomness, do I/O or throw.
+ * Each command is one record whose value is `{"v":1,"table":…,"command":…}`. Whoever keeps state
+ * registers a table; its commands come to it in log order, exactly once, also those of before a
+ * restart. A command carries the times and ids it needs: `apply` may not look at clocks or
+ * randomness, do I/O or throw.
  *
- * After some thousand commands all tables are saved in a blob, which names the offset from which the log goes on. Two
- * blobs take turns, and the log is trimmed only to where the older one ends: should the newer one be damaged, the older
- * one and the log still hold everything. If neither connects to the log, commands are missing, and it is refused.
+ * After some thousand commands all tables are saved in a blob, which names the offset from which
+ * the log goes on. Two blobs take turns, and the log is trimmed only to where the older one ends:
+ * should the newer one be damaged, the older one and the log still hold everything. If neither
+ * connects to the log, commands are missing, and it is refused.
  */
 import type { Clock } from '../../lib/environment/clock.ts';
 import type { Log, LogEngine } from '../../log/log.ts';
@@ -33,8 +35,9 @@ export interface MetaTable<Command, State> {
 /** How a table's owner changes it. */
 export interface MetaWriter<Command> {
   /**
-   * Appends the command. When the promise resolves, it is durable and has been applied. Rejects with `storage-full`
-   * or `storage-failed`: then it is not applied. Validate before; a command that is in the log is a fact.
+   * Appends the command. When the promise resolves, it is durable and has been applied. Rejects
+   * with `storage-full` or `storage-failed`: then it is not applied. Validate before; a command
+   * that is in the log is a fact.
    */
   propose(command: Command): Promise<void>;
 }
@@ -133,7 +136,8 @@ export class MetaJournal {
     const timestampMs = this.#options.clock.nowMs();
     try {
       const offset = this.#log.append(writeBatch({ records: [{ value }], timestampMs }));
-      // The log went back, so what stood here before was not written: its proposer learns it from its own wait.
+      // The log went back, so what stood here before was not written: its proposer learns it from
+      // its own wait.
       while ((this.#pending.at(-1)?.offset ?? -1) >= offset) this.#pending.pop();
       this.#pending.push({ offset, entry });
       await this.#log.whenCommitted(offset + 1);
@@ -230,7 +234,7 @@ export class MetaJournal {
   #checkVersion(version: unknown): void {
     if (version === 1) return;
     throw new Error(
-      `log "${this.#log.name}" was written by a newer version (${String(version)}); start that version`,
+      `log "${this.#log.name}" was written by a newer version (${String(version)}); start that`,
     );
   }
 

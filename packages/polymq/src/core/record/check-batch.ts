@@ -1,11 +1,12 @@
 /**
- * Checks what a producer sent for one partition before it may reach a log, where it stays byte for byte.
+ * Checks what a producer sent for one partition before it may reach a log, where it stays byte for
+ * byte.
  *
  * Like Kafka since Produce v3, exactly one batch of format 2 is taken. After this check: the length
- * field equals the buffer, the CRC is right, the header agrees with itself, an uncompressed batch holds
- * exactly the records it claims, numbered 0, 1, 2, …, and a compressed one does not claim to expand beyond the
- * limits. What is inside a compressed batch is not looked at (it would cost more than everything else together);
- * whoever reads it must expect anything (`record-reader.ts`).
+ * field equals the buffer, the CRC is right, the header agrees with itself, an uncompressed batch
+ * holds exactly the records it claims, numbered 0, 1, 2, …, and a compressed one does not claim to
+ * expand beyond the limits. What is inside a compressed batch is not looked at (it would cost more
+ * than everything else together); whoever reads it must expect anything (`record-reader.ts`).
  */
 
 import { readInt64 } from '../../lib/bytes/int64.ts';
@@ -26,7 +27,10 @@ import { ATTRIBUTES, type BatchCodec, batchCodec } from './attributes.ts';
 export interface BatchLimits {
   /** Never more than this, in bytes. */
   expandedBytesMax: number;
-  /** Up to this nothing is asked: small batches of repetitive records expand far more than 100 times. */
+  /**
+   * Up to this nothing is asked: small batches of repetitive records expand far more than 100
+   * times.
+   */
   expandedBytesFree: number;
   /** Above the free size, at most this many times the compressed size. */
   expansionMax: number;
@@ -57,8 +61,9 @@ const RECORD_LENGTH_MIN = 6;
 /**
  * Checks a buffer that must hold exactly one record batch.
  *
- * Throws `corrupt-batch` if the CRC does not match, `unsupported` for a transactional batch, `invalid-timestamp`
- * if the producer claims append time, and `invalid-batch` for everything else that is wrong.
+ * Throws `corrupt-batch` if the CRC does not match, `unsupported` for a transactional batch,
+ * `invalid-timestamp` if the producer claims append time, and `invalid-batch` for everything else
+ * that is wrong.
  */
 export function checkBatch(buffer: Buffer, limits: BatchLimits = BATCH_LIMITS): BatchCheck {
   checkFrame(buffer);
@@ -162,8 +167,8 @@ function checkExpansion(
 }
 
 /**
- * Proves that an uncompressed batch consists of exactly `recordCount` records numbered from 0. Only the length and the
- * offset delta of each are read; keys, values and headers are skipped.
+ * Proves that an uncompressed batch consists of exactly `recordCount` records numbered from 0. Only
+ * the length and the offset delta of each are read; keys, values and headers are skipped.
  */
 function walkRecords(buffer: Buffer, recordCount: number): void {
   const end = buffer.length;

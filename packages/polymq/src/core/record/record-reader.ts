@@ -1,13 +1,14 @@
 /**
- * Reads the records inside a batch, for the few who must look: the search by timestamp, peeking, journals, tests.
+ * Reads the records inside a batch, for the few who must look: the search by timestamp, peeking,
+ * journals, tests.
  *
  *   record:  length varint │ attributes u8 │ time delta varlong │ offset delta varint
  *            │ key length varint │ key │ value length varint │ value
  *            │ header count varint │ { key length varint │ key │ value length varint │ value }*
  *
- * All varints are zigzag encoded; a length of -1 stands for null. The content of a compressed batch was never
- * checked, so nothing is trusted here: whatever is wrong ends in `BrokerError('invalid-batch')`, and
- * decompression stops at the limits of `check-batch.ts`.
+ * All varints are zigzag encoded; a length of -1 stands for null. The content of a compressed batch
+ * was never checked, so nothing is trusted here: whatever is wrong ends in
+ * `BrokerError('invalid-batch')`, and decompression stops at the limits of `check-batch.ts`.
  */
 
 import { readInt64 } from '../../lib/bytes/int64.ts';

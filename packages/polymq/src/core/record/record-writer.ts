@@ -1,4 +1,7 @@
-/** Builds record batches: for journals, and for tests. Layout in `log/batch.ts` and `record-reader.ts`. */
+/**
+ * Builds record batches: for journals, and for tests. Layout in `log/batch.ts` and
+ * `record-reader.ts`.
+ */
 import { gzipSync } from 'node:zlib';
 import { writeInt64 } from '../../lib/bytes/int64.ts';
 import { crc32c } from '../../lib/crc32c.ts';

@@ -133,7 +133,7 @@ describe('partition', () => {
     });
   });
 
-  it('answers with the first offset of a batch that holds something else than it says', async () => {
+  it('answers with the first offset of a batch that holds not what it says', async () => {
     const { partition } = await partitionOn();
     const liar = batch(3);
     writeInt64(liar, START_MS + 500, AT.maxTimestamp);

@@ -1,9 +1,10 @@
 /**
- * A partition on a log. It adds to the log what a stream promises: limits of size and time, append-time stamps,
- * idempotence, and offsets found by time inside batches.
+ * A partition on a log. It adds to the log what a stream promises: limits of size and time,
+ * append-time stamps, idempotence, and offsets found by time inside batches.
  *
- * An append is synchronous up to the log's own buffer; only the answer waits, on a promise that all appends of one
- * commit round share. A duplicate waits for the commit of its original, so it is never confirmed earlier.
+ * An append is synchronous up to the log's own buffer; only the answer waits, on a promise that all
+ * appends of one commit round share. A duplicate waits for the commit of its original, so it is
+ * never confirmed earlier.
  */
 
 import { readInt64, writeInt64 } from '../../lib/bytes/int64.ts';
@@ -133,7 +134,7 @@ export class LogPartition implements Partition {
     if (target < 0 || target > end) {
       throw new BrokerError(
         'offset-out-of-range',
-        `cannot delete records of "${this.streamName}" ${this.index} below ${before}: it ends at ${end}`,
+        `cannot delete below ${before}: "${this.streamName}" ${this.index} ends at ${end}`,
       );
     }
     if (target > this.log.start) await this.log.trim(target).catch(this.#rethrow);
@@ -176,7 +177,7 @@ export class LogPartition implements Partition {
     if (batch.length > config.batchBytesMax) {
       throw new BrokerError(
         'message-too-large',
-        `a batch of ${batch.length} bytes was sent to "${this.streamName}", which takes ${config.batchBytesMax}`,
+        `a batch of ${batch.length} bytes was sent; "${this.streamName}" takes ${config.batchBytesMax}`,
       );
     }
     if (config.timestampType === 'append') return nowMs;
@@ -187,7 +188,7 @@ export class LogPartition implements Partition {
     if (ahead || behind) {
       throw new BrokerError(
         'invalid-timestamp',
-        `a record dated ${ahead ? maxMs : baseMs} is too far ${ahead ? 'ahead of' : 'behind'} the broker's time ${nowMs}`,
+        `a record dated ${ahead ? maxMs : baseMs} is too far from the broker's time ${nowMs}`,
       );
     }
     return -1;

@@ -1,6 +1,6 @@
 /**
- * Brings the streams up: reads their declarations from the meta log, opens all partitions side by side, removes logs
- * that nobody declares, and starts the timer of retention.
+ * Brings the streams up: reads their declarations from the meta log, opens all partitions side by
+ * side, removes logs that nobody declares, and starts the timer of retention.
  */
 import type { Environment } from '../../lib/environment/environment.ts';
 import type { LogEngine } from '../../log/log.ts';
@@ -99,7 +99,10 @@ async function openDeclared(
   }
 }
 
-/** A crash between opening logs and declaring them, or between undeclaring and removing, leaves such logs. */
+/**
+ * A crash between opening logs and declaring them, or between undeclaring and removing, leaves such
+ * logs.
+ */
 async function removeOrphans(
   table: StreamTable,
   engine: LogEngine,

@@ -1,4 +1,6 @@
-/** Opens and removes the logs of partitions, many at a time, and gives each its producer state back. */
+/**
+ * Opens and removes the logs of partitions, many at a time, and gives each its producer state back.
+ */
 import type { Clock } from '../../lib/environment/clock.ts';
 import type { LogEngine } from '../../log/log.ts';
 import { LogPartition } from './log-partition.ts';

@@ -1,6 +1,6 @@
 /**
- * Producer ids, never given out twice: a block is reserved in the meta log before its first id is used, so that
- * a restart at worst skips the rest of a block.
+ * Producer ids, never given out twice: a block is reserved in the meta log before its first id is
+ * used, so that a restart at worst skips the rest of a block.
  */
 import type { ProducerIds } from '../broker.ts';
 import type { MetaJournal, MetaWriter } from '../meta/meta-journal.ts';

@@ -1,6 +1,6 @@
 /**
- * Keeps a partition's producer state in step with its log: rebuilds it at start, undoes what the log lost, and saves
- * a snapshot every so often, so that a start after a crash scans little.
+ * Keeps a partition's producer state in step with its log: rebuilds it at start, undoes what the
+ * log lost, and saves a snapshot every so often, so that a start after a crash scans little.
  */
 
 import { readInt64 } from '../../lib/bytes/int64.ts';
@@ -93,7 +93,10 @@ export class ProducerJournal {
     }
   }
 
-  /** Saves what is there now, once it is committed. A failure only means a longer scan after a crash. */
+  /**
+   * Saves what is there now, once it is committed. A failure only means a longer scan after a
+   * crash.
+   */
   async saveSoon(): Promise<void> {
     if (this.#saving) return;
     this.#saving = true;

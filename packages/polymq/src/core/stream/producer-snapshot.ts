@@ -1,13 +1,15 @@
 /**
- * The bytes of producer-state snapshots. One value holds any number of partitions, so that a clean stop writes
- * one file and not one per partition.
+ * The bytes of producer-state snapshots. One value holds any number of partitions, so that a clean
+ * stop writes one file and not one per partition.
  *
  *   version u8 = 1 │ { log name length u16 │ log name │ offset i64 │ producer count u32
  *                      { id i64 │ epoch i16 │ seen i64 │ batch count u8
- *                        { first sequence i32 │ last sequence i32 │ base offset i64 │ end offset i64 }* }* }*
+ *                        { first sequence i32 │ last sequence i32
+ *                          │ base offset i64 │ end offset i64 }* }* }*
  *
- * A snapshot of offset N is the state after all batches below N. The blob store checks the bytes, so here
- * only the version is looked at; a version not known counts as no snapshot, and the log is scanned.
+ * A snapshot of offset N is the state after all batches below N. The blob store checks the bytes,
+ * so here only the version is looked at; a version not known counts as no snapshot, and the log is
+ * scanned.
  */
 import { readInt64, writeInt64 } from '../../lib/bytes/int64.ts';
 import type { ProducerState, RememberedBatch } from './producer-state.ts';

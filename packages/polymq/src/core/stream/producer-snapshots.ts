@@ -1,6 +1,7 @@
 /**
  * Where producer-state snapshots are kept. A running partition writes its own blob now and then
- * (`producers/<log>`); a clean stop writes one blob for all (`producers`). The one with the higher offset counts.
+ * (`producers/<log>`); a clean stop writes one blob for all (`producers`). The one with the higher
+ * offset counts.
  */
 import type { BlobStore } from '../../log/log.ts';
 import { decodeSnapshots, encodeSnapshots, type ProducerSnapshot } from './producer-snapshot.ts';
@@ -39,8 +40,8 @@ export class ProducerSnapshots {
   }
 
   /**
-   * Whether a snapshot was refused: after a power cut a log without fsync may end before it. It must
-   * be replaced before the log grows past it again with other batches.
+   * Whether a snapshot was refused: after a power cut a log without fsync may end before it. It
+   * must be replaced before the log grows past it again with other batches.
    */
   get refused(): boolean {
     return this.#refused;

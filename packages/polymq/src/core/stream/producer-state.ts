@@ -1,16 +1,19 @@
 /**
- * What a partition remembers of idempotent producers (KIP-98, KIP-360), so that a batch sent twice is
- * stored once and a gap is noticed.
+ * What a partition remembers of idempotent producers (KIP-98, KIP-360), so that a batch sent twice
+ * is stored once and a gap is noticed.
  *
- * Per producer id: its epoch and its last five batches. A batch whose epoch and sequence range equal a remembered one
- * is a duplicate. Otherwise it must continue where the last one ended; sequences go from 2^31 - 1 on to 0. A higher
- * epoch starts again at 0, a lower one is refused. Of a producer that is not known (never seen, or expired) any sequence
- * is taken, as Kafka does since 2.5.
+ * Per producer id: its epoch and its last five batches. A batch whose epoch and sequence range
+ * equal a remembered one is a duplicate. Otherwise it must continue where the last one ended;
+ * sequences go from 2^31 - 1 on to 0. A higher epoch starts again at 0, a lower one is refused. Of
+ * a producer that is not known (never seen, or expired) any sequence is taken, as Kafka does since
+ * 2.5.
  *
- * A producer's state is immutable and replaced by each batch. What is appended but not yet committed keeps the state
- * before it in `#inFlight`, so that `rollBack` can undo batches that the log had no room for.
+ * A producer's state is immutable and replaced by each batch. What is appended but not yet
+ * committed keeps the state before it in `#inFlight`, so that `rollBack` can undo batches that the
+ * log had no room for.
  *
- * All of it is a cache of the log: a snapshot plus the batch headers after it give the same state again.
+ * All of it is a cache of the log: a snapshot plus the batch headers after it give the same state
+ * again.
  */
 import { BrokerError } from '../errors.ts';
 
@@ -68,8 +71,9 @@ export class ProducerTable {
   }
 
   /**
-   * Decides on a batch before it is appended. Returns the remembered batch if this one is a duplicate of it, undefined
-   * if it may be appended. Throws `stale-producer-epoch` and `out-of-order-sequence`.
+   * Decides on a batch before it is appended. Returns the remembered batch if this one is a
+   * duplicate of it, undefined if it may be appended. Throws `stale-producer-epoch` and
+   * `out-of-order-sequence`.
    */
   check(batch: ProducerBatch): RememberedBatch | undefined {
     const state = this.#states.get(batch.producerId);

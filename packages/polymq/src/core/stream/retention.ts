@@ -1,11 +1,11 @@
 /**
- * Removes what the settings say is old or too much, a whole segment at a time, closes segments by age, and forgets
- * producers that were silent for long. Runs every few minutes, and on demand.
+ * Removes what the settings say is old or too much, a whole segment at a time, closes segments by
+ * age, and forgets producers that were silent for long. Runs every few minutes, and on demand.
  *
- * By time, a segment goes when its newest record is older than `retentionMs`; also the one that is appended to, which
- * then starts anew. By size, the oldest closed segments go as long as the rest is not below `retentionBytes`.
- * Like Kafka, it trusts the records' own times: one record dated in the future keeps its segment.
- * A segment without any time is kept until its size is too much.
+ * By time, a segment goes when its newest record is older than `retentionMs`; also the one that is
+ * appended to, which then starts anew. By size, the oldest closed segments go as long as the rest
+ * is not below `retentionBytes`. Like Kafka, it trusts the records' own times: one record dated in
+ * the future keeps its segment. A segment without any time is kept until its size is too much.
  */
 import type { Timer } from '../../lib/environment/clock.ts';
 import type { Environment } from '../../lib/environment/environment.ts';

@@ -1,12 +1,15 @@
 /**
- * All streams of this node. A change is checked, prepared (logs opened), declared in the meta log, and then shown:
+ * All streams of this node. A change is checked, prepared (logs opened), declared in the meta log,
+ * and then shown:
  *
- *   create:  check ─ reserve name ─ open logs ─ declare ─ show        a crash before "declare" leaves orphan logs,
- *   delete:  hide from appends ─ undeclare ─ remove logs              a crash after "undeclare" too: both are
- *                                                                     cleaned at the next start (`open-streams.ts`)
+ *   create:  check ─ reserve room ─ open logs ─ declare ─ show
+ *   delete:  undeclare ─ hide ─ remove logs
  *
- * Changes of one name wait for each other; changes of different names run side by side and share commit rounds.
- * What is declared twice at once is caught by the reservation.
+ * A crash before "declare" or after "undeclare" leaves orphan logs, which the next start removes
+ * (`open-streams.ts`).
+ *
+ * Changes of one name wait for each other; changes of different names run side by side and share
+ * commit rounds. What is declared twice at once is caught by the reservation.
  */
 import type { Random } from '../../lib/environment/random.ts';
 import { BrokerError } from '../errors.ts';
@@ -171,7 +174,10 @@ export class StreamCatalogue implements Streams {
     });
   }
 
-  /** Changes the settings of all streams that do not override them. Durable when the promise resolves. */
+  /**
+   * Changes the settings of all streams that do not override them. Durable when the promise
+   * resolves.
+   */
   async configureDefaults(changes: Changes, attempt: Attempt = {}): Promise<void> {
     const { table, writer, defaults } = this.#options;
     resolveStreamConfig(defaults, changeOverrides(table.defaultOverrides, changes));
@@ -196,7 +202,9 @@ export class StreamCatalogue implements Streams {
     this.#partitionCount += stream.partitions.length;
   }
 
-  /** Refuses further changes, waits for those under way, and saves what makes the next start quick. */
+  /**
+   * Refuses further changes, waits for those under way, and saves what makes the next start quick.
+   */
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.allSettled(this.#changing.values());

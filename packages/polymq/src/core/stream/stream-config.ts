@@ -2,8 +2,9 @@ import type { Durability } from '../../log/log.ts';
 import { BrokerError } from '../errors.ts';
 
 /**
- * The settings of a stream, one row each: the row feeds validation, the effective value, the describe
- * calls of every protocol and `docs/reference/stream-config.md`. Protocols map their own names to these.
+ * The settings of a stream, one row each: the row feeds validation, the effective value, the
+ * describe calls of every protocol and `docs/reference/stream-config.md`. Protocols map their own
+ * names to these.
  */
 interface Row<T> {
   type: 'integer' | 'text';
@@ -138,7 +139,8 @@ export function changeOverrides(
 function parseInteger(name: string, row: Row<unknown>, text: string): number {
   const trimmed = text.trim();
   if (!/^[+-]?\d{1,19}$/.test(trimmed)) throw invalid(`${name} must be an integer, not "${text}"`);
-  // Peers write "no limit" as the largest 64-bit number, which is beyond what a number holds exactly.
+  // Peers write "no limit" as the largest 64-bit number, which is beyond what a number holds
+  // exactly.
   const value = Math.min(Number(trimmed), Number.MAX_SAFE_INTEGER);
   const { min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER } = row;
   if (value < min || value > max) {

@@ -22,7 +22,7 @@ export function checkStreamName(name: string): void {
   if (NAME.test(name) && name !== '.' && name !== '..') return;
   throw new BrokerError(
     'invalid-name',
-    `"${name.slice(0, 260)}" cannot name a stream: 1 to 249 of a-z A-Z 0-9 . _ - are needed, and neither . nor ..`,
+    `"${name.slice(0, 260)}" cannot name a stream: it takes 1 to 249 of a-z A-Z 0-9 . _ - (not . or ..)`,
   );
 }
 

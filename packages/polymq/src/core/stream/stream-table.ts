@@ -1,6 +1,6 @@
 /**
- * The declarations of all streams: the part of the catalogue that is durable. A deterministic function of the
- * commands in the meta log; partitions and their logs are somebody else's matter.
+ * The declarations of all streams: the part of the catalogue that is durable. A deterministic
+ * function of the commands in the meta log; partitions and their logs are somebody else's matter.
  */
 import type { MetaTable } from '../meta/meta-journal.ts';
 import type {

@@ -5,8 +5,8 @@ import type { StreamConfig, StreamConfigName } from './stream-config.ts';
  * Streams as protocols see them: named, partitioned, retained logs.
  *
  * The catalogue (names, partition counts, settings) is known on every node, so looking up is
- * synchronous. Changing it, and everything that touches records, may one day happen on another node,
- * so it is asynchronous. All methods reject with `BrokerError`.
+ * synchronous. Changing it, and everything that touches records, may one day happen on another
+ * node, so it is asynchronous. All methods reject with `BrokerError`.
  */
 export interface Streams {
   get(name: string): Stream | undefined;
@@ -15,8 +15,8 @@ export interface Streams {
   /** All streams, ordered by name. */
   list(): Stream[];
   /**
-   * Creates a stream. Durable when the promise resolves. With `dryRun`, only checks: the stream returned
-   * has as many partitions as it would get, but they are holes.
+   * Creates a stream. Durable when the promise resolves. With `dryRun`, only checks: the stream
+   * returned has as many partitions as it would get, but they are holes.
    */
   create(spec: StreamSpec, options?: { dryRun?: boolean }): Promise<Stream>;
   /** Deletes a stream and its records. The name is free when the promise resolves. */
@@ -77,17 +77,18 @@ export interface Partition {
   readonly endOffset: number;
   readonly sizeBytes: number;
   /**
-   * Appends one batch whose framing and checksum the caller has verified (see `checkBatch`). Takes over the
-   * buffer. Rejects with `out-of-order-sequence`, `stale-producer-epoch`, `message-too-large`,
-   * `invalid-timestamp`, `storage-full`, `storage-failed`, `unknown-partition` (deleted meanwhile).
-   * A batch that an idempotent producer sends again is not appended again: its first offset is returned.
+   * Appends one batch whose framing and checksum the caller has verified (see `checkBatch`). Takes
+   * over the buffer. Rejects with `out-of-order-sequence`, `stale-producer-epoch`,
+   * `message-too-large`, `invalid-timestamp`, `storage-full`, `storage-failed`, `unknown-partition`
+   * (deleted meanwhile). A batch that an idempotent producer sends again is not appended again: its
+   * first offset is returned.
    */
   append(batch: Buffer, acknowledge: Acknowledge): Promise<Appended>;
   /** See `Log.read`. Rejects with `offset-out-of-range`, `damaged-range`. */
   read(offset: number, bytesMax: number, oneAtLeast: boolean): LogRead | Promise<LogRead>;
   /**
-   * The first record whose timestamp is at or after `timestampMs`: its own offset, found inside the batch
-   * also when that is compressed. Undefined if there is none.
+   * The first record whose timestamp is at or after `timestampMs`: its own offset, found inside the
+   * batch also when that is compressed. Undefined if there is none.
    */
   findTimestamp(timestampMs: number): Promise<RecordPosition | undefined>;
   /** The record with the largest timestamp, or undefined when empty (KIP-734). */

@@ -1,16 +1,26 @@
 /**
- * Finds records by time. The log finds the batch by its header; the record is found by looking inside.
+ * Finds records by time. The log finds the batch by its header; the record is found by looking
+ * inside.
  *
- * Producers write the headers, so they may lie, and the content of a compressed batch was never checked. A batch
- * that cannot be read, or does not hold what its header says, answers with its first readable offset.
+ * Producers write the headers, so they may lie, and the content of a compressed batch was never
+ * checked. A batch that cannot be read, or does not hold what its header says, answers with its
+ * first readable offset.
  */
 import { AT, batchBaseOffset, batchMaxTimestamp, batchNextOffset } from '../../log/batch.ts';
 import type { Log } from '../../log/log.ts';
 import { BrokerError } from '../errors.ts';
 import { ATTRIBUTES } from '../record/attributes.ts';
+import type { BatchLimits } from '../record/check-batch.ts';
 import type { StoredRecord } from '../record/record.ts';
 import { readRecords } from '../record/record-reader.ts';
 import type { RecordPosition } from './streams.ts';
+
+/** Decompression holds up everybody else, so it ends where it would be felt: some 20 ms. */
+const SEARCH_LIMITS: BatchLimits = {
+  expandedBytesMax: 8 * 1024 * 1024,
+  expandedBytesFree: 8 * 1024 * 1024,
+  expansionMax: 100,
+};
 
 /** The first readable record dated at or after `timestampMs`. */
 export async function positionAtOrAfter(
@@ -26,7 +36,8 @@ export async function positionAtOrAfter(
     if (batchMaxTimestamp(batch, 0) >= timestampMs) {
       const position = search(batch, offset, matches);
       if (position !== undefined) return position;
-      // Only where the head of the batch was deleted may the match be gone with it: go on behind it.
+      // Only where the head of the batch was deleted may the match be gone with it: go on behind
+      // it.
       if (batchBaseOffset(batch, 0) >= log.start) return firstOf(batch, offset);
     }
     offset = batchNextOffset(batch, 0);
@@ -63,7 +74,7 @@ function search(
   const stamped = (batch.readUInt16BE(AT.attributes) & ATTRIBUTES.appendTime) !== 0;
   if (stamped) return firstOf(batch, from);
   try {
-    for (const record of readRecords(batch)) {
+    for (const record of readRecords(batch, 0, SEARCH_LIMITS)) {
       if (record.offset >= from && matches(record)) {
         return { offset: record.offset, timestampMs: record.timestampMs };
       }

@@ -1,4 +1,7 @@
-/** Against data made by the original tools: snappy 7 (xerial framing put around it), lz4 1.9.4, zstd 1.5.4. */
+/**
+ * Against data made by the original tools: snappy 7 (xerial framing put around it), lz4 1.9.4, zstd
+ * 1.5.4.
+ */
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';

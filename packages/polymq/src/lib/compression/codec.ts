@@ -19,17 +19,18 @@ const DECODERS: Record<Codec, Decoder> = {
 };
 
 /**
- * Expands `input`. Throws `DecompressionError` when the result would be larger than `outputBytesMax`, before memory
- * beyond that is allocated, and when the data is malformed.
+ * Expands `input`. Throws `DecompressionError` when the result would be larger than
+ * `outputBytesMax`, before memory beyond that is allocated, and when the data is malformed.
  */
 export function decompress(codec: Codec, input: Buffer, outputBytesMax: number): Buffer {
   return DECODERS[codec].decompress(input, outputBytesMax);
 }
 
 /**
- * What `input` claims to expand to, or an upper bound of it, found from its headers without expanding it. Undefined if
- * the headers do not tell. A claim may be a lie, so it only serves to refuse bombs early. Throws
- * `DecompressionError` (`malformed`) when the headers do not even fit together.
+ * What `input` claims to expand to, or an upper bound of it, found from its headers without
+ * expanding it. Undefined if the headers do not tell. A claim may be a lie, so it only serves to
+ * refuse bombs early. Throws `DecompressionError` (`malformed`) when the headers do not even fit
+ * together.
  */
 export function declaredSize(codec: Codec, input: Buffer): number | undefined {
   return DECODERS[codec].declaredSize(input);

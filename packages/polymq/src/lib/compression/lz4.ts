@@ -2,14 +2,16 @@
  * The LZ4 frame format (lz4_Frame_format.md 1.6), decoding only.
  *
  *   magic u32 │ FLG │ BD │ [content size u64] │ [dictionary id u32] │ HC
- *   { block bytes u32, top bit: stored │ data │ [checksum u32] }*  0 u32 │ [content checksum u32]
+ *   { block bytes u32, top bit: stored │ data │ [checksum u32] }*
+ *   0 u32 │ [content checksum u32]
  *
- * FLG: version 01 in the top bits, then block independence, block checksums, content size, content checksum,
- * reserved, dictionary id. No checksum is verified: the batch around the frame has its own, and old Kafka clients
- * computed the header checksum HC wrongly (KAFKA-3160). Frames may follow one another and skippable ones are skipped.
+ * FLG: version 01 in the top bits, then block independence, block checksums, content size, content
+ * checksum, reserved, dictionary id. No checksum is verified: the batch around the frame has its
+ * own, and old Kafka clients computed the header checksum HC wrongly (KAFKA-3160). Frames may
+ * follow one another and skippable ones are skipped.
  *
- * A first pass over the block headers finds an upper bound of the output, so that the buffer is allocated once and
- * never above the limit.
+ * A first pass over the block headers finds an upper bound of the output, so that the buffer is
+ * allocated once and never above the limit.
  */
 import { malformed, tooLarge } from './decompression-error.ts';
 

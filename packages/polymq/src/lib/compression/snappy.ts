@@ -4,9 +4,10 @@
  *   raw      varint size │ elements …
  *   xerial   82 'SNAPPY' 00 │ version i32 │ compatible i32 │ { chunk bytes i32 │ raw }*
  *
- * An element starts with a tag byte whose lowest two bits are its kind: 0 literal, 1 copy with an 11-bit
- * offset, 2 copy with 16 bits, 3 copy with 32 bits. The sizes claimed are added up and compared with the
- * limit, and with what the format can reach from so many bytes, before anything is allocated.
+ * An element starts with a tag byte whose lowest two bits are its kind: 0 literal, 1 copy with an
+ * 11-bit offset, 2 copy with 16 bits, 3 copy with 32 bits. The sizes claimed are added up and
+ * compared with the limit, and with what the format can reach from so many bytes, before anything
+ * is allocated.
  */
 import { malformed, tooLarge } from './decompression-error.ts';
 
@@ -124,7 +125,9 @@ function expand(input: Buffer, chunk: Chunk, output: Buffer, base: number): void
   if (out !== limit) throw malformed('snappy data is shorter than it claims');
 }
 
-/** Repeats what lies `offset` bytes back; source and target may overlap, which repeats a pattern. */
+/**
+ * Repeats what lies `offset` bytes back; source and target may overlap, which repeats a pattern.
+ */
 function copyWithin(output: Buffer, at: number, offset: number, length: number): void {
   if (offset >= length) output.copyWithin(at, at - offset, at - offset + length);
   else for (let i = at; i < at + length; i++) output[i] = output[i - offset]!;

@@ -1,11 +1,14 @@
 /**
- * Zstandard (RFC 8878), decoding only: by `node:zlib` where the runtime has it (Node 22.15 and later), otherwise by
- * `fzstd`. Both are only let near data whose frame and block headers were walked here first:
+ * Zstandard (RFC 8878), decoding only: by `node:zlib` where the runtime has it (Node 22.15 and
+ * later), otherwise by `fzstd`. Both are only let near data whose frame and block headers were
+ * walked here first:
  *
- *   magic u32 │ descriptor │ [window] │ [dictionary id] │ [content size] │ { block header u24 │ data }* │ [checksum u32]
- *   block header: bit 0 last, bits 1-2 type (0 raw, 1 run length, 2 compressed), then 21 bits of size
+ *   magic u32 │ descriptor │ [window] │ [dictionary id] │ [content size]
+ *   { block header u24 │ data }* │ [checksum u32]
+ *   block header: bit 0 last, bits 1-2 type (0 raw, 1 run length, 2 compressed), 21 bits of size
  *
- * The walk gives the claimed size, an upper bound of the true size, and the window that a decoder would allocate.
+ * The walk gives the claimed size, an upper bound of the true size, and the window that a decoder
+ * would allocate.
  */
 import * as zlib from 'node:zlib';
 import { Decompress, decompress } from 'fzstd';
@@ -14,7 +17,9 @@ import { DecompressionError, malformed, tooLarge } from './decompression-error.t
 const MAGIC = 0xfd2fb528;
 const SKIPPABLE_MAGIC = 0x184d2a50;
 const BLOCK_BYTES_MAX = 128 * 1024;
-/** RFC 8878 §3.1.1.1.2 asks decoders to support 8 MiB; what a peer may make us allocate ends there. */
+/**
+ * RFC 8878 §3.1.1.1.2 asks decoders to support 8 MiB; what a peer may make us allocate ends there.
+ */
 const WINDOW_BYTES_MAX = 8 * 1024 * 1024;
 
 type ZstdSync = (input: Uint8Array, options: { maxOutputLength: number }) => Buffer;
@@ -26,6 +31,8 @@ interface Walk {
   /** The most that the blocks can expand to. */
   bound: number;
   windowBytes: number;
+  /** Where each frame that holds data starts and ends. */
+  frames: [start: number, end: number][];
 }
 
 /** Expands zstd frames to at most `outputBytesMax` bytes. */
@@ -37,7 +44,7 @@ export function zstdDecompress(input: Buffer, outputBytesMax: number): Buffer {
   }
   if (atLeast > walk.bound) throw malformed('zstd frame claims more than its blocks can hold');
   const output = native
-    ? inflateNative(input, outputBytesMax)
+    ? inflateNative(input, outputBytesMax, walk)
     : inflate(input, outputBytesMax, walk);
   if (walk.declared !== undefined && output.length !== walk.declared) {
     throw malformed('zstd frame does not have the size it claims');
@@ -51,10 +58,21 @@ export function zstdDeclaredSize(input: Buffer): number {
   return Math.min(bound, declared ?? bound);
 }
 
-function inflateNative(input: Buffer, outputBytesMax: number): Buffer {
+function inflateNative(input: Buffer, outputBytesMax: number, walk: Walk): Buffer {
   try {
-    return native!(input, { maxOutputLength: Math.max(1, outputBytesMax) });
+    let room = outputBytesMax;
+    const parts: Buffer[] = [];
+    // The native decoder stops after the first frame.
+    for (const [start, end] of walk.frames) {
+      const options = { maxOutputLength: Math.max(1, room) };
+      const part = native!(input.subarray(start, end), options);
+      room -= part.length;
+      if (room < 0) throw tooLarge('zstd', outputBytesMax);
+      parts.push(part);
+    }
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
   } catch (error: unknown) {
+    if (error instanceof DecompressionError) throw error;
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
       throw tooLarge('zstd', outputBytesMax);
     }
@@ -90,14 +108,17 @@ function asBuffer(bytes: Uint8Array): Buffer {
 }
 
 function walkFrames(input: Buffer): Walk {
-  const walk: Walk = { declared: 0, bound: 0, windowBytes: 0 };
+  const walk: Walk = { declared: 0, bound: 0, windowBytes: 0, frames: [] };
   let at = 0;
   while (at < input.length) {
     if (at + 8 > input.length) throw malformed('zstd frame header is cut off');
     const magic = input.readUInt32LE(at);
     if ((magic & 0xffff_fff0) >>> 0 === SKIPPABLE_MAGIC) at += 8 + input.readUInt32LE(at + 4);
-    else if (magic === MAGIC) at = walkFrame(input, at + 4, walk);
-    else throw malformed('zstd frame does not start with its magic number');
+    else if (magic === MAGIC) {
+      const end = walkFrame(input, at + 4, walk);
+      walk.frames.push([at, end]);
+      at = end;
+    } else throw malformed('zstd frame does not start with its magic number');
   }
   if (at !== input.length) throw malformed('zstd data is cut off');
   return walk;

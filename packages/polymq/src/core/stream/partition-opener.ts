@@ -1,5 +1,8 @@
 /**
  * Opens and removes the logs of partitions, many at a time, and gives each its producer state back.
+ *
+ * The log of a partition is named by the stream's id, `stream/<id>/<index>`, so a name that is
+ * deleted and created again never meets old records.
  */
 import type { Clock } from '../../lib/environment/clock.ts';
 import type { LogEngine } from '../../log/log.ts';
@@ -18,7 +21,6 @@ export interface PartitionToOpen {
   config: StreamConfig;
 }
 
-/** Named by id: a name that is deleted and created again never meets old records. */
 export function partitionLogName(streamId: string, index: number): string {
   return `${STREAM_LOG_PREFIX}${streamId}/${index}`;
 }

@@ -29,6 +29,8 @@ export interface KafkaPeer {
   readonly data: string;
   /** The port of `/metrics` and the health checks; PolyMQ only. */
   readonly httpPort: number;
+  /** The process; 0 if it is not ours. */
+  readonly pid: number;
   /** What the program printed since its last start; PolyMQ only. */
   output(): string;
   /** SIGKILL, then the same program over the same data on the same port. */
@@ -63,6 +65,9 @@ async function startPolymqPeer(args: readonly string[]): Promise<KafkaPeer> {
     get httpPort() {
       return broker.port('http');
     },
+    get pid() {
+      return broker.pid;
+    },
     output: () => broker.stdout + broker.stderr,
     crashAndRestart: async () => {
       await broker.kill9();
@@ -88,6 +93,9 @@ async function startApachePeer(): Promise<KafkaPeer> {
     port,
     data: folder.path,
     httpPort: 0,
+    get pid() {
+      return broker.pid;
+    },
     output: () => broker.output,
     crashAndRestart: async () => {
       await broker.kill9();
@@ -110,6 +118,7 @@ function existingPeer(address: string): KafkaPeer {
     port: Number(address.slice(colon + 1)),
     data: '',
     httpPort: 0,
+    pid: 0,
     output: () => '',
     crashAndRestart: refuse,
     stopCleanly: refuse,

@@ -55,6 +55,10 @@ export interface LogEngineMetrics {
   onSync: ((durationMs: number) => void) | undefined;
   /** Batches found damaged by recovery or reading, and quarantined. */
   damagedRanges: number;
+  /** Free bytes where the data directory is, as seen last. Engines on disk only. */
+  freeBytes?: number;
+  /** Less than the low-space mark is free: time to warn. */
+  lowSpace?: boolean;
 }
 
 export interface BlobStore {
@@ -82,7 +86,8 @@ export interface Log {
    * others of this turn of the event loop, in one commit round.
    *
    * The log takes over `batch` (it writes the base offset and leader epoch into it, keeps it as part of its
-   * tail cache and hands it to readers): the caller must not change it afterwards.
+   * tail cache and hands it to readers): the caller must not change it afterwards. If it lies in an arena, the log
+   * retains it (`lib/arena.ts`); a caller that counts may release its own use once the append is committed.
    *
    * Throws `LogFailedError` if the log has stopped, `StorageFullError` when the disk is full.
    */
@@ -98,7 +103,8 @@ export interface Log {
   /**
    * Whole batches from the one that contains `offset`, at most `bytesMax` in all, but at least one
    * if any is readable and `oneAtLeast` is set. Empty when `offset` equals `committed`.
-   * The buffers belong to the log: do not change them. Returned in `[start, committed)` only.
+   * The buffers belong to the log: do not change them. Those in arenas are retained for the reader, who may release
+   * each when done with it, or leave it to the garbage collector. Returned in `[start, committed)` only.
    *
    * Throws `OffsetOutOfRangeError` outside `[start, committed]`, `DamagedRangeError` if the range is
    * quarantined.

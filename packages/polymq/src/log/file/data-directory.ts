@@ -3,7 +3,11 @@
  *
  *   <data>/lock.<n>        held by the living process that uses it
  *   <data>/format.json     {"format": 1}
+ *   <data>/checkpoint      what is known to be durable
+ *   <data>/commit/         the shared commit log, two files
  *   <data>/logs/           one folder per log
+ *   <data>/trash/          folders of deleted logs on their way out
+ *   <data>/reserve         room that is given up when the disk is full
  *   <data>/blobs/          one file per value
  *   <data>/quarantine/     damaged bytes that were taken out of service
  */
@@ -30,6 +34,7 @@ export interface DataDirectory {
   readonly blobs: string;
   readonly quarantine: string;
   readonly commit: string;
+  readonly trash: string;
   readonly lock: DirectoryLock;
 }
 
@@ -44,7 +49,9 @@ export async function openDataDirectory(disk: Disk, root: string): Promise<DataD
       blobs: join(root, 'blobs'),
       quarantine: join(root, 'quarantine'),
       commit: join(root, 'commit'),
+      trash: join(root, 'trash'),
     };
+    await disk.removeTree(paths.trash);
     for (const path of Object.values(paths)) await disk.makeDirectory(path);
     await disk.syncDirectory(root);
     return { root, ...paths, lock };

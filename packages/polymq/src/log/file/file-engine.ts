@@ -1,25 +1,40 @@
-/** The log port in files. */
+/**
+ * The log port in files.
+ *
+ *   append ─► log-writer ─► commit-round (end of the turn) ─┬─► commit-log    small batches: one fdatasync for all
+ *                 │                                         └─► segment       large ones: its own fdatasync
+ *                 └─► tail-cache ◄─ read ─► log-reader ─► segment (sparse index, checksums)
+ *
+ *   background   safe batches to segments, os-mode syncs, checkpoints
+ *   recovery     checkpoint + commit log + one pass over what lies behind the checkpoint
+ *   quarantine   damaged ranges, never served
+ *
+ * The data directory is drawn in `data-directory.ts`. Order of opening: lock, format, checkpoint, commit log;
+ * logs that the commit log speaks of are recovered at once, then a checkpoint that says "running" is written, and
+ * only then anything is appended. All other logs are opened when somebody asks for them.
+ */
 import { join } from 'node:path';
 import type { Environment } from '../../lib/environment/environment.ts';
-import { batchBytes } from '../batch.ts';
 import type { BlobStore, Log, LogEngine, LogEngineMetrics, LogOptions } from '../log.ts';
-import { LogFailedError } from '../log.ts';
-import { scanBatches } from './batch-scan.ts';
+import { Background } from './background.ts';
 import { FileBlobs } from './blobs.ts';
+import { asPartial, type Checkpoint, decodeLog, readCheckpoint } from './checkpoint.ts';
+import { Checkpointing } from './checkpointing.ts';
+import type { CommitEntry } from './commit-frame.ts';
+import { CommitLog } from './commit-log.ts';
 import { CommitRounds } from './commit-round.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
+import { DiskSpace } from './disk-space.ts';
 import { FileLog } from './file-log.ts';
 import { FilePool } from './file-pool.ts';
+import { FolderSync } from './folder-sync.ts';
+import { IndexStore } from './index-store.ts';
 import type { LogContext } from './log-context.ts';
+import { listLogNames } from './log-names.ts';
 import { LogState } from './log-state.ts';
-import {
-  decodeName,
-  encodeName,
-  isContinued,
-  parseSegmentFileName,
-  segmentFileName,
-} from './names.ts';
-import { Segment } from './segment.ts';
+import { encodeName } from './names.ts';
+import { Quarantine } from './quarantine.ts';
+import { type RecoveryContext, recoverLog } from './recovery.ts';
 import { LogTail, TailCache } from './tail-cache.ts';
 
 export interface FileEngineOptions {
@@ -29,9 +44,20 @@ export interface FileEngineOptions {
   tailCacheBytes?: number;
   /** Segment files open at the same time. Default 1,024. */
   openFilesMax?: number;
+  /** Size of each of the two files of the commit log. Default 32 MiB. */
+  commitFileBytes?: number;
+  /** Appends are refused while less than this is free. Default 64 MiB. */
+  hardFreeBytes?: number;
+  /** `metrics.lowSpace` below this. Default 5 % of the disk, at least 1 GiB. */
+  lowFreeBytes?: number;
+  /** Size of the file that is given up when the disk is full. Default 64 MiB; 0 for none. */
+  reserveBytes?: number;
 }
 
 export type FileEngineEnvironment = Pick<Environment, 'clock' | 'timers' | 'disk' | 'random'>;
+
+const RECOVERY_OPTIONS: LogOptions = { durability: 'fsync', segmentBytes: 1024 ** 3 };
+const RESERVE_BYTES_DEFAULT = 64 * 1024 * 1024;
 
 /**
  * Opens the data directory and recovers it.
@@ -44,12 +70,241 @@ export async function openFileEngine(
   options: FileEngineOptions,
 ): Promise<LogEngine> {
   const directory = await openDataDirectory(environment.disk, options.directory);
-  return new FileEngine(environment, directory, options);
+  try {
+    const engine = new FileEngine(environment, directory, options);
+    await engine.start();
+    return engine;
+  } catch (error) {
+    await directory.lock.release();
+    throw error;
+  }
 }
 
 class FileEngine implements LogEngine {
   readonly blobs: BlobStore;
-  readonly metrics: LogEngineMetrics = {
+  readonly metrics: LogEngineMetrics;
+  readonly #environment: FileEngineEnvironment;
+  readonly #directory: DataDirectory;
+  readonly #options: FileEngineOptions;
+  readonly #pool: FilePool;
+  readonly #folders: FolderSync;
+  readonly #quarantine: Quarantine;
+  readonly #space: DiskSpace;
+  readonly #logs = new Map<string, Promise<FileLog>>();
+  readonly #open = new Set<FileLog>();
+  /** Lines of the checkpoint for logs that were not opened yet. */
+  readonly #lines = new Map<string, string>();
+  readonly #deleting = new Map<string, Promise<void>>();
+  #context: LogContext | undefined;
+  #checkpointing: Checkpointing | undefined;
+  #clean = false;
+  #rebooted = false;
+  #closed = false;
+
+  constructor(
+    environment: FileEngineEnvironment,
+    directory: DataDirectory,
+    options: FileEngineOptions,
+  ) {
+    const { disk } = environment;
+    this.#environment = environment;
+    this.#directory = directory;
+    this.#options = options;
+    this.#pool = new FilePool(disk, options.openFilesMax ?? 1024);
+    this.#folders = new FolderSync(disk);
+    this.#quarantine = new Quarantine(disk, directory.quarantine);
+    this.#space = new DiskSpace(environment, directory.root, {
+      hardFreeBytes: options.hardFreeBytes ?? RESERVE_BYTES_DEFAULT,
+      lowFreeBytes: options.lowFreeBytes,
+      reserveBytes: options.reserveBytes ?? RESERVE_BYTES_DEFAULT,
+    });
+    this.blobs = new FileBlobs(disk, directory.blobs);
+    this.metrics = createMetrics(this.#space);
+  }
+
+  /** Reads what the last process left, and makes the directory ours. */
+  async start(): Promise<void> {
+    const { disk } = this.#environment;
+    const { root, commit } = this.#directory;
+    await this.#quarantine.load();
+    const found = await readCheckpoint(disk, join(root, 'checkpoint'));
+    this.#takeOver(found);
+    const { files, sizes, frames } = await CommitLog.open(
+      this.#environment,
+      commit,
+      found?.commitFrom ?? 0,
+    );
+    const commitLog = new CommitLog(this.#environment, this.metrics, files, {
+      nextSequence: frames.nextSequence,
+      sizes,
+      ...(this.#options.commitFileBytes && { fileBytes: this.#options.commitFileBytes }),
+      onSwitch: () => this.#context?.background.checkpoint(),
+    });
+    const indexes = new IndexStore(disk);
+    const checkpointing = new Checkpointing(
+      { disk, directory: root, commitLog, indexes },
+      this.#lines,
+      () => this.#open,
+    );
+    this.#checkpointing = checkpointing;
+    await this.#space.start();
+    this.#context = {
+      environment: this.#environment,
+      metrics: this.metrics,
+      pool: this.#pool,
+      cache: new TailCache(this.#options.tailCacheBytes ?? 64 * 1024 * 1024),
+      commitLog,
+      rounds: new CommitRounds(this.#environment, commitLog),
+      background: new Background(this.#environment.timers, () => checkpointing.take()),
+      space: this.#space,
+      folders: this.#folders,
+      quarantine: this.#quarantine,
+      indexes,
+    };
+    await this.#recoverCommitted(frames.entries);
+    await checkpointing.take();
+  }
+
+  async open(name: string, options: LogOptions): Promise<Log> {
+    const log = await this.#openLog(name, options, []);
+    log.configure(options);
+    return log;
+  }
+
+  async list(): Promise<string[]> {
+    return listLogNames(this.#environment.disk, this.#directory.logs);
+  }
+
+  async delete(name: string): Promise<void> {
+    await this.#deleting.get(name);
+    const deleting = this.#delete(name).finally(() => this.#deleting.delete(name));
+    this.#deleting.set(name, deleting);
+    await deleting;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const { background, commitLog } = this.#context!;
+    await Promise.allSettled(this.#logs.values());
+    await Promise.all([...this.#open].map((log) => log.writer.finish()));
+    await background.stop();
+    await this.#space.stop();
+    await this.#checkpointing!.takeClean();
+    for (const log of this.#open) log.close('the log engine was closed');
+    await this.#pool.closeAll();
+    await commitLog.close();
+    await this.#directory.lock.release();
+  }
+
+  #takeOver(found: Checkpoint | undefined): void {
+    const { bootId } = this.#environment.disk;
+    this.#clean = found?.clean ?? false;
+    this.#rebooted = found?.bootId !== undefined && found.bootId !== bootId;
+    for (const [name, line] of found?.lines ?? []) {
+      this.#lines.set(name, this.#clean ? line : asPartial(line));
+    }
+  }
+
+  /** Brings logs up to date for which the commit log holds something. */
+  async #recoverCommitted(entries: readonly CommitEntry[]): Promise<void> {
+    const byName = new Map<string, CommitEntry[]>();
+    for (const entry of entries) {
+      const list = byName.get(entry.name) ?? [];
+      list.push(entry);
+      byName.set(entry.name, list);
+    }
+    const { disk } = this.#environment;
+    for (const [name, own] of byName) {
+      // A log that was deleted since must not come back as an empty one.
+      if ((await disk.list(this.#path(name))).length === 0) continue;
+      await this.#openLog(name, RECOVERY_OPTIONS, own);
+    }
+  }
+
+  async #openLog(
+    name: string,
+    options: LogOptions,
+    entries: readonly CommitEntry[],
+  ): Promise<FileLog> {
+    if (this.#closed) throw new Error('the log engine was closed');
+    await this.#deleting.get(name);
+    let opening = this.#logs.get(name);
+    if (opening === undefined) {
+      opening = this.#recover(name, options, entries);
+      this.#logs.set(name, opening);
+      opening.catch(() => this.#logs.delete(name));
+    }
+    return opening;
+  }
+
+  async #recover(
+    name: string,
+    options: LogOptions,
+    entries: readonly CommitEntry[],
+  ): Promise<FileLog> {
+    const context = this.#context!;
+    const line = this.#lines.get(name);
+    const directory = this.#path(name);
+    const recovered = await recoverLog(this.#recoveryContext(), {
+      name,
+      directory,
+      parent: this.#directory.logs,
+      known: line === undefined ? undefined : decodeLog(line),
+      clean: this.#clean,
+      rebooted: this.#rebooted,
+      entries,
+    });
+    const cache = new LogTail(context.cache);
+    const log = new FileLog(
+      new LogState({ name, directory, options, cache, ...recovered }),
+      context,
+    );
+    this.#lines.delete(name);
+    this.#open.add(log);
+    return log;
+  }
+
+  #recoveryContext(): RecoveryContext {
+    return {
+      disk: this.#environment.disk,
+      pool: this.#pool,
+      folders: this.#folders,
+      quarantine: this.#quarantine,
+      newId: () => this.#environment.random.bytes(8).toString('hex'),
+      onDamage: () => {
+        this.metrics.damagedRanges++;
+      },
+    };
+  }
+
+  async #delete(name: string): Promise<void> {
+    const { disk } = this.#environment;
+    const log = await this.#logs.get(name)?.catch(() => undefined);
+    this.#logs.delete(name);
+    this.#lines.delete(name);
+    if (log !== undefined) {
+      log.close('the log was deleted');
+      this.#open.delete(log);
+      await Promise.all(log.state.segments.map((segment) => segment.file.close()));
+    }
+    // Aside first: after a crash in the middle of it there is no half of a log under this name.
+    const aside = join(this.#directory.trash, this.#environment.random.bytes(8).toString('hex'));
+    if ((await disk.list(this.#path(name))).length > 0) {
+      await disk.rename(this.#path(name), aside);
+      await this.#folders.sync(join(this.#path(name), '..'));
+      await disk.removeTree(aside);
+    }
+    await this.#quarantine.forget(name);
+  }
+
+  #path(name: string): string {
+    return join(this.#directory.logs, ...encodeName(name));
+  }
+}
+
+function createMetrics(space: DiskSpace): LogEngineMetrics {
+  return {
     appendedBytes: 0,
     appendedBatches: 0,
     readBytes: 0,
@@ -57,124 +312,11 @@ class FileEngine implements LogEngine {
     syncs: 0,
     onSync: undefined,
     damagedRanges: 0,
+    get freeBytes() {
+      return space.free;
+    },
+    get lowSpace() {
+      return space.low;
+    },
   };
-  readonly #directory: DataDirectory;
-  readonly #context: LogContext;
-  readonly #logs = new Map<string, Promise<FileLog>>();
-
-  constructor(
-    environment: FileEngineEnvironment,
-    directory: DataDirectory,
-    options: FileEngineOptions,
-  ) {
-    this.#directory = directory;
-    this.blobs = new FileBlobs(environment.disk, directory.blobs);
-    this.#context = {
-      environment,
-      metrics: this.metrics,
-      pool: new FilePool(environment.disk, options.openFilesMax ?? 1024),
-      cache: new TailCache(options.tailCacheBytes ?? 64 * 1024 * 1024),
-      rounds: new CommitRounds(environment.timers),
-    };
-  }
-
-  async open(name: string, options: LogOptions): Promise<Log> {
-    let opening = this.#logs.get(name);
-    if (opening === undefined) {
-      opening = this.#openLog(name, options);
-      this.#logs.set(name, opening);
-      opening.catch(() => this.#logs.delete(name));
-    }
-    const log = await opening;
-    log.configure(options);
-    return log;
-  }
-
-  async list(): Promise<string[]> {
-    const { disk } = this.#context.environment;
-    const names: string[] = [];
-    const visit = async (path: string, parts: string[]): Promise<void> => {
-      for (const entry of await disk.list(path)) {
-        if (!entry.directory) continue;
-        if (isContinued(entry.name)) {
-          await visit(join(path, entry.name), [...parts, entry.name]);
-          continue;
-        }
-        const name = decodeName([...parts, entry.name]);
-        if (name !== undefined) names.push(name);
-      }
-    };
-    await visit(this.#directory.logs, []);
-    return names.sort();
-  }
-
-  async delete(name: string): Promise<void> {
-    const { disk } = this.#context.environment;
-    const log = await this.#logs.get(name);
-    this.#logs.delete(name);
-    if (log !== undefined) {
-      log.state.fail(new LogFailedError(name, new Error('the log was deleted')));
-      await Promise.all(log.state.segments.map((segment) => segment.file.close()));
-    }
-    await disk.removeTree(this.#path(name));
-    await disk.syncDirectory(this.#directory.logs);
-  }
-
-  async close(): Promise<void> {
-    for (const opening of this.#logs.values()) {
-      const log = await opening;
-      await log.writer.finish();
-      log.state.fail(new Error('the log engine was closed'));
-    }
-    await this.#context.pool.closeAll();
-    await this.#directory.lock.release();
-  }
-
-  async #openLog(name: string, options: LogOptions): Promise<FileLog> {
-    const { disk } = this.#context.environment;
-    const directory = this.#path(name);
-    await disk.makeDirectory(directory);
-    await disk.syncDirectory(this.#directory.logs);
-    const segments: Segment[] = [];
-    for (const entry of await disk.list(directory)) {
-      const baseOffset = parseSegmentFileName(entry.name);
-      if (baseOffset === undefined) continue;
-      const segment = new Segment(baseOffset, this.#context.pool.file(join(directory, entry.name)));
-      await this.#recover(segment);
-      const last = segments[segments.length - 1];
-      if (last !== undefined) last.closed = true;
-      segments.push(segment);
-    }
-    if (segments.length === 0) {
-      segments.push(new Segment(0, this.#context.pool.file(join(directory, segmentFileName(0)))));
-    }
-    const start = segments[0]!.baseOffset;
-    const cache = new LogTail(this.#context.cache);
-    return new FileLog(
-      new LogState({ name, directory, options, segments, start, cache }),
-      this.#context,
-    );
-  }
-
-  async #recover(segment: Segment): Promise<void> {
-    await segment.file.use(async (file) => {
-      const size = await file.size();
-      const from = { position: 0, offset: segment.baseOffset };
-      const end = await scanBatches(file, from, size, (buffer, at) => {
-        segment.place(buffer.subarray(at, at + batchBytes(buffer, at)));
-      });
-      segment.bytes = end.position;
-      segment.endOffset = end.offset;
-      segment.writtenBytes = end.position;
-      if (end.position < size) await file.truncate(end.position);
-      await file.datasync();
-      segment.syncedBytes = end.position;
-      segment.named = true;
-      segment.verified.add(0, end.position);
-    });
-  }
-
-  #path(name: string): string {
-    return join(this.#directory.logs, ...encodeName(name));
-  }
 }

@@ -1,13 +1,14 @@
 /** A log in files: the port, put together from its writer and its reader. */
-import { batchBaseOffset, batchMaxTimestamp } from '../batch.ts';
 import {
   type Log,
+  LogFailedError,
   type LogOptions,
   type LogRead,
   type LogSegmentInfo,
   OffsetOutOfRangeError,
 } from '../log.ts';
 import type { LogContext } from './log-context.ts';
+import { raiseMarker } from './log-marker.ts';
 import { LogReader } from './log-reader.ts';
 import type { LogState } from './log-state.ts';
 import { LogWriter } from './log-writer.ts';
@@ -20,12 +21,14 @@ export class FileLog implements Log {
   readonly writer: LogWriter;
   readonly reader: LogReader;
   readonly #context: LogContext;
+  closed: LogFailedError | undefined;
+  #trimming: Promise<void> = Promise.resolve();
 
   constructor(state: LogState, context: LogContext) {
     this.state = state;
     this.#context = context;
     this.writer = new LogWriter(state, context);
-    this.reader = new LogReader(state);
+    this.reader = new LogReader(state, context);
   }
 
   get name(): string {
@@ -72,6 +75,7 @@ export class FileLog implements Log {
 
   read(offset: number, bytesMax: number, oneAtLeast: boolean): LogRead | Promise<LogRead> {
     const { state } = this;
+    if (this.closed !== undefined) throw this.closed;
     if (offset < state.start || offset > state.committed) throw this.#outOfRange(offset);
     if (offset === state.committed) return { buffers: [], bytes: 0, nextOffset: offset };
     if (offset >= state.cache.firstOffset) {
@@ -89,51 +93,56 @@ export class FileLog implements Log {
     return read;
   }
 
-  findTimestamp(timestampMs: number): Promise<number | undefined> {
+  async findTimestamp(timestampMs: number): Promise<number | undefined> {
+    this.#checkUsable();
     return this.reader.findTimestamp(timestampMs);
   }
 
   async findMaxTimestamp(): Promise<{ baseOffset: number; timestampMs: number } | undefined> {
-    let found: { baseOffset: number; timestampMs: number } | undefined;
-    await this.scanHeaders(this.state.start, (header, at) => {
-      const timestampMs = batchMaxTimestamp(header, at);
-      if (found === undefined || timestampMs > found.timestampMs) {
-        found = { baseOffset: batchBaseOffset(header, at), timestampMs };
-      }
-    });
-    return found;
+    this.#checkUsable();
+    return this.reader.findMaxTimestamp();
   }
 
   async scanHeaders(
     from: number,
     visit: (header: Buffer, at: number, bytes: number) => void,
   ): Promise<void> {
+    this.#checkUsable();
     const { state } = this;
-    const end = state.committed;
-    const first = Math.max(from, state.start);
-    const cached = Math.min(end, state.cache.firstOffset);
-    await this.reader.scanHeaders(first, cached, (header, at, bytes) => {
+    await this.reader.scan(Math.max(from, state.start), state.committed, (header, at, bytes) => {
       visit(header, at, bytes);
       return true;
     });
-    state.cache.visit(Math.max(first, cached), end, visit);
   }
 
   rollSegment(): void {
     if (this.state.active.bytes > 0) this.writer.roll();
   }
 
-  async trim(before: number): Promise<void> {
+  trim(before: number): Promise<void> {
+    const trimming = this.#trimming.then(() => this.#trim(before));
+    this.#trimming = trimming.catch(() => undefined);
+    return trimming;
+  }
+
+  async #trim(before: number): Promise<void> {
+    this.#checkUsable();
     const { state } = this;
+    const { environment, folders } = this.#context;
     if (before <= state.start) return;
     if (before > state.committed) throw this.#outOfRange(before);
-    state.start = before;
+    const from = state.marker;
+    const to = { id: from.id, start: before };
+    await raiseMarker(environment.disk, folders, state.directory, { from, to });
+    state.marker = to;
     if (before === state.tail) this.rollSegment();
+    state.damage.trim(before);
     while (state.segments.length > 1 && state.segments[0]!.endOffset <= before) {
       const segment = state.segments.shift()!;
+      await this.writer.whenWrittenOut(segment);
       await segment.file.close();
-      await this.#context.environment.disk.remove(segment.file.path);
-      await this.#context.environment.disk.remove(indexPathOf(segment.file.path));
+      await environment.disk.remove(segment.file.path);
+      await environment.disk.remove(indexPathOf(segment.file.path));
     }
   }
 
@@ -153,6 +162,18 @@ export class FileLog implements Log {
 
   configure(options: LogOptions): void {
     this.state.options = options;
+  }
+
+  /** A log that has stopped still serves what it has; one that is closed or deleted does not. */
+  #checkUsable(): void {
+    if (this.closed !== undefined) throw this.closed;
+  }
+
+  /** Ends the use of this object. */
+  close(reason: string): void {
+    this.closed = new LogFailedError(this.name, new Error(reason));
+    this.state.fail(this.closed);
+    this.state.cache.clear();
   }
 
   #outOfRange(offset: number): OffsetOutOfRangeError {

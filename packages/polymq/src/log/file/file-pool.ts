@@ -51,11 +51,10 @@ export class FilePool {
   #evict(): void {
     if (this.#open.size <= this.#openMax) return;
     for (const file of this.#open) {
-      if (file.idle) {
-        // An error on the way (of the sync before) is the same as one of the sync later: see `close`.
-        file.close().catch(() => undefined);
-        if (this.#open.size <= this.#openMax) return;
-      }
+      if (!file.idle) continue;
+      // A failed sync on the way is told to the owner.
+      file.close().catch(() => undefined);
+      if (this.#open.size <= this.#openMax) return;
     }
   }
 }
@@ -68,8 +67,11 @@ export class PooledFile {
   #opening: Promise<DiskFile> | undefined;
   #closing: Promise<void> | undefined;
   #users = 0;
-  /** Written since the last sync: it must not be closed before the next one. */
+  #onIdle: (() => void) | undefined;
+  /** Written since the last sync. */
   dirty = false;
+  /** Told of a failed sync that happened only because the file had to be closed. */
+  onError: ((error: unknown) => void) | undefined;
 
   constructor(path: string, pool: FilePool) {
     this.path = path;
@@ -77,7 +79,7 @@ export class PooledFile {
   }
 
   get idle(): boolean {
-    return this.#users === 0 && !this.dirty && this.#file !== undefined;
+    return this.#users === 0 && this.#file !== undefined;
   }
 
   /** The open file for use right now, in this turn; `undefined` if it must be opened first. */
@@ -90,21 +92,42 @@ export class PooledFile {
   async use<T>(action: (file: DiskFile) => Promise<T>): Promise<T> {
     this.#users++;
     try {
-      return await action(this.#file ?? (await this.#openNow()));
+      return await action(this.now ?? (await this.#openNow()));
     } finally {
       this.#users--;
+      if (this.#users === 0) this.#onIdle?.();
     }
   }
 
   /** Closes it once nobody uses it any more. It opens again by itself when it is used. */
   async close(): Promise<void> {
+    while (this.#users > 0) {
+      await new Promise<void>((resolve) => {
+        const before = this.#onIdle;
+        this.#onIdle = () => {
+          this.#onIdle = undefined;
+          before?.();
+          resolve();
+        };
+      });
+    }
     const file = this.#file;
     if (file === undefined) return this.#closing;
     this.#file = undefined;
     this.#pool.forget(this);
-    this.#closing = file.close();
+    this.#closing = this.#finish(file);
     await this.#closing;
     this.#closing = undefined;
+  }
+
+  async #finish(file: DiskFile): Promise<void> {
+    try {
+      if (this.dirty) await file.datasync();
+    } catch (error) {
+      this.onError?.(error);
+    } finally {
+      await file.close();
+    }
   }
 
   async #openNow(): Promise<DiskFile> {

@@ -1,7 +1,13 @@
 import type { Environment } from '../../lib/environment/environment.ts';
 import type { LogEngineMetrics } from '../log.ts';
+import type { Background } from './background.ts';
+import type { CommitLog } from './commit-log.ts';
 import type { CommitRounds } from './commit-round.ts';
+import type { DiskSpace } from './disk-space.ts';
 import type { FilePool } from './file-pool.ts';
+import type { FolderSync } from './folder-sync.ts';
+import type { IndexStore } from './index-store.ts';
+import type { Quarantine } from './quarantine.ts';
 import type { TailCache } from './tail-cache.ts';
 
 /** What all logs of one engine share. */
@@ -11,4 +17,10 @@ export interface LogContext {
   readonly pool: FilePool;
   readonly cache: TailCache;
   readonly rounds: CommitRounds;
+  readonly commitLog: CommitLog;
+  readonly background: Background;
+  readonly space: DiskSpace;
+  readonly folders: FolderSync;
+  readonly quarantine: Quarantine;
+  readonly indexes: IndexStore;
 }

@@ -1,4 +1,10 @@
-/** The reading side of one log, where the tail cache does not have it: whole batches from segments. */
+/**
+ * The reading side of one log, where the tail cache does not have it: whole batches from segments.
+ *
+ * Every batch read from a file is checked: its header, its place in the chain of offsets, and, the first time
+ * since the log was opened, its checksum. What fails is taken out of service: the range up to the next intact
+ * batch is recorded in the quarantine, and reads of it throw from then on. Everything else is served.
+ */
 import type { DiskFile } from '../../lib/environment/disk.ts';
 import {
   BATCH_HEADER_BYTES,
@@ -7,158 +13,72 @@ import {
   batchMaxTimestamp,
   batchNextOffset,
 } from '../batch.ts';
-import { DamagedRangeError, type LogRead } from '../log.ts';
+import { DamagedRangeError, LogFailedError, type LogRead } from '../log.ts';
 import { isIntact, isPlausibleHeader } from './batch-check.ts';
-import { readFully, type ScanEnd } from './batch-scan.ts';
+import { readFully, type ScanEnd, scanBatches } from './batch-scan.ts';
+import { scanHeaders } from './header-scan.ts';
+import type { LogContext } from './log-context.ts';
 import type { LogState } from './log-state.ts';
+import { findNextBatch } from './next-batch.ts';
 import type { Segment } from './segment.ts';
 
+/** Places where readers will probably go on. */
 const HINTS_MAX = 16;
-const SCAN_BYTES = 256 * 1024;
+/** A range that fails again and again without being found damaged is a fault of the disk. */
+const ATTEMPTS_MAX = 4;
+
+export type HeaderVisitor = (header: Buffer, at: number, bytes: number) => boolean;
+
+/** Something in the file is not as it must be. Never leaves this module. */
+class BrokenChain extends Error {}
 
 export class LogReader {
   readonly #state: LogState;
-  /** Where readers will probably go on: offset to place. Newest last. */
+  readonly #context: LogContext;
   readonly #hints = new Map<number, { segment: Segment; position: number }>();
+  #quarantining: Promise<void> = Promise.resolve();
 
-  constructor(state: LogState) {
+  constructor(state: LogState, context: LogContext) {
     this.#state = state;
+    this.#context = context;
   }
 
-  async read(offset: number, bytesMax: number, oneAtLeast: boolean): Promise<LogRead> {
-    const state = this.#state;
-    const segment = state.segments[state.segmentIndex(offset)]!;
-    return segment.file.use(async (file) => {
-      const position = await this.#locate(segment, file, offset);
-      const end = Math.min(segment.endOffset, state.committed);
-      const limit = segment.writtenBytes;
-      let length = Math.min(Math.max(bytesMax, BATCH_HEADER_BYTES), limit - position);
-      let buffer = Buffer.allocUnsafeSlow(length);
-      let count = await readFully(file, buffer, length, position);
-      let walked = this.#walk(segment, buffer, count, { position, offset }, end, bytesMax);
-      if (walked.bytes === 0 && walked.wanted > 0 && oneAtLeast) {
-        length = walked.wanted;
-        buffer = Buffer.allocUnsafeSlow(length);
-        count = await readFully(file, buffer, length, position);
-        walked = this.#walk(segment, buffer, count, { position, offset }, end, length);
-      }
-      if (walked.bytes === 0) return { buffers: [], bytes: 0, nextOffset: offset };
-      this.#remember(walked.offset, segment, position + walked.bytes);
-      return {
-        buffers: [walked.bytes === buffer.length ? buffer : buffer.subarray(0, walked.bytes)],
-        bytes: walked.bytes,
-        nextOffset: walked.offset,
-      };
-    });
+  read(offset: number, bytesMax: number, oneAtLeast: boolean): Promise<LogRead> {
+    return this.#withRepair(offset, (segment, file) =>
+      this.#readSegment(segment, file, { offset, bytesMax, oneAtLeast }),
+    );
   }
 
-  #walk(
-    segment: Segment,
-    buffer: Buffer,
-    count: number,
-    from: ScanEnd,
-    end: number,
-    bytesMax: number,
-  ): { bytes: number; offset: number; wanted: number } {
-    let at = 0;
-    let next = -1;
-    while (count - at >= BATCH_HEADER_BYTES) {
-      const base = batchBaseOffset(buffer, at);
-      if (next >= 0 && next >= end) break;
-      if (!isPlausibleHeader(buffer, at) || (next >= 0 && base !== next)) {
-        throw new DamagedRangeError(this.#state.name, next, segment.endOffset);
-      }
-      const bytes = batchBytes(buffer, at);
-      if (at + bytes > count || at + bytes > bytesMax) {
-        return { bytes: at, offset: next < 0 ? from.offset : next, wanted: at === 0 ? bytes : 0 };
-      }
-      const position = from.position + at;
-      if (!segment.verified.covers(position, position + bytes)) {
-        if (!isIntact(buffer, at)) {
-          throw new DamagedRangeError(this.#state.name, base, segment.endOffset);
-        }
-        segment.verified.add(position, position + bytes);
-      }
-      next = batchNextOffset(buffer, at);
-      at += bytes;
-    }
-    return { bytes: at, offset: next < 0 ? from.offset : next, wanted: 0 };
-  }
-
-  /** The position of the batch that contains `offset`. */
-  async #locate(segment: Segment, file: DiskFile, offset: number): Promise<number> {
-    const hint = this.#hints.get(offset);
-    if (hint !== undefined && hint.segment === segment) {
-      this.#hints.delete(offset);
-      return hint.position;
-    }
-    const entry = segment.index.find(offset);
-    let found = -1;
-    const from: ScanEnd =
-      entry === undefined
-        ? { position: 0, offset: segment.baseOffset }
-        : { position: segment.index.positionAt(entry), offset: segment.index.offsetAt(entry) };
-    await scanHeadersOf(file, from, segment.writtenBytes, (header, at, position) => {
-      if (batchNextOffset(header, at) > offset) {
-        found = position;
-        return false;
-      }
-      return true;
-    });
-    if (found < 0) throw new DamagedRangeError(this.#state.name, offset, segment.endOffset);
-    return found;
-  }
-
-  #remember(offset: number, segment: Segment, position: number): void {
-    if (offset >= segment.endOffset) return;
-    this.#hints.set(offset, { segment, position });
-    if (this.#hints.size > HINTS_MAX) {
-      for (const oldest of this.#hints.keys()) {
-        this.#hints.delete(oldest);
-        break;
-      }
-    }
-  }
-
-  forgetHints(): void {
-    this.#hints.clear();
-  }
-
-  /** Visits headers in files from `from` up to `end`. */
-  async scanHeaders(
-    from: number,
-    end: number,
-    visit: (header: Buffer, at: number, bytes: number) => boolean | undefined,
-  ): Promise<void> {
+  /** Visits headers from the batch that contains `from` up to `end`, until `visit` returns false. */
+  async scan(from: number, end: number, visit: HeaderVisitor): Promise<void> {
     const state = this.#state;
     let offset = from;
     while (offset < end) {
-      const segment = state.segments[state.segmentIndex(offset)]!;
-      let stop = false;
-      await segment.file.use(async (file) => {
-        const position = await this.#locate(segment, file, offset);
-        await scanHeadersOf(file, { position, offset }, segment.writtenBytes, (header, at) => {
-          if (batchBaseOffset(header, at) >= end) return false;
-          offset = batchNextOffset(header, at);
-          if (visit(header, at, batchBytes(header, at)) === false) stop = true;
-          return !stop;
-        });
-      });
-      if (stop) return;
-      if (offset < Math.min(end, segment.endOffset)) {
-        throw new DamagedRangeError(state.name, offset, segment.endOffset);
+      if (offset >= state.cache.firstOffset) {
+        state.cache.visit(offset, end, visit);
+        return;
       }
+      const damaged = state.damage.find(offset);
+      if (damaged !== undefined) {
+        offset = damaged.end;
+        continue;
+      }
+      const next = await this.#withRepair(offset, (segment, file) =>
+        this.#scanSegment(segment, file, { offset, end }, visit),
+      );
+      if (next === undefined) return;
+      offset = next;
     }
   }
 
   async findTimestamp(timestampMs: number): Promise<number | undefined> {
     const state = this.#state;
-    for (const segment of state.segments) {
+    const end = state.committed;
+    let found: number | undefined;
+    for (const segment of [...state.segments]) {
       if (segment.maxTimestampMs < timestampMs || segment.endOffset <= state.start) continue;
-      let found: number | undefined;
-      const from = Math.max(segment.baseOffset, state.start);
-      const end = Math.min(segment.endOffset, state.committed);
-      await this.scanHeaders(from, end, (header, at) => {
+      const from = Math.max(state.start, await this.#stretchWith(segment, timestampMs));
+      await this.scan(from, Math.min(end, segment.endOffset), (header, at) => {
         if (batchMaxTimestamp(header, at) < timestampMs) return true;
         found = batchBaseOffset(header, at);
         return false;
@@ -167,29 +87,230 @@ export class LogReader {
     }
     return undefined;
   }
-}
 
-/** Visits headers one after another, reading only a little where batches are large. */
-async function scanHeadersOf(
-  file: DiskFile,
-  from: ScanEnd,
-  size: number,
-  visit: (header: Buffer, at: number, position: number) => boolean,
-): Promise<void> {
-  const chunk = Buffer.allocUnsafeSlow(SCAN_BYTES);
-  let { position } = from;
-  let lastBytes = 0;
-  while (size - position >= BATCH_HEADER_BYTES) {
-    const wanted = lastBytes > SCAN_BYTES / 8 ? BATCH_HEADER_BYTES : SCAN_BYTES;
-    const count = await readFully(file, chunk, Math.min(wanted, size - position), position);
-    if (count < BATCH_HEADER_BYTES) return;
-    let at = 0;
-    while (count - at >= BATCH_HEADER_BYTES) {
-      if (!isPlausibleHeader(chunk, at)) return;
-      if (!visit(chunk, at, position + at)) return;
-      lastBytes = batchBytes(chunk, at);
-      at += lastBytes;
+  async findMaxTimestamp(): Promise<{ baseOffset: number; timestampMs: number } | undefined> {
+    const state = this.#state;
+    let found: { baseOffset: number; timestampMs: number } | undefined;
+    const bySize = [...state.segments].sort((a, b) => b.maxTimestampMs - a.maxTimestampMs);
+    for (const segment of bySize) {
+      if (found !== undefined && segment.maxTimestampMs <= found.timestampMs) break;
+      const from = Math.max(segment.baseOffset, state.start);
+      await this.scan(from, Math.min(segment.endOffset, state.committed), (header, at) => {
+        const timestampMs = batchMaxTimestamp(header, at);
+        const baseOffset = batchBaseOffset(header, at);
+        const better =
+          found === undefined ||
+          timestampMs > found.timestampMs ||
+          (timestampMs === found.timestampMs && baseOffset < found.baseOffset);
+        if (better) found = { baseOffset, timestampMs };
+        return true;
+      });
     }
-    position += at;
+    return found;
+  }
+
+  /** The offset of the first stretch of the segment that has a timestamp as late as this. */
+  async #stretchWith(segment: Segment, timestampMs: number): Promise<number> {
+    await segment.file.use((file) =>
+      this.#context.indexes.ensure(segment, file, this.#state.damage),
+    );
+    const { index } = segment;
+    for (let entry = 0; entry < index.count; entry++) {
+      if (index.maxTimestampAt(entry) >= timestampMs) return index.offsetAt(entry);
+    }
+    return segment.baseOffset;
+  }
+
+  /** Runs `action`; what it finds broken is taken out of service, and it is tried again. */
+  async #withRepair<T>(
+    offset: number,
+    action: (segment: Segment, file: DiskFile) => Promise<T>,
+  ): Promise<T> {
+    const state = this.#state;
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      const damaged = state.damage.find(offset);
+      if (damaged !== undefined) throw new DamagedRangeError(state.name, offset, damaged.end);
+      const segment = state.segments[state.segmentIndex(offset)]!;
+      try {
+        return await segment.file.use((file) => action(segment, file));
+      } catch (error) {
+        if (!(error instanceof BrokenChain)) throw error;
+        this.#quarantining = this.#quarantining.then(() => this.#takeOut(segment, offset));
+        await this.#quarantining;
+      }
+    }
+    throw new LogFailedError(state.name, new Error(`reading at offset ${offset} keeps failing`));
+  }
+
+  async #readSegment(
+    segment: Segment,
+    file: DiskFile,
+    wanted: { offset: number; bytesMax: number; oneAtLeast: boolean },
+  ): Promise<LogRead> {
+    const from = await this.#locate(segment, file, wanted.offset);
+    const limit = this.#limit(segment, from.position);
+    let length = Math.min(Math.max(wanted.bytesMax, BATCH_HEADER_BYTES), limit - from.position);
+    let buffer = Buffer.allocUnsafeSlow(Math.max(length, 1));
+    let count = await readFully(file, buffer, length, from.position);
+    let walked = this.#walk(segment, buffer.subarray(0, count), from, wanted.bytesMax);
+    if (walked.bytes === 0 && walked.firstBytes > 0 && wanted.oneAtLeast) {
+      length = walked.firstBytes;
+      if (from.position + length > limit) throw new BrokenChain();
+      buffer = Buffer.allocUnsafeSlow(length);
+      count = await readFully(file, buffer, length, from.position);
+      walked = this.#walk(segment, buffer.subarray(0, count), from, length);
+    }
+    if (walked.bytes === 0) {
+      // The header says that there is more than the file has, or there is not even a header.
+      if (walked.firstBytes === 0 || count < length) throw new BrokenChain();
+      return { buffers: [], bytes: 0, nextOffset: wanted.offset };
+    }
+    this.#remember(walked.offset, segment, from.position + walked.bytes);
+    return {
+      buffers: [walked.bytes === buffer.length ? buffer : buffer.subarray(0, walked.bytes)],
+      bytes: walked.bytes,
+      nextOffset: walked.offset,
+    };
+  }
+
+  /** Takes the whole, intact, committed batches at the beginning of `buffer`. */
+  #walk(
+    segment: Segment,
+    buffer: Buffer,
+    from: ScanEnd,
+    bytesMax: number,
+  ): { bytes: number; offset: number; firstBytes: number } {
+    const end = Math.min(segment.endOffset, this.#state.committed);
+    let { offset } = from;
+    let at = 0;
+    let firstBytes = 0;
+    while (buffer.length - at >= BATCH_HEADER_BYTES && offset < end) {
+      const sound = isPlausibleHeader(buffer, at) && batchBaseOffset(buffer, at) === offset;
+      const bytes = sound ? batchBytes(buffer, at) : 0;
+      if (at === 0) firstBytes = bytes;
+      if (!sound) break;
+      if (at + bytes > buffer.length || at + bytes > bytesMax) break;
+      const position = from.position + at;
+      if (!segment.verified.covers(position, position + bytes)) {
+        if (!isIntact(buffer, at)) {
+          if (at === 0) firstBytes = 0;
+          break;
+        }
+        segment.verified.add(position, position + bytes);
+      }
+      offset = batchNextOffset(buffer, at);
+      at += bytes;
+    }
+    return { bytes: at, offset, firstBytes };
+  }
+
+  async #scanSegment(
+    segment: Segment,
+    file: DiskFile,
+    range: { offset: number; end: number },
+    visit: HeaderVisitor,
+  ): Promise<number | undefined> {
+    const state = this.#state;
+    const from = await this.#locate(segment, file, range.offset);
+    const end = Math.min(range.end, state.cache.firstOffset, segment.writtenOffset);
+    const limit = this.#limit(segment, from.position);
+    let stopped = false;
+    const at = await scanHeaders(file, from, limit, (header, headerAt) => {
+      if (batchBaseOffset(header, headerAt) >= end) return false;
+      stopped = !visit(header, headerAt, batchBytes(header, headerAt));
+      return !stopped;
+    });
+    if (stopped) return undefined;
+    if (at.offset < end && at.position < limit) throw new BrokenChain();
+    return at.offset;
+  }
+
+  /** Where the batch that contains `offset` begins, and its base offset. */
+  async #locate(segment: Segment, file: DiskFile, offset: number): Promise<ScanEnd> {
+    const hint = this.#hints.get(offset);
+    if (hint !== undefined && hint.segment === segment) {
+      this.#hints.delete(offset);
+      return this.#skipDamage(segment, { position: hint.position, offset });
+    }
+    let from = await this.#entryBefore(segment, file, offset);
+    for (;;) {
+      const limit = this.#limit(segment, from.position);
+      const at = await scanHeaders(file, from, limit, (header, headerAt) => {
+        return batchNextOffset(header, headerAt) <= offset;
+      });
+      if (at.position < limit) {
+        // It stopped at the batch, or at something that is none: reading it will tell.
+        if (at.offset > offset) throw new BrokenChain();
+        return at;
+      }
+      from = this.#skipDamage(segment, at);
+      if (from.position === at.position) throw new BrokenChain();
+    }
+  }
+
+  async #entryBefore(segment: Segment, file: DiskFile, offset: number): Promise<ScanEnd> {
+    await this.#context.indexes.ensure(segment, file, this.#state.damage);
+    const entry = segment.index.find(offset);
+    if (entry === undefined || segment.index.positionAt(entry) >= segment.writtenBytes) {
+      return this.#skipDamage(segment, { position: 0, offset: segment.baseOffset });
+    }
+    const position = segment.index.positionAt(entry);
+    return this.#skipDamage(segment, { position, offset: segment.index.offsetAt(entry) });
+  }
+
+  #skipDamage(segment: Segment, at: ScanEnd): ScanEnd {
+    let from = at;
+    for (;;) {
+      const damaged = this.#state.damage.from(segment.baseOffset, from.position);
+      if (damaged === undefined || damaged.position > from.position) return from;
+      from = { position: damaged.endPosition, offset: damaged.end };
+    }
+  }
+
+  /** Up to where the file can be read from `position` on without meeting known damage. */
+  #limit(segment: Segment, position: number): number {
+    const damaged = this.#state.damage.from(segment.baseOffset, position);
+    return Math.min(segment.writtenBytes, damaged?.position ?? segment.writtenBytes);
+  }
+
+  /** Finds the damage at or behind `offset` and records it. */
+  async #takeOut(segment: Segment, offset: number): Promise<void> {
+    const state = this.#state;
+    if (state.damage.find(offset) !== undefined) return;
+    this.#hints.clear();
+    await segment.file.use(async (file) => {
+      const from = await this.#entryBefore(segment, file, offset);
+      const endPosition = this.#limit(segment, from.position);
+      const bad = await scanBatches(file, from, endPosition, () => undefined);
+      if (bad.position >= endPosition) return;
+      const { writtenOffset } = segment;
+      const next = await findNextBatch(file, {
+        position: bad.position + 1,
+        endPosition,
+        offset: bad.offset,
+        endOffset: writtenOffset,
+      });
+      const known = state.damage.from(segment.baseOffset, bad.position);
+      const range = {
+        start: bad.offset,
+        end: next?.offset ?? known?.start ?? writtenOffset,
+        segmentBase: segment.baseOffset,
+        position: bad.position,
+        endPosition: next?.position ?? endPosition,
+      };
+      await this.#context.quarantine.record(state.name, state.marker.id, range, file);
+      state.damage.add(range);
+      this.#context.metrics.damagedRanges++;
+    });
+  }
+
+  #remember(offset: number, segment: Segment, position: number): void {
+    if (offset >= segment.endOffset) return;
+    this.#hints.set(offset, { segment, position });
+    if (this.#hints.size <= HINTS_MAX) return;
+    for (const oldest of this.#hints.keys()) {
+      this.#hints.delete(oldest);
+      return;
+    }
   }
 }

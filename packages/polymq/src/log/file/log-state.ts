@@ -3,6 +3,9 @@ import { CommitListeners } from '../commit-listeners.ts';
 import { CommitWaiters } from '../commit-waiters.ts';
 import { LogFailedError, type LogOptions } from '../log.ts';
 import { lastAtOrBelow } from '../search.ts';
+import { encodeLog, type KnownLog, type KnownSegment } from './checkpoint.ts';
+import type { DamageList } from './damage.ts';
+import type { LogMarker } from './log-marker.ts';
 import type { Segment } from './segment.ts';
 import type { LogTail } from './tail-cache.ts';
 
@@ -12,7 +15,8 @@ export class LogState {
   options: LogOptions;
   /** Oldest first, never empty; the last one grows. */
   segments: Segment[];
-  start: number;
+  marker: LogMarker;
+  readonly damage: DamageList;
   tail: number;
   /** Everything below survives the death of the process. */
   written: number;
@@ -29,14 +33,16 @@ export class LogState {
     directory: string;
     options: LogOptions;
     segments: Segment[];
-    start: number;
+    marker: LogMarker;
+    damage: DamageList;
     cache: LogTail;
   }) {
     this.name = init.name;
     this.directory = init.directory;
     this.options = init.options;
     this.segments = init.segments;
-    this.start = init.start;
+    this.marker = init.marker;
+    this.damage = init.damage;
     this.cache = init.cache;
     this.tail = this.active.endOffset;
     this.written = this.tail;
@@ -44,6 +50,11 @@ export class LogState {
     this.cache.writtenOffset = this.tail;
     this.whenWritten.seal(this.tail);
     this.whenCommitted.seal(this.tail);
+    for (const segment of this.segments) segment.file.onError = (error) => this.fail(error);
+  }
+
+  get start(): number {
+    return this.marker.start;
   }
 
   get active(): Segment {
@@ -76,5 +87,31 @@ export class LogState {
     this.failure = error;
     this.whenWritten.reject(this.written, error);
     this.whenCommitted.reject(this.committed, error);
+  }
+
+  /** What is durable now, as a line of the checkpoint. */
+  checkpointLine(): string {
+    const { active, segments } = this;
+    const key = `${this.start} ${segments[0]!.baseOffset} ${segments.length} ${active.syncedBytes}`;
+    // A segment before the active one that is not synced yet changes what the key does not show.
+    const cacheable = segments.length < 2 || !segments[segments.length - 2]!.unsynced;
+    if (!cacheable || key !== this.#lineKey) {
+      this.#line = encodeLog(this.#known());
+      this.#lineKey = cacheable ? key : '';
+    }
+    return this.#line;
+  }
+
+  #line = '';
+  #lineKey = '';
+
+  #known(): KnownLog {
+    const known: KnownSegment[] = [];
+    for (const segment of this.segments) {
+      const { baseOffset, syncedOffset, syncedBytes, maxTimestampMs } = segment;
+      known.push([baseOffset, syncedOffset, syncedBytes, maxTimestampMs]);
+      if (segment.unsynced || syncedBytes < segment.bytes) break;
+    }
+    return { name: this.name, id: this.marker.id, start: this.start, segments: known };
   }
 }

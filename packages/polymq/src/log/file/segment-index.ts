@@ -50,6 +50,11 @@ export class SegmentIndex {
       this.add(offset, position, maxTimestampMs);
       return;
     }
+    this.push(offset, position, maxTimestampMs);
+  }
+
+  /** Adds an entry as it is, from a file. */
+  push(offset: number, position: number, maxTimestampMs: number): void {
     this.#offsets.push(offset);
     this.#positions.push(position);
     this.#maxTimestamps.push(maxTimestampMs);

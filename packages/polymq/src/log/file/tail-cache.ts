@@ -8,12 +8,16 @@
  *
  * A batch that is in no file yet is never given up: the cache is where it lives. It is charged all the same.
  */
+import { release, retain } from '../../lib/arena.ts';
 import { batchNextOffset } from '../batch.ts';
 import type { LogRead } from '../log.ts';
 import { lastAtOrBelow } from '../search.ts';
 
 /** What the bookkeeping of one batch costs beside its bytes. */
 const ENTRY_OVERHEAD_BYTES = 256;
+
+/** How many batches that cannot be given up yet are passed over at a time. */
+const BLOCKED_TURNS_MAX = 16;
 
 export class TailCache {
   readonly #bytesMax: number;
@@ -42,10 +46,13 @@ export class TailCache {
   }
 
   #evict(): void {
+    let blockedCount = 0;
     while (this.#bytes > this.#bytesMax && this.#head < this.#queue.length) {
-      const tail = this.#queue[this.#head]!;
-      if (!tail.evictOldest()) return;
-      this.#head++;
+      const tail = this.#queue[this.#head++]!;
+      if (tail.evictOldest()) continue;
+      // It is in no file yet: its turn comes again later, so that one slow log does not keep all others.
+      this.#queue.push(tail);
+      if (++blockedCount > BLOCKED_TURNS_MAX) break;
     }
     if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
       this.#queue = this.#queue.slice(this.#head);
@@ -77,6 +84,7 @@ export class LogTail {
   }
 
   push(offset: number, batch: Buffer): void {
+    retain(batch);
     this.#offsets.push(offset);
     this.#batches.push(batch);
     this.#cache.added(this, batch.length);
@@ -91,21 +99,23 @@ export class LogTail {
       const batch = this.#batches[at]!;
       const first = read.bytes === 0 && oneAtLeast;
       if (!first && read.bytes + batch.length > bytesMax) return;
+      // For the reader: the batch may be given up here before it was sent.
+      retain(batch);
       read.buffers.push(batch);
       read.bytes += batch.length;
       read.nextOffset = batchNextOffset(batch, 0);
     }
   }
 
-  /** Visits the batches that end behind `from`, up to `end`. */
+  /** Visits the batches that end behind `from`, up to `end`, until `visit` returns false. */
   visit(
     from: number,
     end: number,
-    visit: (header: Buffer, at: number, bytes: number) => void,
+    visit: (header: Buffer, at: number, bytes: number) => boolean,
   ): void {
     for (let at = this.#head; at < this.#offsets.length && this.#offsets[at]! < end; at++) {
       const batch = this.#batches[at]!;
-      if (batchNextOffset(batch, 0) > from) visit(batch, 0, batch.length);
+      if (batchNextOffset(batch, 0) > from && !visit(batch, 0, batch.length)) return;
     }
   }
 
@@ -121,6 +131,7 @@ export class LogTail {
     this.#batches[this.#head] = undefined;
     this.#head++;
     this.#cache.removed(batch.length);
+    release(batch);
     if (this.#head > 64 && this.#head * 2 > this.#offsets.length) {
       this.#batches = this.#batches.slice(this.#head);
       this.#offsets = this.#offsets.slice(this.#head);
@@ -136,7 +147,9 @@ export class LogTail {
       this.#offsets[this.#offsets.length - 1]! >= offset
     ) {
       this.#offsets.pop();
-      this.#cache.removed(this.#batches.pop()!.length);
+      const batch = this.#batches.pop()!;
+      this.#cache.removed(batch.length);
+      release(batch);
       this.#orphanTurns++;
     }
   }

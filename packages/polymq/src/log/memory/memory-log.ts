@@ -1,5 +1,6 @@
 /** One log in memory. See `memory-engine.ts`. */
 
+import { abandon } from '../../lib/arena.ts';
 import { writeInt64 } from '../../lib/bytes/int64.ts';
 import type { Timers } from '../../lib/environment/clock.ts';
 import { AT, batchBaseOffset, batchMaxTimestamp, batchNextOffset, LEADER_EPOCH } from '../batch.ts';
@@ -71,6 +72,8 @@ export class MemoryLog implements Log {
     if (segment.bytes > 0 && segment.bytes + batch.length > this.#options.segmentBytes) {
       segment = this.#roll();
     }
+    // It stays here until it is trimmed, and readers may have it for longer.
+    abandon(batch);
     segment.batches.push(batch);
     segment.bytes += batch.length;
     segment.endOffset = batchNextOffset(batch, 0);

@@ -1,0 +1,21 @@
+import type { FuzzTarget } from '../target.ts';
+import { configFile } from './config-file.ts';
+import { CODECS, decompressTarget } from './decompress.ts';
+import { frameReader } from './frame-reader.ts';
+import { kafkaRequest } from './kafka-request.ts';
+import { logRecovery } from './log-recovery.ts';
+import { recordBatch } from './record-batch.ts';
+import { subscription } from './subscription.ts';
+
+/** Every parser that sees bytes which somebody else made. */
+export const TARGETS: Readonly<Record<string, () => FuzzTarget | Promise<FuzzTarget>>> = {
+  'kafka-request': kafkaRequest,
+  'frame-reader': frameReader,
+  'record-batch': recordBatch,
+  ...Object.fromEntries(
+    CODECS.map((codec) => [`decompress-${codec}`, () => decompressTarget(codec)]),
+  ),
+  subscription,
+  'log-recovery': logRecovery,
+  'config-file': configFile,
+};

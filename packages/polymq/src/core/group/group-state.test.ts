@@ -174,14 +174,15 @@ class Rig {
     this.generation = this.machine.generation;
     const { members, state } = this.machine.describe('g');
     expect(members.length).toBe(this.machine.memberCount);
-    expect(members.length).toBeLessThanOrEqual(RULES.membersMax);
+    expect(members.length).toBeLessThanOrEqual(2 * RULES.membersMax);
     if (state === 'empty') expect(members.length).toBe(0);
     if (state === 'stable' || state === 'completing-rebalance') {
       expect(members.length).toBeGreaterThan(0);
     }
     const instances = members.flatMap((member) => member.instanceId ?? []);
     expect(new Set(instances).size).toBe(instances.length);
-    if (this.waiting.size > 0 || members.length > 0) {
+    // Something will happen: time, or a write that ends.
+    if ((this.waiting.size > 0 || members.length > 0) && this.tickets.length === 0) {
       expect(this.machine.wakeAtMs).toBeLessThan(Number.POSITIVE_INFINITY);
     }
   }
@@ -204,6 +205,8 @@ class Rig {
       if (members.length > 0) {
         expect(leaderId).toBe(memberId);
         expect(members.map((one) => one.memberId)).toContain(memberId);
+        const dynamic = members.filter((one) => one.instanceId === undefined);
+        expect(dynamic.length).toBeLessThanOrEqual(RULES.membersMax);
         // Two who were told to assign in one generation would contradict each other.
         const told = this.leaders.get(generation);
         if (!skipAssignment) {
@@ -248,7 +251,7 @@ describe('the group state machine', () => {
       expect(rig.machine.state).toBe('empty');
       expect(rig.machine.pendingCount).toBe(0);
     });
-    fc.assert(property, { numRuns: 500 });
+    fc.assert(property, { numRuns: 300 });
   });
 
   test('wakes for nothing but what is due: a heartbeat moves only its own deadline', () => {

@@ -32,8 +32,9 @@ export function joinRefusal(
 }
 
 /**
- * While a rebalance is being prepared those that wait count, so that a group that is too large (the
- * limit was lowered) loses the members that join last.
+ * While a rebalance is being prepared those that wait count: whoever joins first has a place, and those that join
+ * last are turned away, also if they were members (the limit may have been lowered). That leaves at most
+ * twice as many members until the rebalance is over.
  */
 function hasRoom(
   { members }: GroupRoster,
@@ -46,7 +47,9 @@ function hasRoom(
   if (memberId === '' && members.pending.size >= membersMax) return false;
   switch (state) {
     case 'preparing-rebalance':
-      return member?.joinRequest !== undefined || members.joiningCount() < membersMax;
+      if (member?.joinRequest !== undefined) return true;
+      if (member === undefined && members.size >= 2 * membersMax) return false;
+      return members.joiningCount() < membersMax;
     case 'completing-rebalance':
     case 'stable':
       return member !== undefined || members.size < membersMax;

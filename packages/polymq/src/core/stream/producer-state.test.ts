@@ -119,7 +119,9 @@ describe('producer state', () => {
       producerId: fc.nat(2),
       epoch: fc.nat(2),
       /** Relative to what would follow; 0 is right. */
-      skew: fc.constantFrom(0, 0, 0, 0, 1, -1, -3, -20),
+      skew: fc.constantFrom(0, 0, 0, 0, 1, -1, -3),
+      /** Instead of that, sends the batch again that was accepted so many batches ago. */
+      again: fc.option(fc.nat(12), { freq: 3 }),
       recordCount: fc.constantFrom(1, 1, 3, 10),
       event: fc.constantFrom('none', 'none', 'none', 'commit', 'lose', 'snapshot'),
     });
@@ -130,15 +132,17 @@ describe('producer state', () => {
         const origin = wrap ? LAST - 20 : 0;
         let tail = 0;
         let committed = 0;
-        for (const { producerId, epoch, skew, recordCount, event } of steps) {
+        for (const { producerId, epoch, skew, recordCount, event, again } of steps) {
           const next = model.following(producerId, epoch, origin);
-          const batch = of(Math.max(0, next + skew) % 2 ** 31, recordCount, epoch, producerId);
+          const sequence = Math.max(0, next + skew) % 2 ** 31;
+          const old = again === null ? undefined : model.accepted.at(-1 - again);
+          const batch = old ?? of(sequence, recordCount, epoch, producerId);
           const expected = model.judge(batch);
           expect(judge(producers, batch)).toBe(expected);
           if (expected === 'new') {
             producers.record(batch, tail, 0);
             model.accepted.push({ ...batch, baseOffset: tail });
-            tail += recordCount;
+            tail += batch.recordCount;
           }
           if (event === 'commit' || event === 'snapshot') {
             committed = tail;

@@ -34,7 +34,7 @@ import { writeFetchResponse, writeProduceResponse } from './write-by-hand.ts';
  * Array elements in one message, all arrays together: more partitions than any client asks for, and few
  * enough to be decoded in some ten milliseconds and megabytes.
  */
-const ELEMENTS_MAX = 200_000;
+const ELEMENTS_MAX = 100_000;
 
 /** Frames are built one at a time, and bytes handed out are never written again: see `Writer`. */
 const sharedWriter = new Writer();

@@ -64,11 +64,28 @@ export function readCompactArrayCount(reader: Reader, elementBytesMin: number): 
   return claimed === -1 ? -1 : reader.count(claimed, elementBytesMin);
 }
 
+/** The two digits of each byte, for a UUID is built digit by digit. */
+const HIGH_DIGITS = Uint8Array.from({ length: 256 }, (_, byte) => hexDigit(byte >> 4));
+const LOW_DIGITS = Uint8Array.from({ length: 256 }, (_, byte) => hexDigit(byte & 15));
+/** Where bytes 4, 6, 8 and 10 have a dash in front. */
+const DASH_BEFORE = 0b0101_0101_0000;
+const uuidText = Buffer.alloc(36, '-');
+
+function hexDigit(value: number): number {
+  return value.toString(16).charCodeAt(0);
+}
+
 /** A UUID in its usual form of 36 lower-case characters. */
 export function readUuid(reader: Reader): string {
   const start = reader.take(UUID_BYTES);
-  const hex = reader.buffer.toString('hex', start, start + UUID_BYTES);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  let at = 0;
+  for (let index = 0; index < UUID_BYTES; index++) {
+    const byte = reader.buffer[start + index]!;
+    if ((DASH_BEFORE >> index) & 1) at++;
+    uuidText[at++] = HIGH_DIGITS[byte]!;
+    uuidText[at++] = LOW_DIGITS[byte]!;
+  }
+  return uuidText.toString('latin1');
 }
 
 /** Steps over the tagged fields at the end of a struct that has none of its own. */

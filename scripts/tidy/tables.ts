@@ -1,6 +1,10 @@
 /** The tables of the code that the documents show. */
+
+import { METRICS } from '../../packages/polymq/src/admin/metric-table.ts';
 import { BROKER_ERRORS } from '../../packages/polymq/src/core/errors.ts';
 import { STREAM_CONFIG } from '../../packages/polymq/src/core/stream/stream-config.ts';
+import { HANDLERS } from '../../packages/polymq/src/protocols/kafka/handlers/index.ts';
+import { TOPIC_CONFIGS } from '../../packages/polymq/src/protocols/kafka/topic-configs.ts';
 import { configTable } from '../../packages/polymq/src/server/config/describe.ts';
 import { markdownTable, type Tables } from './docs.ts';
 
@@ -13,6 +17,36 @@ export const TABLES: Tables = {
         `\`${code}\``,
         retriable ? 'yes' : 'no',
         doc,
+      ]),
+    ),
+  metrics: () =>
+    markdownTable(
+      ['Metric', 'Type', 'Labels', 'Meaning'],
+      Object.entries(METRICS).map(([name, { type, labels, help }]) => [
+        `\`${name}\``,
+        type,
+        labels ?? '',
+        help,
+      ]),
+    ),
+  'kafka-apis': () =>
+    markdownTable(
+      ['Key', 'API', 'Versions', 'Flexible from'],
+      HANDLERS.map(({ api }) => [
+        String(api.key),
+        api.name,
+        `${api.versions[0]} to ${api.versions[1]}`,
+        api.flexible === null ? '' : String(api.flexible),
+      ]),
+    ),
+  'kafka-topic-configs': () =>
+    markdownTable(
+      ['Setting', 'Kind', 'Stands for', 'Meaning'],
+      TOPIC_CONFIGS.map((row) => [
+        `\`${row.name}\``,
+        row.kind === 'idle' ? 'no effect' : row.kind,
+        row.kind === 'mapped' ? `\`${row.core}\`` : row.value && `\`${row.value}\``,
+        row.kind === 'idle' ? '' : row.doc,
       ]),
     ),
   'stream-config': () =>

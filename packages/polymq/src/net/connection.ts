@@ -102,12 +102,15 @@ export class Connection implements SocketHandler {
     return active;
   }
 
-  /** Sends buffers in one go. False: enough is waiting, stop until `Session.onDrain`. */
-  write(buffers: readonly Uint8Array[], bytes: number): boolean {
+  /**
+   * Sends buffers, at least one, in one go. False: enough is waiting, stop until `Session.onDrain`. `onSent` is called
+   * when their memory may be used again; not if the connection was closed before.
+   */
+  write(buffers: readonly Uint8Array[], bytes: number, onSent?: () => void): boolean {
     if (this.#closed) return true;
     this.#active = true;
     this.#counters.bytesOut.value += bytes;
-    return this.#socket.write(buffers);
+    return this.#socket.write(buffers, onSent);
   }
 
   /** Stops reading: TCP holds the peer back. Frames that have arrived already still come. */

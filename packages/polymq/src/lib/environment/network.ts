@@ -41,10 +41,11 @@ export interface NetworkSocket {
   pause(): void;
   resume(): void;
   /**
-   * Sends the buffers in one system call where possible. They must not change until sent.
+   * Sends the buffers in one system call where possible. They must not change until `onSent`, which is called
+   * once the kernel has taken them all, or the connection is over.
    * Returns false when more than the high-water mark is waiting: stop until `onDrain`.
    */
-  write(buffers: readonly Uint8Array[]): boolean;
+  write(buffers: readonly Uint8Array[], onSent?: () => void): boolean;
   /** Bytes accepted by `write` that the kernel has not taken yet. */
   readonly pendingBytes: number;
   /** Sends what is waiting, then closes. */

@@ -11,6 +11,7 @@
  * Limits: `REQUESTS_MAX` and `REQUEST_BYTES_MAX` under way, the bytes that all connections together have
  * under way, and unsent response bytes; beyond any of them the connection stops reading.
  */
+import { release } from '../../lib/arena.ts';
 import { ProtocolError } from '../../lib/bytes/protocol-error.ts';
 import { Fifo } from '../../lib/fifo.ts';
 import type { Connection, Session } from '../../net/connection.ts';
@@ -25,7 +26,7 @@ const PRODUCE_KEY = 0;
 const SIZE_BYTES = 4;
 
 interface Slot {
-  bytes: number;
+  frame: Buffer;
   overlaps: boolean;
   /** Undefined until answered; empty for a request that wants no response. */
   response: Buffer[] | undefined;
@@ -94,7 +95,7 @@ export class KafkaSession implements Session {
   #start(frame: Buffer): void {
     const header = decodeRequestHeader(frame, SIZE_BYTES);
     const slot: Slot = {
-      bytes: frame.length,
+      frame,
       overlaps: header.apiKey === PRODUCE_KEY,
       response: undefined,
     };
@@ -130,13 +131,17 @@ export class KafkaSession implements Session {
         out.push(buffer);
         bytes += buffer.length;
       }
-      this.#runningBytes -= slot.bytes;
-      this.#server.requestBytes.release(slot.bytes);
+      this.#runningBytes -= slot.frame.length;
+      this.#server.requestBytes.release(slot.frame.length);
+      // Of a produce request only the batches are kept, and the log has retained those for itself.
+      if (slot.overlaps) release(slot.frame);
       count += 1;
     }
     this.#running.splice(0, count);
     if (out.length > 0) {
-      if (!this.#connection.write(out, bytes)) this.#sendBlocked = true;
+      // Records that were read from the log's memory are in use until the kernel has them.
+      const sent = this.#connection.write(out, bytes, () => out.forEach(release));
+      if (!sent) this.#sendBlocked = true;
       this.#chargeUnsent();
     }
     this.#startWaiting();

@@ -96,15 +96,13 @@ class NodeSocket implements NetworkSocket {
     this.#socket.resume();
   }
 
-  write(buffers: readonly Uint8Array[]): boolean {
+  write(buffers: readonly Uint8Array[], onSent?: () => void): boolean {
     const socket = this.#socket;
-    if (buffers.length === 1) {
-      socket.write(buffers[0]!);
-    } else {
-      socket.cork();
-      for (const buffer of buffers) socket.write(buffer);
-      socket.uncork();
-    }
+    const last = buffers.length - 1;
+    if (last > 0) socket.cork();
+    for (let at = 0; at < last; at++) socket.write(buffers[at]!);
+    socket.write(buffers[last]!, onSent);
+    if (last > 0) socket.uncork();
     return socket.writableLength < WRITE_HIGH_WATER_BYTES;
   }
 

@@ -90,7 +90,14 @@ export function readUuid(reader: Reader): string {
 
 /** Steps over the tagged fields at the end of a struct that has none of its own. */
 export function skipTags(reader: Reader): void {
-  readTags(reader, skipTag);
+  if (!hasNoTags(reader)) readTags(reader, skipTag);
+}
+
+/** Steps over the end of a struct without tagged fields, the usual one; false if there are some. */
+export function hasNoTags(reader: Reader): boolean {
+  if (reader.position >= reader.end || reader.buffer[reader.position] !== 0) return false;
+  reader.position += 1;
+  return true;
 }
 
 function skipTag(): boolean {

@@ -11,6 +11,7 @@ import {
 } from '../support/apache-kafka.ts';
 import { kafkaJs, newTopic, readAll, sendAll, text, withAdmin } from './kafkajs-client.ts';
 import { eventually, type KafkaPeer, PEER_KIND, startPeer, uniqueName } from './peer.ts';
+import { newAdmin } from './platformatic-client.ts';
 
 const missing = apacheKafkaMissing();
 if (missing) process.stderr.write(`skipped: Kafka's own tools. ${missing}\n`);
@@ -261,8 +262,12 @@ describe.skipIf(missing !== undefined || PEER_KIND !== 'polymq')("Kafka's log du
       ]);
     }
     await sendAll(js, topic, numbered(20), { compression: 1, idempotent: true });
+    // Logs are named by the id of their topic, which outlives no deletion.
+    const admin = newAdmin(peer);
+    const id = (await admin.metadata({ topics: [topic] })).topics.get(topic)!.id;
+    await admin.close();
     expect(await peer.stopCleanly()).toBe(0);
-    const segment = segmentsOf(peer.data).find((path) => path.includes(topic))!;
+    const segment = segmentsOf(peer.data).find((path) => path.includes(id))!;
     expect(segment).toMatch(/00000000000000000000\.log$/);
     const outcome = await runKafkaTool('dump-log', [
       ...['--files', segment, '--print-data-log', '--deep-iteration'],

@@ -178,7 +178,7 @@ function walkRecords(buffer: Buffer, recordCount: number): void {
     let byte = buffer[at++]!;
     let encoded = byte & 0x7f;
     for (let shift = 7; byte >= 0x80; shift += 7) {
-      if (shift > 28 || at >= end) throw brokenRecord(index);
+      if (shift > 28) throw brokenRecord(index);
       byte = buffer[at++]!;
       encoded |= (byte & 0x7f) << shift;
     }
@@ -190,13 +190,12 @@ function walkRecords(buffer: Buffer, recordCount: number): void {
     // Past the attributes byte, then past the time delta.
     at++;
     while (buffer[at++]! >= 0x80);
-    byte = buffer[at++]!;
-    encoded = byte & 0x7f;
-    for (let shift = 7; byte >= 0x80 && shift <= 28; shift += 7) {
-      byte = buffer[at++]!;
-      encoded |= (byte & 0x7f) << shift;
+    // The offset delta is not decoded but compared with what must stand there.
+    let expected = index << 1;
+    for (; expected >= 0x80; expected >>>= 7) {
+      if (buffer[at++] !== ((expected & 0x7f) | 0x80)) throw brokenRecord(index);
     }
-    if (encoded !== index << 1 || at > recordEnd) throw brokenRecord(index);
+    if (buffer[at] !== expected || at >= recordEnd) throw brokenRecord(index);
     at = recordEnd;
   }
   if (at !== end) throw invalid(`the batch holds more than the ${recordCount} records it claims`);

@@ -1,0 +1,88 @@
+/**
+ * Every JavaScript snippet of the documents, run as it stands against a broker. Only the address is replaced,
+ * and the package's own name by the sources.
+ */
+import { spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PACKAGE_FOLDER, type Polymq, REPOSITORY_FOLDER, startPolymq } from '../support/polymq.ts';
+import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
+
+interface Snippet {
+  name: string;
+  code: string;
+}
+
+/** What a snippet prints, where the text says so. Others must just end well. */
+const OUTPUT: Readonly<Record<string, RegExp>> = {
+  'README.md, 1': /^order-123: \{"amount":100\}$/m,
+  'README.md, 2': /^\d+$/m,
+};
+
+let broker: Polymq;
+let folder: TemporaryFolder;
+
+beforeAll(async () => {
+  broker = await startPolymq({ data: 'memory:' });
+  // Inside the repository, so that the snippets find the packages they import.
+  mkdirSync(join(REPOSITORY_FOLDER, '.cache'), { recursive: true });
+  folder = temporaryFolder('snippets-', join(REPOSITORY_FOLDER, '.cache'));
+});
+
+afterAll(async () => {
+  await broker?.stop();
+  folder?.remove();
+});
+
+const guides = readdirSync(join(REPOSITORY_FOLDER, 'docs', 'guides'));
+const pages = ['README.md', ...guides.map((name) => join('docs', 'guides', name))];
+
+function snippetsOf(page: string): Snippet[] {
+  const text = readFileSync(join(REPOSITORY_FOLDER, page), 'utf8');
+  return Array.from(text.matchAll(/^```js\n([\s\S]*?)^```$/gm), ([, code], index) => {
+    return { name: `${page}, ${index + 1}`, code: code! };
+  });
+}
+
+/** Runs the code until it ends by itself, or has printed what it should. */
+function run(
+  file: string,
+  enough: RegExp | undefined,
+): Promise<{ code: number | null; output: string }> {
+  return new Promise((resolve) => {
+    const args = ['--import', import.meta.resolve('tsx'), file];
+    const env = { ...process.env, KAFKAJS_NO_PARTITIONER_WARNING: '1' };
+    const child = spawn(process.execPath, args, { env });
+    let output = '';
+    const gather = (chunk: Buffer): void => {
+      output += chunk.toString();
+      if (enough?.test(output)) child.kill();
+    };
+    child.stdout.on('data', gather);
+    child.stderr.on('data', gather);
+    const timer = setTimeout(() => child.kill('SIGKILL'), 60_000);
+    child.once('close', (code) => {
+      clearTimeout(timer);
+      resolve({ code, output });
+    });
+  });
+}
+
+describe('the snippets of the documents', () => {
+  it.each(pages.flatMap(snippetsOf))('$name runs as it stands', async ({ name, code }) => {
+    const source = pathToFileURL(join(PACKAGE_FOLDER, 'src', 'index.ts')).href;
+    const file = join(folder.path, `${name.replace(/\W+/g, '-')}.mjs`);
+    writeFileSync(
+      file,
+      code
+        .replaceAll('127.0.0.1:9092', `127.0.0.1:${broker.port('kafka')}`)
+        .replace("'polymq'", `'${source}'`),
+    );
+    const expected = OUTPUT[name];
+    const outcome = await run(file, expected);
+    if (expected === undefined) expect(outcome).toMatchObject({ code: 0 });
+    else expect(outcome.output).toMatch(expected);
+  });
+});

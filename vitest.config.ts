@@ -8,7 +8,7 @@ export default defineConfig({
           name: 'unit',
           include: [
             'packages/*/src/**/*.test.ts',
-            'packages/*/test/unit/**/*.test.ts',
+            'packages/*/test/{unit,checker,fuzz}/**/*.test.ts',
             'scripts/**/*.test.ts',
             'bench/**/*.test.ts',
           ],

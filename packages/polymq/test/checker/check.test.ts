@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ANOMALIES, type AnomalyKind } from './anomaly.ts';
 import { check } from './check.ts';
-import type { Drain, History } from './history.ts';
+import { type Drain, type History, replay } from './history.ts';
 import { madeUpHistory } from './made-up-history.ts';
 
 /** Takes a value out of a drained log and moves the rest up, as if it had never been stored. */
@@ -201,5 +201,14 @@ describe('the history checker', () => {
     history.committed(history.commit({ group: 'g', log: 'a', offset: 20 }), 'info');
     history.observed({ group: 'g', log: 'a', offset: 20, invokedAt: history.begin() });
     expect(check(history).anomalies).toEqual([]);
+  });
+
+  it('says the same of a history that was written down and read again', () => {
+    const lines: string[] = [];
+    const history = madeUpHistory(400, 4, 3, (line) => lines.push(JSON.stringify(line)));
+    const again = replay(lines.map((line) => JSON.parse(line) as object));
+    expect(check(again)).toEqual(check(history));
+    again.drains[0]!.values[0] = 'another';
+    expect(check(again).valid).toBe(false);
   });
 });

@@ -158,3 +158,50 @@ export class History {
     return this.#now;
   }
 }
+
+/** Rebuilds a history from the lines that were written of it. */
+export function replay(lines: Iterable<object>): History {
+  const history = new History();
+  const sends = new Map<string, Send>();
+  const commits = new Map<number, Commit>();
+  for (const line of lines as Iterable<Recorded>) {
+    if (line.type === 'send') {
+      const send: Send = { ...line, invokedAt: line.at, ...UNKNOWN, offset: undefined };
+      sends.set(send.value, send);
+      history.sends.push(send);
+    } else if (line.type === 'sent') {
+      const { outcome, offset, error } = line;
+      const known = offset !== undefined && offset >= 0 ? offset : undefined;
+      Object.assign(sends.get(line.value)!, {
+        outcome,
+        endedAt: endOf(line),
+        offset: known,
+        error,
+      });
+    } else if (line.type === 'commit') {
+      const commit: Commit = { ...line, invokedAt: line.at, ...UNKNOWN };
+      commits.set(line.at, commit);
+      history.commits.push(commit);
+    } else if (line.type === 'committed') {
+      Object.assign(commits.get(line.began)!, { outcome: line.outcome, endedAt: endOf(line) });
+    } else if (line.type === 'read') history.reads.push(line);
+    else if (line.type === 'observed') history.observations.push(line);
+    else history.drains.push(line);
+  }
+  return history;
+}
+
+const UNKNOWN = { endedAt: Number.POSITIVE_INFINITY, outcome: 'info' as const };
+
+type Recorded =
+  | ({ type: 'send'; at: number } & Pick<Send, 'value' | 'producer' | 'log' | 'idempotent'>)
+  | { type: 'sent'; at: number; value: string; outcome: Outcome; offset?: number; error?: string }
+  | ({ type: 'commit'; at: number } & Pick<Commit, 'group' | 'log' | 'offset'>)
+  | { type: 'committed'; at: number; began: number; outcome: Outcome }
+  | ({ type: 'read' } & Read)
+  | ({ type: 'observed' } & Observation)
+  | ({ type: 'drained' } & Drain);
+
+function endOf(line: { outcome: Outcome; at: number }): number {
+  return line.outcome === 'info' ? Number.POSITIVE_INFINITY : line.at;
+}

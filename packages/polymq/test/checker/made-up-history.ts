@@ -5,8 +5,13 @@ import { History } from './history.ts';
  * Producers take turns; every tenth send ends unknown, every twentieth is stored all the same; two
  * reading sessions per log; a group that commits behind them.
  */
-export function madeUpHistory(sends: number, logCount = 4, producerCount = 3): History {
-  const history = new History();
+export function madeUpHistory(
+  sends: number,
+  logCount = 4,
+  producerCount = 3,
+  write?: (line: object) => void,
+): History {
+  const history = new History(write);
   const logs = Array.from({ length: logCount }, (_, i) => `orders-${i}`);
   const content = new Map<string, string[]>(logs.map((log) => [log, []]));
   for (let i = 0; i < sends; i += 1) {

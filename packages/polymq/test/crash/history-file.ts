@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 
 const BUFFER_CHARACTERS = 64 * 1024;
 
@@ -37,4 +37,10 @@ export class HistoryFile {
     this.#pending = [];
     this.#length = 0;
   }
+}
+
+/** The lines of a history that an earlier run has left. */
+export function readHistoryFile(path: string): object[] {
+  const lines = readFileSync(path, 'utf8').split('\n');
+  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as object);
 }

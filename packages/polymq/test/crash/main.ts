@@ -4,7 +4,10 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { check, type Verdict } from '../checker/check.ts';
+import { replay } from '../checker/history.ts';
 import { type CrashReport, runCrashes } from './harness.ts';
+import { readHistoryFile } from './history-file.ts';
 
 const HELP = `npm run test:crash -- [options]
 
@@ -14,6 +17,7 @@ const HELP = `npm run test:crash -- [options]
   --durability MODE  of the broker (default fsync)
   --plant            drops one acknowledged value from the result: the run must fail
   --json FILE        writes the report
+  --check FILE       only judges the history that an earlier run has kept
   --verbose
 `;
 const ANOMALIES_SHOWN = 20;
@@ -27,6 +31,7 @@ async function main(): Promise<number> {
       durability: { type: 'string', default: 'fsync' },
       plant: { type: 'boolean', default: false },
       json: { type: 'string' },
+      check: { type: 'string' },
       verbose: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -35,6 +40,7 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
+  if (values.check !== undefined) return checkFile(values.check);
   const cycles = Number(values.cycles);
   if (!Number.isInteger(cycles) || cycles < 1) throw new Error('--cycles wants a whole number');
   const seed = values.seed === undefined ? Date.now() % 1_000_000_007 : Number(values.seed);
@@ -53,18 +59,32 @@ async function main(): Promise<number> {
   return report.valid ? 0 : 1;
 }
 
+function checkFile(path: string): number {
+  const verdict = check(replay(readHistoryFile(path)));
+  process.stdout.write(
+    `${[...describeVerdict(verdict), verdict.valid ? 'valid' : 'not valid'].join('\n')}\n`,
+  );
+  return verdict.valid ? 0 : 1;
+}
+
+function describeVerdict(verdict: Verdict): string[] {
+  return [
+    Object.entries(verdict.counts)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(', '),
+    ...verdict.anomalies
+      .slice(0, ANOMALIES_SHOWN)
+      .map(({ kind, log, message }) => `ANOMALY ${kind} in ${log}: ${message}`),
+  ];
+}
+
 function print(report: CrashReport): void {
   const { verdict, problems, errors } = report;
   const lines = [
     `${report.kills} kills (${report.killsDuringStart} during a start) in ${report.seconds.toFixed(0)} s, slowest start ${report.startMsMax} ms`,
-    Object.entries(verdict.counts)
-      .map(([name, count]) => `${name} ${count}`)
-      .join(', '),
     ...Object.entries(errors).map(([error, count]) => `  ${count} x ${error}`),
     ...problems.slice(0, ANOMALIES_SHOWN).map((problem) => `PROBLEM ${problem}`),
-    ...verdict.anomalies
-      .slice(0, ANOMALIES_SHOWN)
-      .map(({ kind, log, message }) => `ANOMALY ${kind} in ${log}: ${message}`),
+    ...describeVerdict(verdict),
     report.valid
       ? 'nothing lost, doubled, reordered or inconsistent'
       : `${verdict.anomalies.length} anomalies, ${problems.length} problems; seed ${report.seed}; history and data in ${report.folder}`,

@@ -41,11 +41,11 @@ const MEMORY_SLACK_BYTES = 64 << 10;
 
 export async function fuzz(
   target: FuzzTarget,
-  options: { seconds: number; seed: number },
+  options: { seconds: number; seed: number; inputsMax?: number },
 ): Promise<FuzzReport> {
   const run = new FuzzRun(target, new SeededRandom(options.seed));
   try {
-    return await run.run(options.seconds);
+    return await run.run(options.seconds, options.inputsMax ?? Number.POSITIVE_INFINITY);
   } finally {
     await target.close?.();
   }
@@ -87,14 +87,15 @@ class FuzzRun {
     return this.#target.stallMs ?? STALL_MS;
   }
 
-  async run(seconds: number): Promise<FuzzReport> {
+  async run(seconds: number, inputsMax: number): Promise<FuzzReport> {
     const report = this.#report;
     this.#corpus.push(...(await this.#target.seeds()));
     if (this.#corpus.length === 0) throw new Error(`${this.#target.name} has no seeds`);
     for (const seed of [...this.#corpus]) await this.#feed(seed);
     const end = performance.now() + seconds * 1000;
     let held: number | undefined;
-    while (performance.now() < end && report.findings.length < FINDINGS_MAX) {
+    while (performance.now() < end && report.inputs < inputsMax) {
+      if (report.findings.length >= FINDINGS_MAX) break;
       const input = mutate(
         this.#random.pick(this.#corpus),
         this.#random.pick(this.#corpus),

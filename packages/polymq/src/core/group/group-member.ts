@@ -79,10 +79,20 @@ export function sharesProtocol(
 ): boolean {
   let names = protocols.map((protocol) => protocol.name);
   for (const member of members) {
+    // Nearly always all speak the same.
+    if (sameNames(member.protocols, protocols)) continue;
     names = names.filter((name) => member.protocols.some((protocol) => protocol.name === name));
     if (names.length === 0) return false;
   }
   return names.length > 0;
+}
+
+function sameNames(a: readonly MemberProtocol[], b: readonly MemberProtocol[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let index = 0; index < a.length; index++) {
+    if (a[index]!.name !== b[index]!.name) return false;
+  }
+  return true;
 }
 
 /**

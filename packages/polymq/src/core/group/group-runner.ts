@@ -35,6 +35,9 @@ interface Waiter {
   release: () => void;
 }
 
+/** Timers of more than 24 days would fire at once; waking early does no harm. */
+const SLEEP_MS_MAX = 3_600_000;
+
 export class GroupRunner {
   readonly groupId: string;
   readonly machine: GroupMachine;
@@ -193,7 +196,7 @@ export class GroupRunner {
     const { timers } = this.#context.environment;
     timers.clear(this.#timer);
     this.#timerAtMs = wakeAtMs;
-    const delayMs = Math.max(Math.ceil(wakeAtMs - this.#nowMs()), 0);
+    const delayMs = Math.min(Math.max(Math.ceil(wakeAtMs - this.#nowMs()), 0), SLEEP_MS_MAX);
     this.#timer = timers.after(delayMs, () => this.#wake());
     this.#timer.unref();
   }

@@ -307,7 +307,7 @@ export class GroupMachine {
   }
 
   #update(member: Member, event: JoinEvent): void {
-    member.protocols = event.protocols;
+    this.#members.speaks(member, event.protocols);
     member.sessionTimeoutMs = event.sessionTimeoutMs;
     member.rebalanceTimeoutMs = event.rebalanceTimeoutMs;
     const replaced = member.joinRequest;

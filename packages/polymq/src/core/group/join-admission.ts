@@ -24,10 +24,9 @@ export function joinRefusal(
       sharesProtocol(roster.members.all(), event.protocols);
     if (!agrees) return 'inconsistent-protocol';
   }
-  let bytes = protocolBytes(event.protocols);
-  for (const member of roster.members.all()) {
-    if (member.memberId !== event.memberId) bytes += protocolBytes(member.protocols);
-  }
+  const before = roster.members.get(event.memberId)?.protocols ?? [];
+  const othersBytes = roster.members.protocolBytes - protocolBytes(before);
+  const bytes = othersBytes + protocolBytes(event.protocols);
   return bytes > limits.memberBytesMax ? 'limit-reached' : undefined;
 }
 
@@ -47,7 +46,7 @@ function hasRoom(
   if (memberId === '' && members.pending.size >= membersMax) return false;
   switch (state) {
     case 'preparing-rebalance':
-      if (member?.joinRequest !== undefined) return true;
+      if (members.size < membersMax || member?.joinRequest !== undefined) return true;
       if (member === undefined && members.size >= 2 * membersMax) return false;
       return members.joiningCount() < membersMax;
     case 'completing-rebalance':

@@ -1,4 +1,4 @@
-import type { Member } from './group-member.ts';
+import { type Member, type MemberProtocol, protocolBytes } from './group-member.ts';
 import type { GroupErrorCode } from './groups.ts';
 
 /**
@@ -14,9 +14,15 @@ export class MemberTable {
   /** Ids given out with `member-id-required`, and when each is forgotten. */
   readonly pending: Map<string, number> = new Map();
   #leaderId = '';
+  #protocolBytes = 0;
 
   get size(): number {
     return this.#members.size;
+  }
+
+  /** Bytes of what all members say of themselves. */
+  get protocolBytes(): number {
+    return this.#protocolBytes;
   }
 
   /** Empty if there are no members. */
@@ -41,6 +47,7 @@ export class MemberTable {
   add(member: Member): void {
     this.pending.delete(member.memberId);
     this.#members.set(member.memberId, member);
+    this.#protocolBytes += protocolBytes(member.protocols);
     if (member.instanceId !== undefined) this.#idOfInstance.set(member.instanceId, member.memberId);
     if (this.#leaderId === '') this.#leaderId = member.memberId;
   }
@@ -51,9 +58,16 @@ export class MemberTable {
     const member = this.#members.get(memberId);
     if (member === undefined) return undefined;
     this.#members.delete(memberId);
+    this.#protocolBytes -= protocolBytes(member.protocols);
     if (member.instanceId !== undefined) this.#idOfInstance.delete(member.instanceId);
     if (memberId === this.#leaderId) this.#leaderId = this.#members.keys().next().value ?? '';
     return member;
+  }
+
+  /** From now on the member says this of itself. */
+  speaks(member: Member, protocols: readonly MemberProtocol[]): void {
+    this.#protocolBytes += protocolBytes(protocols) - protocolBytes(member.protocols);
+    member.protocols = protocols;
   }
 
   /** Makes a member that is there the leader. */

@@ -19,7 +19,6 @@
  *   rack id                              11+
  *   tag 0 cluster id, tag 1 replica      12+, 15+
  */
-import { readInt64 } from '../../../lib/bytes/int64.ts';
 import type { Reader } from '../../../lib/bytes/reader.ts';
 import type { fetch } from '../schema/01-fetch.ts';
 import { ZERO_UUID } from './plan.ts';
@@ -108,33 +107,15 @@ function readTopics(reader: Reader, version: number): Topic[] {
 }
 
 function readPartitions(reader: Reader, version: number): Partition[] {
-  const fixedBytes = partitionFixedBytes(version);
-  const count = readCount(reader, version, fixedBytes + (version >= 12 ? 1 : 0));
+  const count = readCount(reader, version, partitionBytesMin(version));
   const partitions: Partition[] = [];
-  const { buffer } = reader;
   for (let index = 0; index < count; index++) {
-    // One check for all fields of fixed size, which stand one after the other.
-    let at = reader.take(fixedBytes);
-    const partition = buffer.readInt32BE(at);
-    at += 4;
-    let currentLeaderEpoch = -1;
-    if (version >= 9) {
-      currentLeaderEpoch = buffer.readInt32BE(at);
-      at += 4;
-    }
-    const fetchOffset = readInt64(buffer, at);
-    at += 8;
-    let lastFetchedEpoch = -1;
-    if (version >= 12) {
-      lastFetchedEpoch = buffer.readInt32BE(at);
-      at += 4;
-    }
-    let logStartOffset = -1;
-    if (version >= 5) {
-      logStartOffset = readInt64(buffer, at);
-      at += 8;
-    }
-    const partitionMaxBytes = buffer.readInt32BE(at);
+    const partition = reader.int32();
+    const currentLeaderEpoch = version >= 9 ? reader.int32() : -1;
+    const fetchOffset = reader.int64();
+    const lastFetchedEpoch = version >= 12 ? reader.int32() : -1;
+    const logStartOffset = version >= 5 ? reader.int64() : -1;
+    const partitionMaxBytes = reader.int32();
     let replicaDirectoryId = ZERO_UUID;
     if (version >= 17) replicaDirectoryId = readDirectoryId(reader);
     else if (version >= 12) skipTags(reader);
@@ -196,8 +177,8 @@ function topicBytesMin(version: number): number {
   return version === 12 ? 3 : 6;
 }
 
-function partitionFixedBytes(version: number): number {
-  if (version >= 12) return 32;
+function partitionBytesMin(version: number): number {
+  if (version >= 12) return 33;
   if (version >= 9) return 28;
   return version >= 5 ? 24 : 16;
 }

@@ -273,8 +273,9 @@ export class CommitLog {
       this.#onSwitch();
     }
     while (active.filledBytes < Math.min(active.position + bytes, this.#fileBytes)) {
-      await active.file.write([ZEROS], active.filledBytes);
-      active.filledBytes += ZEROS_BYTES;
+      const zeros = ZEROS.subarray(0, Math.min(ZEROS_BYTES, this.#fileBytes - active.filledBytes));
+      await active.file.write([zeros], active.filledBytes);
+      active.filledBytes += zeros.length;
     }
     return active;
   }

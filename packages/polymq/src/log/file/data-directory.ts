@@ -11,7 +11,7 @@
  *   <data>/blobs/          one file per value
  *   <data>/quarantine/     damaged bytes that were taken out of service
  */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { DirectoryLock, Disk } from '../../lib/environment/disk.ts';
 
 /** Raised whenever an older program would misread what a newer one has written. */
@@ -41,6 +41,8 @@ export interface DataDirectory {
 /** Creates what is missing, takes the lock, checks the format. */
 export async function openDataDirectory(disk: Disk, root: string): Promise<DataDirectory> {
   await disk.makeDirectory(root);
+  // Without the right to open the parent folder, its owner has to care for the name of this one.
+  await disk.syncDirectory(dirname(root)).catch(() => undefined);
   const lock = await disk.lockDirectory(root);
   try {
     await checkFormat(disk, root);

@@ -85,6 +85,8 @@ class LogRecovery {
       return this.#result([this.#newSegment(0)]);
     }
     this.#marker = marker;
+    // The process before may have died between making a name and syncing its folder.
+    await this.#syncFolders();
     await this.#loadDamage();
     const known = this.#task.known?.id === marker.id ? this.#task.known : undefined;
     const replayed = await this.#replay(known);
@@ -119,14 +121,19 @@ class LogRecovery {
   }
 
   async #create(): Promise<void> {
-    const { disk, folders } = this.#context;
-    const { directory, parent } = this.#task;
+    const { disk } = this.#context;
+    const { directory } = this.#task;
     this.#marker = { id: this.#context.newId(), start: 0 };
     await disk.makeDirectory(directory);
     await createMarker(disk, directory, this.#marker);
-    await folders.sync(directory);
-    for (let at = join(directory, '..'); at.length >= parent.length; at = join(at, '..')) {
-      await folders.sync(at);
+    await this.#syncFolders();
+  }
+
+  /** Makes all names durable: files in the log's folder, and the folders above up to the common one. */
+  async #syncFolders(): Promise<void> {
+    const { directory, parent } = this.#task;
+    for (let at = directory; at.length >= parent.length; at = join(at, '..')) {
+      await this.#context.folders.sync(at);
     }
   }
 
@@ -141,23 +148,31 @@ class LogRecovery {
   /** Writes what the commit log holds to its place. Returns the bases of the segments touched. */
   async #replay(known: KnownLog | undefined): Promise<number[]> {
     const syncedBytes = new Map(known?.segments.map(([base, , bytes]) => [base, bytes]));
-    const touched = new Map<number, Segment>();
+    const bySegment = new Map<number, CommitEntry[]>();
     for (const entry of this.#task.entries) {
       if (entry.logId !== this.#marker.id) continue;
       const end = entry.position + entry.batches.length;
       if (end <= (syncedBytes.get(entry.segmentBase) ?? 0)) continue;
-      const last = lastNextOffset(entry.batches);
-      if (last <= this.#marker.start) continue;
-      const segment = touched.get(entry.segmentBase) ?? this.#newSegment(entry.segmentBase);
-      touched.set(entry.segmentBase, segment);
-      await segment.file.use((file) => file.write([entry.batches], entry.position));
+      const entries = bySegment.get(entry.segmentBase) ?? [];
+      entries.push(entry);
+      bySegment.set(entry.segmentBase, entries);
     }
-    for (const segment of touched.values()) {
-      await segment.file.use((file) => file.datasync());
+    for (const [base, entries] of bySegment) {
+      // All of it is trimmed: its file may be gone already. A part that is trimmed is written, though,
+      // or there would be a hole before the rest.
+      if (entries.every(({ batches }) => lastNextOffset(batches) <= this.#marker.start)) {
+        bySegment.delete(base);
+        continue;
+      }
+      const segment = this.#newSegment(base);
+      await segment.file.use(async (file) => {
+        for (const { batches, position } of entries) await file.write([batches], position);
+        await file.datasync();
+      });
       await segment.file.close();
     }
-    if (touched.size > 0) await this.#context.folders.sync(this.#task.directory);
-    return [...touched.keys()];
+    if (bySegment.size > 0) await this.#context.folders.sync(this.#task.directory);
+    return [...bySegment.keys()];
   }
 
   async #recoverSegments(bases: number[], known: KnownLog | undefined): Promise<Segment[]> {
@@ -168,8 +183,13 @@ class LogRecovery {
       const nextBase = bases[index + 1];
       const entry = knownByBase.get(base);
       const previous = segments[segments.length - 1];
-      if (previous !== undefined && previous.endOffset < base) {
-        await this.#addDamage(previous, previous.endOffset, base);
+      const expected = previous?.endOffset ?? this.#marker.start;
+      if (expected < base) {
+        if (this.#task.rebooted && expected >= (point?.[1] ?? 0)) {
+          await this.#keepAside(bases.slice(index));
+          break;
+        }
+        if (previous !== undefined) await this.#addDamage(previous, expected, base);
       }
       if (entry !== undefined && entry !== point) {
         segments.push(this.#knownSegment(entry));

@@ -86,6 +86,7 @@ export class Segment {
   setAllSynced(): void {
     this.setWritten(this.bytes, this.endOffset);
     this.setSynced(this.bytes, this.endOffset);
-    this.named = true;
+    // An empty segment may have no file yet.
+    if (this.bytes > 0) this.named = true;
   }
 }

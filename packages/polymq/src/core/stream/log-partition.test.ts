@@ -319,6 +319,15 @@ describe('idempotent producer', () => {
     expect(saved).toHaveLength(1);
   });
 
+  it('leaves no snapshot behind when its stream is deleted', async () => {
+    const { partition, kit } = await partitionOn();
+    await partition.append(produced(0), 'committed');
+    await partition.producers.saveSoon();
+    expect(await kit.engine.blobs.list('producers/')).toHaveLength(1);
+    await kit.streams.delete('a');
+    expect(await kit.engine.blobs.list('producers/')).toEqual([]);
+  });
+
   it('does not believe a snapshot that reaches beyond the log', async () => {
     const { kit } = await partitionOn();
     const stream = kit.streams.get('a')!;

@@ -29,6 +29,8 @@ export interface LogPartitionOptions {
   config: StreamConfig;
   clock: Clock;
   budget: ProducerBudget;
+  /** Says when the disk is low: producers are refused, everything else goes on. Default: never. */
+  space?: { readonly lowSpace?: boolean };
   /** Called with the producers' state now and then, when it is committed. */
   saveProducers: (snapshot: ProducerSnapshot) => Promise<void>;
 }
@@ -40,6 +42,7 @@ export class LogPartition implements Partition {
   readonly log: Log;
   readonly producers: ProducerJournal;
   readonly #clock: Clock;
+  readonly #space: { readonly lowSpace?: boolean };
   #config: StreamConfig;
   #deleted = false;
 
@@ -49,6 +52,7 @@ export class LogPartition implements Partition {
     this.log = options.log;
     this.#config = options.config;
     this.#clock = options.clock;
+    this.#space = options.space ?? {};
     this.producers = new ProducerJournal(options.log, options.budget, options.saveProducers);
   }
 
@@ -97,6 +101,7 @@ export class LogPartition implements Partition {
         return this.#answer(known.baseOffset, known.endOffset, appendTimeMs, acknowledge);
       }
     }
+    if (this.#space.lowSpace) throw this.#lowSpace();
     if (appendTimeMs >= 0) stamp(batch, appendTimeMs);
     const baseOffset = this.log.append(batch);
     this.producers.appended(producer, baseOffset, batch.length, nowMs);
@@ -201,6 +206,14 @@ export class LogPartition implements Partition {
   #explain(error: unknown): unknown {
     if (this.#deleted && !(error instanceof BrokerError)) return this.#unknown();
     return fromLogError(error);
+  }
+
+  #lowSpace(): BrokerError {
+    return new BrokerError(
+      'storage-full',
+      `partition ${this.index} of "${this.streamName}" takes no records: disk space is low; ` +
+        'free some, or shorten retention',
+    );
   }
 
   #unknown(): BrokerError {

@@ -57,6 +57,7 @@ export class PartitionOpener {
       config,
       clock: this.#clock,
       budget: this.#budget,
+      space: this.#engine.metrics,
       saveProducers: (snapshot) => this.#snapshots.write(snapshot),
     });
     await opened.producers.rebuild(this.#snapshots.take(name, log.tail), this.#clock.nowMs());

@@ -14,6 +14,8 @@ export class ProducerSnapshots {
   readonly #blobs: BlobStore;
   /** Loaded and not yet taken. */
   readonly #found = new Map<string, ProducerSnapshot>();
+  /** Logs that have a blob of their own. */
+  readonly #written = new Set<string>();
   #refused = false;
 
   private constructor(blobs: BlobStore) {
@@ -22,7 +24,9 @@ export class ProducerSnapshots {
 
   static async load(blobs: BlobStore): Promise<ProducerSnapshots> {
     const snapshots = new ProducerSnapshots(blobs);
-    const keys = [ALL, ...(await blobs.list(PREFIX))];
+    const own = await blobs.list(PREFIX);
+    for (const key of own) snapshots.#written.add(key.slice(PREFIX.length));
+    const keys = [ALL, ...own];
     for (let at = 0; at < keys.length; at += PARALLEL_READS) {
       const values = keys.slice(at, at + PARALLEL_READS).map((key) => blobs.get(key));
       for (const value of await Promise.all(values)) snapshots.#add(value);
@@ -48,6 +52,7 @@ export class ProducerSnapshots {
   }
 
   async write(snapshot: ProducerSnapshot): Promise<void> {
+    this.#written.add(snapshot.log);
     await this.#blobs.put(PREFIX + snapshot.log, encodeSnapshots([snapshot]));
   }
 
@@ -56,7 +61,7 @@ export class ProducerSnapshots {
   }
 
   async delete(log: string): Promise<void> {
-    await this.#blobs.delete(PREFIX + log);
+    if (this.#written.delete(log)) await this.#blobs.delete(PREFIX + log);
   }
 
   /** Forgets what nobody took, and removes its blobs: the logs are gone. */

@@ -167,8 +167,9 @@ export class GroupJournal {
     for (let at = from; at < this.#log.committed; ) {
       try {
         const read = await this.#log.read(at, READ_BYTES, true);
-        for (const { offset, value } of readBuffers(read.buffers)) {
-          if (offset >= at && value !== undefined) this.store.apply(decodeEntry(value.toString()));
+        // The first batch may begin before `at`: applying an entry again does no harm.
+        for (const { value } of readBuffers(read.buffers)) {
+          if (value !== undefined) this.store.apply(decodeEntry(value.toString()));
         }
         this.#bytesSinceSnapshot += read.bytes;
         at = Math.max(read.nextOffset, at + 1);

@@ -94,7 +94,8 @@ export class GroupRegistry implements Groups {
     this.#logger = setup.logger ?? silentLogger;
     const subscribedStreams = setup.subscribedStreams ?? (() => undefined);
     const rules = { ...options, subscribedStreams };
-    this.#context = { environment: setup.environment, journal, rules };
+    const { environment } = setup;
+    this.#context = { environment, journal, rules, logger: this.#logger };
     for (const [groupId, { record }] of journal.store.groups()) {
       this.#groups.set(groupId, new GroupRunner(groupId, this.#context, record));
     }

@@ -6,6 +6,7 @@
  */
 import type { Timer } from '../../lib/environment/clock.ts';
 import type { Environment } from '../../lib/environment/environment.ts';
+import type { Logger } from '../../lib/logger.ts';
 import { BrokerError } from '../errors.ts';
 import { groupError, MemberIdRequiredError } from './group-error.ts';
 import type { GroupOutput, GroupRecord } from './group-events.ts';
@@ -13,6 +14,7 @@ import type { GroupJournal } from './group-journal.ts';
 import { GroupMachine, type GroupRules } from './group-state.ts';
 import type {
   GroupErrorCode,
+  GroupState,
   Joined,
   JoinRequest,
   LeaveOutcome,
@@ -26,6 +28,7 @@ export interface RunnerContext {
   environment: Environment;
   journal: GroupJournal;
   rules: GroupRules;
+  logger: Logger;
 }
 
 interface Waiter {
@@ -46,6 +49,7 @@ export class GroupRunner {
   #nextRequestId = 1;
   #timer: Timer | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
+  #loggedState: GroupState = 'empty';
   /** Writes of this group that are not durable yet; it must not be forgotten meanwhile. */
   writesUnderWay = 0;
 
@@ -55,11 +59,16 @@ export class GroupRunner {
     this.#context = context;
     this.machine = new GroupMachine(context.rules);
     if (record !== undefined) this.machine.restore(record, this.#nowMs());
+    this.#loggedState = this.machine.state;
     this.#arm();
   }
 
   join(request: JoinRequest): Promise<Joined> {
     const { groupId: _, signal, ...rest } = request;
+    if (request.reason) {
+      const { groupId, memberId, reason } = request;
+      this.#context.logger.debug({ group: groupId, memberId, reason }, 'a member joins');
+    }
     const newMemberId = request.memberId === '' ? this.#newMemberId(request) : '';
     return this.#ask<Joined>(signal, (requestId) => {
       this.machine.join({ ...rest, requestId, newMemberId }, this.#nowMs());
@@ -131,6 +140,13 @@ export class GroupRunner {
     });
   }
 
+  #logState(): void {
+    const { generation, memberCount, state } = this.machine;
+    this.#loggedState = state;
+    const fields = { group: this.groupId, state, generation, members: memberCount };
+    this.#context.logger.debug(fields, 'a consumer group changed its state');
+  }
+
   #abort(requestId: number, reason: unknown): void {
     const waiter = this.#takeWaiter(requestId);
     if (waiter === undefined) return;
@@ -149,6 +165,7 @@ export class GroupRunner {
   #deliver(): void {
     for (const output of this.machine.takeOutputs()) this.#perform(output);
     this.#arm();
+    if (this.machine.state !== this.#loggedState) this.#logState();
   }
 
   #perform(output: GroupOutput): void {

@@ -47,6 +47,7 @@ export function* totals({ streams, groups, engine }: Observed): Generator<Sample
   yield sample('polymq_log_commit_rounds_total', engine.commitRounds);
   yield sample('polymq_log_syncs_total', engine.syncs);
   yield sample('polymq_log_damaged_ranges', engine.damagedRanges);
+  yield sample('polymq_disk_low', Number(engine.lowSpace ?? false));
   const all = streams.list();
   const partitions = all.flatMap((stream) => stream.partitions);
   yield sample('polymq_streams', all.length);

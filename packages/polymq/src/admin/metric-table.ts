@@ -57,7 +57,7 @@ export const METRICS: Readonly<Record<string, MetricRow>> = {
     'group, stream, partition',
   ),
   polymq_disk_free_bytes: gauge('Free space where the data lies.'),
-  polymq_disk_size_bytes: gauge('Size of the file system where the data lies.'),
+  polymq_disk_low: gauge('1 while producers are refused because disk space is low.'),
   process_cpu_user_seconds_total: counter('CPU time in user mode since the start.'),
   process_cpu_system_seconds_total: counter('CPU time in the kernel since the start.'),
   process_cpu_seconds_total: counter('CPU time since the start.'),

@@ -10,7 +10,7 @@ import type { BrokerOptions, RunningBroker } from './broker.ts';
 const started: { stop(): unknown }[] = [];
 
 afterEach(async () => {
-  for (const part of started.splice(0)) await part.stop();
+  for (const part of started.splice(0).reverse()) await part.stop();
 });
 
 async function start(options: BrokerOptions = {}): Promise<RunningBroker> {
@@ -74,8 +74,8 @@ describe('startBroker', () => {
 
   it('refuses a data directory that a running broker has', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'polymq-broker-'));
-    await start({ data: folder });
     started.push({ stop: () => rmSync(folder, { recursive: true }) });
+    await start({ data: folder });
     await expect(start({ data: folder })).rejects.toThrow(`directory ${folder} is in use`);
   });
 

@@ -5,7 +5,6 @@
  * A stop goes the other way: not ready → stop accepting and drain → core → engine. If a part does not start, what
  * has been started is stopped before the error is thrown.
  */
-import { resolve } from 'node:path';
 import { healthRoutes, type ReadinessCheck } from '../admin/health.ts';
 import { metricsRoutes } from '../admin/metrics-routes.ts';
 import type { Route } from '../admin/routes.ts';
@@ -16,7 +15,7 @@ import { type Logger, silentLogger } from '../lib/logger.ts';
 import type { LogEngine } from '../log/log.ts';
 import { type ResolvedConfig, resolveConfig } from './config/resolve.ts';
 import type { Config } from './config/settings.ts';
-import { MEMORY_DATA, type OpenCore, openCore } from './core.ts';
+import { type OpenCore, openCore } from './core.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { Lifecycle, type LifecycleState } from './lifecycle.ts';
 import {
@@ -82,7 +81,7 @@ class ComposedBroker implements RunningBroker {
   readonly #counters = new CounterRegistry();
   #deadlineMs: number;
   readonly #loopDelay = new EventLoopDelay();
-  #diskWatch: DiskWatch | undefined;
+  #engine: LogEngine | undefined;
   #listeners: readonly BoundListener[] = [];
   #skipped: readonly SkippedListener[] = [];
 
@@ -140,7 +139,16 @@ class ComposedBroker implements RunningBroker {
       lifecycle: this.#lifecycle,
     };
     const core = await openCore(parts);
-    this.#diskWatch = await this.#watchDisk();
+    this.#engine = core.engine;
+    await this.#lifecycle.start(
+      'disk watch',
+      () => {
+        const watch = new DiskWatch(core.engine.metrics, parts.environment.timers, parts.logger);
+        watch.start();
+        return watch;
+      },
+      (watch) => watch.stop(),
+    );
     await this.#lifecycle.start(
       'event loop watch',
       () => this.#loopDelay.start(),
@@ -159,20 +167,10 @@ class ComposedBroker implements RunningBroker {
     this.#skipped = skipped;
   }
 
-  #watchDisk(): Promise<DiskWatch> | undefined {
-    const { data, storage } = this.config;
-    if (data === MEMORY_DATA) return undefined;
-    return this.#lifecycle.start(
-      'disk watch',
-      () => DiskWatch.start(this.#environment, resolve(data), storage, this.#logger),
-      (watch) => watch.stop(),
-    );
-  }
-
   #readinessChecks(): ReadinessCheck[] {
     return [
       () => (this.state === 'running' ? undefined : `the broker is ${this.state}`),
-      () => (this.#diskWatch?.low ? 'disk space is low' : undefined),
+      () => (this.#engine?.metrics.lowSpace ? 'disk space is low' : undefined),
     ];
   }
 
@@ -190,7 +188,7 @@ class ComposedBroker implements RunningBroker {
         ...machineSamples({
           ready: this.#readinessChecks().every((check) => check() === undefined),
           labels,
-          disk: this.#diskWatch?.space,
+          diskFreeBytes: engine.metrics.freeBytes,
           connections: connectionCounts(this.#listeners),
         }),
         ...this.#loopDelay.samples(),

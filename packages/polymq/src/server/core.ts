@@ -16,6 +16,7 @@ import { openFileEngine } from '../log/file/file-engine.ts';
 import type { LogEngine } from '../log/log.ts';
 import { createMemoryEngine } from '../log/memory/memory-engine.ts';
 import type { Config } from './config/settings.ts';
+import { watermarkOf } from './disk-watch.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { subscribedStreams } from './protocols.ts';
 
@@ -85,9 +86,11 @@ export async function openCore(options: CoreOptions): Promise<OpenCore> {
 
 async function openEngine({ config, environment }: CoreOptions): Promise<LogEngine> {
   if (config.data === MEMORY_DATA) return createMemoryEngine(environment);
+  const directory = resolve(config.data);
   return openFileEngine(environment, {
-    directory: resolve(config.data),
+    directory,
     tailCacheBytes: config.storage.tailCacheBytes,
+    lowFreeBytes: await watermarkOf(environment.disk, directory, config.storage),
   });
 }
 

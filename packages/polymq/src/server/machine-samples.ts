@@ -1,7 +1,6 @@
 /** What the metrics page says of the process and the machine, beyond what prom-client measures itself. */
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Sample } from '../admin/broker-samples.ts';
-import type { DiskSpace } from './disk-watch.ts';
 
 const RESOLUTION_MS = 20;
 const NS_PER_S = 1e9;
@@ -40,11 +39,16 @@ export class EventLoopDelay {
 export interface MachineFacts {
   ready: boolean;
   labels: Readonly<Record<string, string>>;
-  disk: DiskSpace | undefined;
+  diskFreeBytes: number | undefined;
   connections: readonly { protocol: string; count: number }[];
 }
 
-export function machineSamples({ ready, labels, disk, connections }: MachineFacts): Sample[] {
+export function machineSamples({
+  ready,
+  labels,
+  diskFreeBytes,
+  connections,
+}: MachineFacts): Sample[] {
   const samples: Sample[] = [
     { name: 'polymq_info', labels, value: 1 },
     { name: 'polymq_ready', labels: {}, value: Number(ready) },
@@ -53,9 +57,8 @@ export function machineSamples({ ready, labels, disk, connections }: MachineFact
     samples.push({ name: 'polymq_connections', labels: { protocol }, value: count });
   }
   samples.push(...cpuSamples());
-  if (disk !== undefined) {
-    samples.push({ name: 'polymq_disk_free_bytes', labels: {}, value: disk.free });
-    samples.push({ name: 'polymq_disk_size_bytes', labels: {}, value: disk.total });
+  if (diskFreeBytes !== undefined) {
+    samples.push({ name: 'polymq_disk_free_bytes', labels: {}, value: diskFreeBytes });
   }
   return samples;
 }

@@ -12,7 +12,11 @@ it('refuses producers while the disk is low, and nothing else', async () => {
   const { streams, close } = await openStreams({ environment, engine, meta });
   const stream = await streams.create({ name: 'a' });
   const partition = stream.partitions[0]!;
-  const batch = () => writeBatch([{ value: Buffer.from('x') }], environment.clock.nowMs());
+  const batch = () =>
+    writeBatch({
+      records: [{ value: Buffer.from('x') }],
+      timestampMs: environment.clock.nowMs(),
+    });
   await partition.append(batch(), 'committed');
 
   engine.metrics.lowSpace = true;

@@ -33,6 +33,9 @@ export const KAFKAJS_RETRY = {
   retries: 200,
 };
 
+/** Plain producers give up before a restart is over, so that sends end unknown too. */
+const IMPATIENT_RETRIES = 4;
+
 export function kafkajs(port: number, clientId: string): Kafka {
   return new Kafka({
     clientId,
@@ -48,8 +51,11 @@ async function openKafkajs(port: number, idempotent: boolean): Promise<ProducerC
   const producer = kafkajs(port, `kafkajs-${idempotent ? 'idempotent' : 'plain'}`).producer({
     idempotent,
     createPartitioner: Partitioners.DefaultPartitioner,
-    // kafkajs asks for endless retries of an idempotent producer; it starts anew by its own choice else.
-    retry: { ...KAFKAJS_RETRY, retries: idempotent ? Number.MAX_SAFE_INTEGER : 200 },
+    // kafkajs promises exactly-once only with endless retries.
+    retry: {
+      ...KAFKAJS_RETRY,
+      retries: idempotent ? Number.MAX_SAFE_INTEGER : IMPATIENT_RETRIES,
+    },
   });
   await producer.connect();
   return {
@@ -71,7 +77,7 @@ async function openPlatformatic(port: number, idempotent: boolean): Promise<Prod
     serializers: stringSerializers,
     idempotent,
     acks: -1,
-    retries: 200,
+    retries: idempotent ? 200 : IMPATIENT_RETRIES,
     retryDelay: 50,
     connectTimeout: 1000,
     requestTimeout: 8000,

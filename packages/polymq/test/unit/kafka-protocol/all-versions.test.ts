@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeBatch } from '../../../src/core/record/record-writer.ts';
 import { type RunningBroker, startBroker } from '../../../src/index.ts';
+import { ZERO_UUID } from '../../../src/protocols/kafka/codec/plan.ts';
 import type { ApiSpec, RequestInput } from '../../../src/protocols/kafka/codec/spec.ts';
 import { produce } from '../../../src/protocols/kafka/schema/00-produce.ts';
 import { fetch } from '../../../src/protocols/kafka/schema/01-fetch.ts';
@@ -34,7 +35,6 @@ import { incrementalAlterConfigs } from '../../../src/protocols/kafka/schema/44-
 import { offsetDelete } from '../../../src/protocols/kafka/schema/47-offset-delete.ts';
 import { describeCluster } from '../../../src/protocols/kafka/schema/60-describe-cluster.ts';
 import { describeTopicPartitions } from '../../../src/protocols/kafka/schema/75-describe-topic-partitions.ts';
-import { NIL_UUID } from '../../../src/protocols/kafka/uuid.ts';
 import { KafkaWire } from '../../support/kafka-wire.ts';
 
 const APIS = {
@@ -73,7 +73,7 @@ type Requests = { [K in Name]?: RequestInput<(typeof APIS)[K]> };
 
 let broker: RunningBroker;
 let wire: KafkaWire;
-let topicId = NIL_UUID;
+let topicId = ZERO_UUID;
 
 beforeAll(async () => {
   broker = await startBroker({ data: 'memory:', listen: ['kafka://127.0.0.1:0'] });
@@ -86,7 +86,7 @@ beforeAll(async () => {
     validateOnly: false,
   });
   const described = await wire.request(APIS.metadata, 12, {
-    topics: [{ topicId: NIL_UUID, name: 'versions' }],
+    topics: [{ topicId: ZERO_UUID, name: 'versions' }],
     allowAutoTopicCreation: false,
   });
   topicId = described.topics[0]!.topicId;
@@ -105,7 +105,7 @@ const batch = () =>
 
 /** A request that must succeed in every version, given that those before it did. */
 const REQUESTS: () => Requests = () => ({
-  metadata: { topics: [{ topicId: NIL_UUID, name: 'versions' }], allowAutoTopicCreation: false },
+  metadata: { topics: [{ topicId: ZERO_UUID, name: 'versions' }], allowAutoTopicCreation: false },
   produce: {
     transactionalId: null,
     acks: -1,
@@ -256,7 +256,7 @@ describe('every version on offer', () => {
       expect(errorCodes(created).filter(Boolean)).toEqual([]);
       const deleteVersion = Math.min(version - 1, 6);
       const deleted = await wire.request(APIS.deleteTopics, deleteVersion, {
-        topics: [{ name: 't', topicId: NIL_UUID }],
+        topics: [{ name: 't', topicId: ZERO_UUID }],
         topicNames: ['t'],
         timeoutMs: 1000,
       });

@@ -1,6 +1,7 @@
 /**
  * ListOffsets: an offset for a point in time. Special timestamps: -1 the end, -2 the start, -3 the record with
- * the largest timestamp (KIP-734).
+ * the largest timestamp (KIP-734), -4 the first and -5 the last offset by where a tiered log is stored (KIP-405):
+ * here all of it is local and nothing is tiered.
  */
 import type { Partition } from '../../../core/stream/streams.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
@@ -15,6 +16,8 @@ type PartitionResponse = ResponseOf<typeof listOffsets>['topics'][number]['parti
 const LATEST = -1;
 const EARLIEST = -2;
 const MAX_TIMESTAMP = -3;
+const EARLIEST_LOCAL = -4;
+const LATEST_TIERED = -5;
 /** Answer where no record matches. */
 const NO_OFFSET = { offset: -1, timestamp: -1 };
 
@@ -55,7 +58,10 @@ async function find(
   timestamp: number,
 ): Promise<{ offset: number; timestamp: number }> {
   if (timestamp === LATEST) return { offset: partition.endOffset, timestamp: -1 };
-  if (timestamp === EARLIEST) return { offset: partition.startOffset, timestamp: -1 };
+  if (timestamp === EARLIEST || timestamp === EARLIEST_LOCAL) {
+    return { offset: partition.startOffset, timestamp: -1 };
+  }
+  if (timestamp === LATEST_TIERED) return NO_OFFSET;
   const found =
     timestamp === MAX_TIMESTAMP
       ? await partition.findMaxTimestamp()

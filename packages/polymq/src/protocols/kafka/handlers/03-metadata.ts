@@ -6,11 +6,11 @@
 import { BrokerError } from '../../../core/errors.ts';
 import type { Stream } from '../../../core/stream/streams.ts';
 import { AUTHORIZED_OPERATIONS_UNKNOWN } from '../authorized-operations.ts';
+import { ZERO_UUID } from '../codec/plan.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
 import { failureOf, NONE } from '../errors.ts';
 import { type Context, type Handler, handler } from '../handler.ts';
 import { metadata } from '../schema/03-metadata.ts';
-import { NIL_UUID } from '../uuid.ts';
 
 type Request = RequestOf<typeof metadata>;
 type TopicRequest = NonNullable<Request['topics']>[number];
@@ -54,7 +54,7 @@ async function oneTopic(
 ): Promise<TopicResponse> {
   const name = topic.name;
   try {
-    if (name === null || (context.version >= TOPIC_IDS_SINCE && topic.topicId !== NIL_UUID)) {
+    if (name === null || (context.version >= TOPIC_IDS_SINCE && topic.topicId !== ZERO_UUID)) {
       return present(byId(topic.topicId, context), context);
     }
     return present(await byName(name, autoCreate, context), context);

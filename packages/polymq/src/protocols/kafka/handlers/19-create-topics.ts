@@ -1,13 +1,13 @@
 import { BrokerError } from '../../../core/errors.ts';
 import type { StreamConfigName } from '../../../core/stream/stream-config.ts';
 import type { Stream, StreamSpec } from '../../../core/stream/streams.ts';
+import { ZERO_UUID } from '../codec/plan.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
 import { describeTopicConfigs } from '../describe-topic-configs.ts';
 import { failureOf, kafkaCode, NONE } from '../errors.ts';
 import { type Context, type Handler, handler } from '../handler.ts';
 import { createTopics } from '../schema/19-create-topics.ts';
 import { toCoreConfig } from '../topic-configs.ts';
-import { NIL_UUID } from '../uuid.ts';
 
 type TopicRequest = RequestOf<typeof createTopics>['topics'][number];
 type TopicResponse = ResponseOf<typeof createTopics>['topics'][number];
@@ -86,7 +86,7 @@ function partitionCountOf(topic: TopicRequest): number | undefined {
 function created(stream: Stream, dryRun: boolean): TopicResponse {
   return {
     name: stream.name,
-    topicId: dryRun ? NIL_UUID : stream.id,
+    topicId: dryRun ? ZERO_UUID : stream.id,
     errorCode: NONE,
     errorMessage: null,
     topicConfigErrorCode: NONE,
@@ -99,7 +99,7 @@ function created(stream: Stream, dryRun: boolean): TopicResponse {
 function failed(topic: TopicRequest, errorCode: number, errorMessage: string): TopicResponse {
   return {
     name: topic.name,
-    topicId: NIL_UUID,
+    topicId: ZERO_UUID,
     errorCode,
     errorMessage,
     topicConfigErrorCode: NONE,

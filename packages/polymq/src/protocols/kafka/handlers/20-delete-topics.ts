@@ -1,9 +1,9 @@
 import { BrokerError } from '../../../core/errors.ts';
+import { ZERO_UUID } from '../codec/plan.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
 import { failureOf, NONE } from '../errors.ts';
 import { type Context, type Handler, handler } from '../handler.ts';
 import { deleteTopics } from '../schema/20-delete-topics.ts';
-import { NIL_UUID } from '../uuid.ts';
 
 type TopicRequest = RequestOf<typeof deleteTopics>['topics'][number];
 type TopicResponse = ResponseOf<typeof deleteTopics>['responses'][number];
@@ -17,7 +17,7 @@ export const deleteTopicsHandler: Handler<typeof deleteTopics> = handler(
     const topics =
       context.version >= TOPIC_IDS_SINCE
         ? request.topics
-        : request.topicNames.map((name) => ({ name, topicId: NIL_UUID }));
+        : request.topicNames.map((name) => ({ name, topicId: ZERO_UUID }));
     const responses = await Promise.all(topics.map((topic) => deleteOne(topic, context)));
     return { throttleTimeMs: 0, responses };
   },

@@ -1,11 +1,11 @@
 /** DescribeTopicPartitions: topics by name in order, cut into pages of partitions (KIP-966). */
 import type { Stream } from '../../../core/stream/streams.ts';
 import { AUTHORIZED_OPERATIONS_UNKNOWN } from '../authorized-operations.ts';
+import { ZERO_UUID } from '../codec/plan.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
 import { kafkaCode, NONE } from '../errors.ts';
 import { type Context, type Handler, handler } from '../handler.ts';
 import { describeTopicPartitions } from '../schema/75-describe-topic-partitions.ts';
-import { NIL_UUID } from '../uuid.ts';
 
 type Request = RequestOf<typeof describeTopicPartitions>;
 type TopicResponse = ResponseOf<typeof describeTopicPartitions>['topics'][number];
@@ -79,7 +79,7 @@ function absent(name: string): TopicResponse {
   return {
     errorCode: kafkaCode('UNKNOWN_TOPIC_OR_PARTITION'),
     name,
-    topicId: NIL_UUID,
+    topicId: ZERO_UUID,
     isInternal: false,
     partitions: [],
     topicAuthorizedOperations: AUTHORIZED_OPERATIONS_UNKNOWN,

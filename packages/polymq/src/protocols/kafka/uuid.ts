@@ -1,2 +1,0 @@
-/** The id that stands for "no id". */
-export const NIL_UUID = '00000000-0000-0000-0000-000000000000';

@@ -139,6 +139,17 @@ describe('offsets and records', () => {
     ]);
   });
 
+  test('fetchTopicOffsets counts a message as soon as it is acknowledged, with acks=1 too', async () => {
+    const topic = await newTopic(kafka, 'offsets-at-once');
+    const producer = kafka.producer();
+    await producer.connect();
+    for (let count = 1; count <= 10; count += 1) {
+      await producer.send({ topic, acks: 1, messages: [{ value: 'v' }] });
+      expect((await admin.fetchTopicOffsets(topic))[0]?.high).toBe(`${count}`);
+    }
+    await producer.disconnect();
+  });
+
   test('fetchTopicOffsetsByTimestamp finds the first message at or after a time', async () => {
     const topic = await newTopic(kafka, 'by-time');
     for (const time of [1000, 2000, 3000]) {

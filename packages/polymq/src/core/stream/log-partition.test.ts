@@ -67,6 +67,33 @@ function held(): { log: HeldLog; partition: LogPartition; saved: ProducerSnapsho
 }
 
 describe('partition', () => {
+  it('settles when what was appended before is committed, and shows it then', async () => {
+    const { log, partition } = held();
+    await partition.settle();
+    void partition.append(batch(2), 'written');
+    const settling = partition.settle().then(() => partition.endOffset);
+    void partition.append(batch(3), 'written');
+    log.commit(2);
+    expect(await settling).toBe(2);
+  });
+
+  it('settles also when the records were lost', async () => {
+    const { log, partition } = held();
+    partition.append(batch(2), 'written').catch(() => undefined);
+    const settling = partition.settle().then(() => partition.endOffset);
+    log.lose();
+    expect(await settling).toBe(0);
+  });
+
+  it('returns nothing for offsets that are appended but not committed', async () => {
+    const { log, partition } = held();
+    void partition.append(batch(2), 'written');
+    expect(await partition.read(2, 100, true)).toMatchObject({ bytes: 0, nextOffset: 2 });
+    expect(() => partition.read(3, 100, true)).toThrow('out of range');
+    log.commit();
+    expect(() => partition.read(3, 100, true)).toThrow('out of range');
+  });
+
   it('refuses a batch larger than the stream takes', async () => {
     const size = batch(1).length;
     const { partition } = await partitionOn({ overrides: [['batchBytesMax', String(size)]] });

@@ -108,8 +108,16 @@ export class LogPartition implements Partition {
     return this.#answer(baseOffset, baseOffset + recordCount, appendTimeMs, acknowledge);
   }
 
+  async settle(): Promise<void> {
+    const { log } = this;
+    if (log.tail > log.committed) await log.whenCommitted(log.tail).catch(() => undefined);
+  }
+
   read(offset: number, bytesMax: number, oneAtLeast: boolean): LogRead | Promise<LogRead> {
     if (this.#deleted) throw this.#unknown();
+    if (offset > this.log.committed && offset <= this.log.tail) {
+      return { buffers: [], bytes: 0, nextOffset: offset };
+    }
     try {
       const read = this.log.read(offset, bytesMax, oneAtLeast);
       return read instanceof Promise ? read.catch(this.#rethrow) : read;
@@ -133,6 +141,7 @@ export class LogPartition implements Partition {
   }
 
   async deleteRecords(before: number): Promise<number> {
+    await this.settle();
     if (this.#deleted) throw this.#unknown();
     const end = this.log.committed;
     const target = before === -1 ? end : before;

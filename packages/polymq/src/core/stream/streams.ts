@@ -84,7 +84,15 @@ export interface Partition {
    * first offset is returned.
    */
   append(batch: Buffer, acknowledge: Acknowledge): Promise<Appended>;
-  /** See `Log.read`. Rejects with `offset-out-of-range`, `damaged-range`. */
+  /**
+   * Resolves when everything appended before this call is committed, or has failed. Whoever asks for an
+   * offset waits here first: a producer whose `written` was acknowledged must find its records counted.
+   */
+  settle(): Promise<void>;
+  /**
+   * See `Log.read`. Rejects with `offset-out-of-range`, `damaged-range`. Behind `endOffset`, up to where
+   * records were appended, it returns nothing: they are about to be committed.
+   */
   read(offset: number, bytesMax: number, oneAtLeast: boolean): LogRead | Promise<LogRead>;
   /**
    * The first record whose timestamp is at or after `timestampMs`: its own offset, found inside the

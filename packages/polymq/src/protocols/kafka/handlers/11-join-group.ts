@@ -35,9 +35,9 @@ function toCore(request: RequestOf<typeof joinGroup>, context: Context): JoinReq
       metadata: Buffer.from(metadata),
     })),
     sessionTimeoutMs: request.sessionTimeoutMs,
-    // Version 0 had one timeout for both.
+    // Version 0 had one timeout for both. Clients that set none send 0, which nobody could meet.
     rebalanceTimeoutMs:
-      request.rebalanceTimeoutMs < 0 ? request.sessionTimeoutMs : request.rebalanceTimeoutMs,
+      request.rebalanceTimeoutMs <= 0 ? request.sessionTimeoutMs : request.rebalanceTimeoutMs,
     memberIdRequired: context.version >= MEMBER_ID_REQUIRED_SINCE,
     canSkipAssignment: context.version >= SKIP_ASSIGNMENT_SINCE,
     clientId: context.clientId,

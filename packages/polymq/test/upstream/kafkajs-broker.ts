@@ -30,6 +30,9 @@ async function startOurs(): Promise<RunningBroker> {
       '2',
       '--node-id',
       '0',
+      // The specs compare with the name they dial.
+      '--advertise',
+      `kafka=localhost:${PORTS[0]}`,
       '--limits-connections-per-second-max',
       '100000',
     ],

@@ -1,3 +1,12 @@
+/**
+ * Members of a group: what is known of one, what it waits for, and how members agree on the protocol by which the
+ * leader assigns. A member lists the protocols that it speaks, preferred first, with metadata for each; only
+ * what all speak can be elected.
+ *
+ * Invariant: the members of a group have at least one protocol in common (`sharesProtocol` is asked before
+ * anybody joins), so an election always has a result.
+ */
+
 /** An assignment protocol that a member speaks, with what it says of itself in it. */
 export interface MemberProtocol {
   name: string;

@@ -57,11 +57,13 @@ async function find(
   partition: Partition,
   timestamp: number,
 ): Promise<{ offset: number; timestamp: number }> {
-  if (timestamp === LATEST) return { offset: partition.endOffset, timestamp: -1 };
   if (timestamp === EARLIEST || timestamp === EARLIEST_LOCAL) {
     return { offset: partition.startOffset, timestamp: -1 };
   }
   if (timestamp === LATEST_TIERED) return NO_OFFSET;
+  // With acks=1 a record is acknowledged before it is committed, and must be counted all the same.
+  await partition.settle();
+  if (timestamp === LATEST) return { offset: partition.endOffset, timestamp: -1 };
   const found =
     timestamp === MAX_TIMESTAMP
       ? await partition.findMaxTimestamp()

@@ -69,11 +69,15 @@ async function vitest(project, node, name) {
     'run',
     `--project=${project}`,
     '--passWithNoTests',
-    '--reporter=dot',
+    '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${file}`,
   ];
-  const env = options.long ? { ...process.env, TEST_LONG: '1' } : process.env;
+  const env = {
+    ...process.env,
+    ...(options.long ? { TEST_LONG: '1' } : {}),
+    ...(process.stdout.isTTY ? {} : { NO_COLOR: '1' }),
+  };
   const code = await run(node, args, { env });
   return addResults(name, file) && code === 0;
 }

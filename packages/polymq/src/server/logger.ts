@@ -18,10 +18,14 @@ type Level = (typeof LEVELS)[number];
 
 export async function createLogger(config: LogConfig, isTerminal: boolean): Promise<Logger> {
   const text = config.format === 'text' || (config.format === 'auto' && isTerminal);
+  // Whoever reads the log may go away; that is no reason to stop serving.
+  process.stderr.on('error', () => undefined);
   if (text) return new TextLogger(config.level, process.stderr);
   // Loaded late: a start that logs text does not wait for it.
   const { default: pino } = await import('pino');
-  return jsonLogger(pino, config.level, pino.destination({ fd: 2, sync: true }));
+  const destination = pino.destination({ fd: 2, sync: true });
+  destination.on('error', () => undefined);
+  return jsonLogger(pino, config.level, destination);
 }
 
 /** JSON lines through pino, which escapes what would break a line. */

@@ -28,6 +28,11 @@ export interface LogOptions {
   durability: Durability;
   /** A segment is closed when the next batch would make it larger. */
   segmentBytes: number;
+  /**
+   * May be appended to when the disk is so full that other logs are refused: for what helps to make room, such as
+   * the deletion of a stream. Default false.
+   */
+  mayUseReserve?: boolean;
 }
 
 export interface LogEngine {

@@ -72,7 +72,8 @@ export class LogWriter implements CommitParticipant {
     const state = this.#state;
     if (state.failure !== undefined) throw state.failure;
     if (this.#stalled !== undefined) throw this.#stalled;
-    if (this.#context.space.full) throw new StorageFullError(state.name);
+    if (this.#context.space.full && !state.options.mayUseReserve)
+      throw new StorageFullError(state.name);
     const baseOffset = state.tail;
     writeInt64(batch, baseOffset, AT.baseOffset);
     batch.writeInt32BE(LEADER_EPOCH, AT.leaderEpoch);

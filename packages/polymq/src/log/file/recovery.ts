@@ -92,10 +92,8 @@ class LogRecovery {
     const replayed = await this.#replay(known);
     const bases = new Set(names.map(parseSegmentFileName).filter((base) => base !== undefined));
     for (const base of replayed) bases.add(base);
-    const segments = await this.#recoverSegments(
-      [...bases].sort((a, b) => a - b),
-      known,
-    );
+    const kept = await this.#withoutTrimmed([...bases].sort((a, b) => a - b));
+    const segments = await this.#recoverSegments(kept, known);
     await this.#dropTrimmed(segments);
     return this.#result(segments);
   }
@@ -173,6 +171,16 @@ class LogRecovery {
     }
     if (bySegment.size > 0) await this.#context.folders.sync(this.#task.directory);
     return [...bySegment.keys()];
+  }
+
+  /** Removes segments that another one at or below the start follows: nobody may read them. */
+  async #withoutTrimmed(bases: number[]): Promise<number[]> {
+    const kept: number[] = [];
+    for (const [index, base] of bases.entries()) {
+      if ((bases[index + 1] ?? Number.POSITIVE_INFINITY) > this.#marker.start) kept.push(base);
+      else await this.#context.disk.remove(join(this.#task.directory, segmentFileName(base)));
+    }
+    return kept;
   }
 
   async #recoverSegments(bases: number[], known: KnownLog | undefined): Promise<Segment[]> {

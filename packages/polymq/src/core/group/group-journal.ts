@@ -73,7 +73,11 @@ export class GroupJournal {
   /** Opens the log and rebuilds the store. */
   static async open(options: JournalOptions): Promise<GroupJournal> {
     const { durability, engine } = options;
-    const log = await engine.open(LOG_NAME, { durability, segmentBytes: SEGMENT_BYTES });
+    const log = await engine.open(LOG_NAME, {
+      durability,
+      segmentBytes: SEGMENT_BYTES,
+      mayUseReserve: true,
+    });
     const journal = new GroupJournal(options, log);
     await journal.#recover();
     return journal;

@@ -100,6 +100,7 @@ export class MetaJournal {
       // Whatever the records' durability: a snapshot may never know more than the log.
       durability: 'fsync',
       segmentBytes: SEGMENT_BYTES,
+      mayUseReserve: true,
     });
     const journal = new MetaJournal(log, filled);
     await journal.#replay();

@@ -50,6 +50,15 @@ export function errorCodeOf(code: BrokerErrorCode | undefined): number {
   return code === undefined ? NONE : KAFKA_ERRORS[KAFKA_ERROR_OF[code]].code;
 }
 
+/**
+ * The same for the group APIs. Their clients know no storage errors: they look for the coordinator again and
+ * retry, which is right for a disk that may have room later.
+ */
+export function groupErrorCodeOf(code: BrokerErrorCode | undefined): number {
+  const unavailable = code === 'storage-full' || code === 'storage-failed';
+  return unavailable ? KAFKA_ERRORS.COORDINATOR_NOT_AVAILABLE.code : errorCodeOf(code);
+}
+
 export function kafkaCode(name: KafkaErrorName): number {
   return KAFKA_ERRORS[name].code;
 }
@@ -64,4 +73,10 @@ export interface Failure {
 export function failureOf(error: unknown): Failure {
   if (!(error instanceof BrokerError)) throw error;
   return { errorCode: errorCodeOf(error.code), errorMessage: error.message };
+}
+
+/** `failureOf` for the group APIs. */
+export function groupFailureOf(error: unknown): Failure {
+  if (!(error instanceof BrokerError)) throw error;
+  return { errorCode: groupErrorCodeOf(error.code), errorMessage: error.message };
 }

@@ -1,6 +1,6 @@
 import type { OffsetOutcome, OffsetToCommit } from '../../../core/group/groups.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
-import { errorCodeOf, failureOf, NONE } from '../errors.ts';
+import { failureOf, groupErrorCodeOf, groupFailureOf, NONE } from '../errors.ts';
 import { type Context, type Handler, handler } from '../handler.ts';
 import { partitionOf } from '../lookup.ts';
 import { offsetCommit } from '../schema/08-offset-commit.ts';
@@ -20,9 +20,9 @@ export const offsetCommitHandler: Handler<typeof offsetCommit> = handler(
         memberOf(request),
         offsets,
       );
-      for (const outcome of outcomes) errors.set(keyOf(outcome), errorCodeOf(outcome.error));
+      for (const outcome of outcomes) errors.set(keyOf(outcome), groupErrorCodeOf(outcome.error));
     } catch (error) {
-      const { errorCode } = failureOf(error);
+      const { errorCode } = groupFailureOf(error);
       for (const offset of offsets) errors.set(keyOf(offset), errorCode);
     }
     return { throttleTimeMs: 0, topics: answer(request, errors) };

@@ -1,7 +1,7 @@
 /** OffsetFetch: committed offsets of one group, or of many at once since version 8 (KIP-709). */
 import type { CommittedOffset, StreamPartition } from '../../../core/group/groups.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
-import { failureOf, NONE } from '../errors.ts';
+import { groupFailureOf, NONE } from '../errors.ts';
 import { type Context, type Handler, handler } from '../handler.ts';
 import { offsetFetch } from '../schema/09-offset-fetch.ts';
 
@@ -47,7 +47,7 @@ async function fetchGroup(
     const topics = asked === null ? byTopic(found) : inOrder(asked, found);
     return { groupId, topics, errorCode: NONE };
   } catch (error) {
-    return { groupId, topics: [], errorCode: failureOf(error).errorCode };
+    return { groupId, topics: [], errorCode: groupFailureOf(error).errorCode };
   }
 }
 

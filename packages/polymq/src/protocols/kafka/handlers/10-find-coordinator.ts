@@ -7,6 +7,8 @@ import { findCoordinator } from '../schema/10-find-coordinator.ts';
 type Coordinator = NonNullable<ResponseOf<typeof findCoordinator>['coordinators']>[number];
 
 const KEY_TYPE_GROUP = 0;
+const KEY_TYPE_TRANSACTION = 1;
+const REFUSED_TRANSACTION = 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED';
 /** Versions that ask for many keys at once (KIP-699). */
 const BATCHED_SINCE = 4;
 
@@ -32,12 +34,14 @@ function coordinator(
   context: Context,
 ): Coordinator {
   if (keyType !== KEY_TYPE_GROUP) {
+    // For transactions librdkafka asks again for ever after any other error than this one.
+    const error = keyType === KEY_TYPE_TRANSACTION ? REFUSED_TRANSACTION : 'INVALID_REQUEST';
     return {
       key,
       nodeId: -1,
       host: '',
       port: -1,
-      errorCode: kafkaCode('INVALID_REQUEST'),
+      errorCode: kafkaCode(error),
       errorMessage: 'this broker does not offer transactions or share groups yet',
     };
   }

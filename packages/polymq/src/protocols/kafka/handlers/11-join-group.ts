@@ -1,7 +1,7 @@
 import { BrokerError } from '../../../core/errors.ts';
 import type { Joined, JoinRequest } from '../../../core/group/groups.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
-import { failureOf, NONE } from '../errors.ts';
+import { groupFailureOf, NONE } from '../errors.ts';
 import { type Context, type Handler, handler } from '../handler.ts';
 import { joinGroup } from '../schema/11-join-group.ts';
 
@@ -66,7 +66,7 @@ function answer(joined: Joined): ResponseOf<typeof joinGroup> {
 }
 
 function refused(error: unknown, askedId: string): ResponseOf<typeof joinGroup> {
-  const { errorCode } = failureOf(error);
+  const { errorCode } = groupFailureOf(error);
   const assigned = error instanceof BrokerError ? assignedMemberId(error) : undefined;
   return {
     throttleTimeMs: 0,

@@ -1,4 +1,4 @@
-import { failureOf, NONE } from '../errors.ts';
+import { groupFailureOf, NONE } from '../errors.ts';
 import { type Handler, handler } from '../handler.ts';
 import { heartbeat } from '../schema/12-heartbeat.ts';
 
@@ -15,7 +15,7 @@ export const heartbeatHandler: Handler<typeof heartbeat> = handler(
       });
       return { throttleTimeMs: 0, errorCode: NONE };
     } catch (error) {
-      return { throttleTimeMs: 0, errorCode: failureOf(error).errorCode };
+      return { throttleTimeMs: 0, errorCode: groupFailureOf(error).errorCode };
     }
   },
 );

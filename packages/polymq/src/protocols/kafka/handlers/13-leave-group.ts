@@ -1,6 +1,6 @@
 import type { LeavingMember } from '../../../core/group/groups.ts';
 import type { RequestOf } from '../codec/spec.ts';
-import { errorCodeOf, failureOf, NONE } from '../errors.ts';
+import { groupErrorCodeOf, groupFailureOf, NONE } from '../errors.ts';
 import { type Handler, handler } from '../handler.ts';
 import { leaveGroup } from '../schema/13-leave-group.ts';
 
@@ -15,18 +15,18 @@ export const leaveGroupHandler: Handler<typeof leaveGroup> = handler(
     const leaving = batched ? request.members.map(toCore) : [{ memberId: request.memberId }];
     try {
       const outcomes = await context.broker.groups.leave(request.groupId, leaving);
-      if (!batched) return { throttleTimeMs: 0, errorCode: errorCodeOf(outcomes[0]?.error) };
+      if (!batched) return { throttleTimeMs: 0, errorCode: groupErrorCodeOf(outcomes[0]?.error) };
       return {
         throttleTimeMs: 0,
         errorCode: NONE,
         members: outcomes.map((outcome) => ({
           memberId: outcome.memberId,
           groupInstanceId: outcome.instanceId ?? null,
-          errorCode: errorCodeOf(outcome.error),
+          errorCode: groupErrorCodeOf(outcome.error),
         })),
       };
     } catch (error) {
-      return { throttleTimeMs: 0, errorCode: failureOf(error).errorCode, members: [] };
+      return { throttleTimeMs: 0, errorCode: groupFailureOf(error).errorCode, members: [] };
     }
   },
 );

@@ -1,4 +1,4 @@
-import { failureOf, NONE } from '../errors.ts';
+import { groupFailureOf, NONE } from '../errors.ts';
 import { type Handler, handler } from '../handler.ts';
 import { syncGroup } from '../schema/14-sync-group.ts';
 
@@ -23,7 +23,7 @@ export const syncGroupHandler: Handler<typeof syncGroup> = handler(
       });
       return { throttleTimeMs: 0, errorCode: NONE, ...synced };
     } catch (error) {
-      const { errorCode } = failureOf(error);
+      const { errorCode } = groupFailureOf(error);
       return { throttleTimeMs: 0, errorCode, assignment: Buffer.alloc(0) };
     }
   },

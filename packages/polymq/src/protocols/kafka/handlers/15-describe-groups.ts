@@ -1,7 +1,7 @@
 import type { GroupDescription } from '../../../core/group/groups.ts';
 import { AUTHORIZED_OPERATIONS_UNKNOWN } from '../authorized-operations.ts';
 import type { ResponseOf } from '../codec/spec.ts';
-import { failureOf, NONE } from '../errors.ts';
+import { groupFailureOf, NONE } from '../errors.ts';
 import { GROUP_STATE } from '../group-state.ts';
 import { type Context, type Handler, handler } from '../handler.ts';
 import { describeGroups } from '../schema/15-describe-groups.ts';
@@ -22,7 +22,7 @@ async function describe(groupId: string, context: Context): Promise<Group> {
     return present(await context.broker.groups.describe(groupId));
   } catch (error) {
     return {
-      errorCode: failureOf(error).errorCode,
+      errorCode: groupFailureOf(error).errorCode,
       groupId,
       groupState: '',
       protocolType: '',

@@ -1,4 +1,4 @@
-import { failureOf, NONE } from '../errors.ts';
+import { groupFailureOf, NONE } from '../errors.ts';
 import { GROUP_STATE, GROUP_TYPE } from '../group-state.ts';
 import { type Handler, handler } from '../handler.ts';
 import { listGroups } from '../schema/16-list-groups.ts';
@@ -22,7 +22,7 @@ export const listGroupsHandler: Handler<typeof listGroups> = handler(
         .filter((group) => types.size === 0 || types.has(group.groupType));
       return { throttleTimeMs: 0, errorCode: NONE, groups: wanted };
     } catch (error) {
-      return { throttleTimeMs: 0, errorCode: failureOf(error).errorCode, groups: [] };
+      return { throttleTimeMs: 0, errorCode: groupFailureOf(error).errorCode, groups: [] };
     }
   },
 );

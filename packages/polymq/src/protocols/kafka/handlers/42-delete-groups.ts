@@ -1,4 +1,4 @@
-import { failureOf, NONE } from '../errors.ts';
+import { groupFailureOf, NONE } from '../errors.ts';
 import { type Handler, handler } from '../handler.ts';
 import { deleteGroups } from '../schema/42-delete-groups.ts';
 
@@ -13,7 +13,7 @@ export const deleteGroupsHandler: Handler<typeof deleteGroups> = handler(
           await context.broker.groups.delete(groupId);
           return { groupId, errorCode: NONE };
         } catch (error) {
-          return { groupId, errorCode: failureOf(error).errorCode };
+          return { groupId, errorCode: groupFailureOf(error).errorCode };
         }
       }),
     ),

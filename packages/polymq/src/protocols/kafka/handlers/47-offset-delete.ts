@@ -1,4 +1,4 @@
-import { errorCodeOf, failureOf, NONE } from '../errors.ts';
+import { groupErrorCodeOf, groupFailureOf, NONE } from '../errors.ts';
 import { type Handler, handler } from '../handler.ts';
 import { offsetDelete } from '../schema/47-offset-delete.ts';
 
@@ -24,12 +24,12 @@ export const offsetDeleteHandler: Handler<typeof offsetDelete> = handler(
           name: topic.name,
           partitions: topic.partitions.map(({ partitionIndex }) => ({
             partitionIndex,
-            errorCode: errorCodeOf(errors.get(`${topic.name}/${partitionIndex}`)),
+            errorCode: groupErrorCodeOf(errors.get(`${topic.name}/${partitionIndex}`)),
           })),
         })),
       };
     } catch (error) {
-      return { errorCode: failureOf(error).errorCode, throttleTimeMs: 0, topics: [] };
+      return { errorCode: groupFailureOf(error).errorCode, throttleTimeMs: 0, topics: [] };
     }
   },
 );

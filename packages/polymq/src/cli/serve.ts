@@ -17,14 +17,14 @@ import { loadConfig } from './load-config.ts';
 
 export async function serve(invocation: Invocation): Promise<number> {
   const resolved = await loadConfig(invocation);
-  return runUntilSignal(resolved, announce);
+  return runUntilSignal(resolved, 'skip', announce);
 }
 
 /** In memory whatever is said elsewhere; usual ports as far as they are free, else any. */
 export async function dev(invocation: Invocation): Promise<number> {
   const resolved = await loadConfig(invocation);
   const config = Object.freeze({ ...resolved.config, data: 'memory:' });
-  return runUntilSignal({ ...resolved, config }, (broker) => {
+  return runUntilSignal({ ...resolved, config }, 'replace', (broker) => {
     announce(broker);
     announceEnvironment(broker);
   });
@@ -32,12 +32,13 @@ export async function dev(invocation: Invocation): Promise<number> {
 
 async function runUntilSignal(
   resolved: ResolvedConfig,
+  takenPorts: 'skip' | 'replace',
   announceReady: (broker: RunningBroker) => void,
 ): Promise<number> {
   const logger = await createLogger(resolved.config.log, process.stderr.isTTY === true);
   const signal = nextSignal();
   dieLoudly(logger);
-  const broker = await startResolved(resolved, { logger });
+  const broker = await startResolved(resolved, { logger, takenPorts });
   announceReady(broker);
   logger.info({ signal: await signal }, 'stopping');
   await broker.stop();

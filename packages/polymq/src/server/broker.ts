@@ -63,10 +63,18 @@ export async function startBroker(options: BrokerOptions = {}): Promise<RunningB
   return startResolved(resolveConfig({ tree, treeName: 'options' }), { environment, logger });
 }
 
+/** What a broker is given besides its settings. */
+export interface World {
+  environment?: Environment | undefined;
+  logger?: Logger | undefined;
+  /** See `ListenersOptions`. Default `skip`. */
+  takenPorts?: 'skip' | 'replace';
+}
+
 /** The same with a configuration that is resolved already. */
 export async function startResolved(
   resolved: ResolvedConfig,
-  world: { environment?: Environment | undefined; logger?: Logger | undefined } = {},
+  world: World = {},
 ): Promise<RunningBroker> {
   const broker = new ComposedBroker(resolved, world);
   await broker.start();
@@ -78,6 +86,7 @@ class ComposedBroker implements RunningBroker {
   readonly #environment: Environment;
   readonly #logger: Logger;
   readonly #lifecycle: Lifecycle;
+  readonly #takenPorts: 'skip' | 'replace';
   readonly #counters = new CounterRegistry();
   #deadlineMs: number;
   readonly #loopDelay = new EventLoopDelay();
@@ -85,14 +94,12 @@ class ComposedBroker implements RunningBroker {
   #listeners: readonly BoundListener[] = [];
   #skipped: readonly SkippedListener[] = [];
 
-  constructor(
-    resolved: ResolvedConfig,
-    world: { environment?: Environment | undefined; logger?: Logger | undefined },
-  ) {
+  constructor(resolved: ResolvedConfig, world: World) {
     this.config = resolved.config;
     this.#deadlineMs = this.config.stopMs;
     this.#environment = world.environment ?? createNodeEnvironment();
     this.#logger = world.logger ?? silentLogger;
+    this.#takenPorts = world.takenPorts ?? 'skip';
     this.#lifecycle = new Lifecycle(this.#logger);
   }
 
@@ -158,6 +165,7 @@ class ComposedBroker implements RunningBroker {
     const { listeners, skipped } = await startListeners({
       ...parts,
       plan,
+      takenPorts: this.#takenPorts,
       broker: core.broker,
       counters: this.#counters,
       routes: [...healthRoutes(this.#readinessChecks()), ...this.#metricsRoutes(core)],

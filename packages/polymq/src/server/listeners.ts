@@ -46,6 +46,8 @@ export interface ListenersOptions {
   broker: Broker;
   routes: readonly Route[];
   plan: ListeningPlan;
+  /** A usual port that another program has: do without that listener, or take any free port. */
+  takenPorts: 'skip' | 'replace';
   /** How long a stop may wait for requests in flight, asked when it begins. */
   deadlineMs: () => number;
 }
@@ -92,32 +94,39 @@ export async function startListeners(
   );
   const listeners: BoundListener[] = [];
   const skipped: SkippedListener[] = [];
+  const start = (plan: PlannedListener) =>
+    lifecycle.start<Stoppable>(
+      `${plan.scheme} listener`,
+      () => bind(plan, options, servers, limiter),
+      (listener) => listener.close(deadlineMs()),
+    );
   // HTTP is bound first and so stopped last: it says `not ready` while the others drain.
   for (const plan of [...planned].sort(httpFirst)) {
-    const { scheme, host } = plan;
     try {
-      const bound = await lifecycle.start<Stoppable>(
-        `${scheme} listener`,
-        () => bind(plan, options, servers, limiter),
-        (listener) => listener.close(deadlineMs()),
-      );
-      warnIfOpen(plan, options.logger);
-      listeners.push({
-        protocol: scheme,
-        host,
-        port: bound.port,
-        url: formatUrl(scheme, host, bound.port),
-        get connectionCount() {
-          return bound.connectionCount;
-        },
-      });
+      listeners.push(describe(plan, await start(plan)));
     } catch (error: unknown) {
       if (plan.requested || errorCode(error) !== 'EADDRINUSE') throw listenError(plan, error);
-      skipped.push(skippedBecauseTaken(plan));
+      if (options.takenPorts === 'skip') skipped.push(skippedBecauseTaken(plan));
+      else listeners.push(describe(plan, await start({ ...plan, port: 0 })));
     }
+    warnIfOpen(plan, options.logger);
   }
-  if (listeners.length === 0) throw nothingBound(skipped);
+  // What is left when all usual ports are taken but that of HTTP would be a broker for nobody.
+  const useful = listeners.some(({ protocol }) => protocol !== HTTP_SCHEME);
+  if (!useful && skipped.length > 0) throw nothingBound(skipped);
   return { listeners: listeners.sort(inOrderOf(planned)), skipped };
+}
+
+function describe({ scheme, host }: PlannedListener, bound: Stoppable): BoundListener {
+  return {
+    protocol: scheme,
+    host,
+    port: bound.port,
+    url: formatUrl(scheme, host, bound.port),
+    get connectionCount() {
+      return bound.connectionCount;
+    },
+  };
 }
 
 /** One server per protocol that is listened on, whatever the number of its listeners. */
@@ -252,7 +261,7 @@ function skippedBecauseTaken({ scheme, host, port }: PlannedListener): SkippedLi
 function nothingBound(skipped: readonly SkippedListener[]): Error {
   const taken = skipped.map(({ url }) => url).join(', ');
   return new ListenError(
-    `every usual port is in use by another program (${taken}); is a broker running already? ` +
+    `the usual ports are in use by another program (${taken}); is a broker running already? ` +
       'choose other ports with --listen',
   );
 }

@@ -55,13 +55,13 @@ describe('polymq serve', () => {
   });
 
   it('skips a usual port that is taken, and says how to choose another', async () => {
-    const held = await holdPort(9092);
+    const held = await holdPort(15_672);
     const polymq = await start({ data: 'memory:', listen: [] }).catch((error: Error) => error);
     const output = polymq instanceof Error ? polymq.message : polymq.stdout;
     held?.close();
-    // Where both usual ports are taken there is nothing to serve on, which is an error.
+    // Where that of Kafka is taken too, there is nothing to serve on, which is an error.
     expect(output).toMatch(
-      /skipped kafka:\/\/127\.0\.0\.1:9092: the port is in use.*--listen kafka:|every usual port is in use/,
+      /^skipped http:\/\/127\.0\.0\.1:15672: the port is in use.*--listen http:|the usual ports are in use/m,
     );
   });
 
@@ -110,8 +110,14 @@ describe('polymq dev', () => {
     const polymq = await start({ command: 'dev', data: folder.path });
     await expect.poll(() => polymq.stdout).toContain('export KAFKA_BROKERS=127.0.0.1:');
     expect(polymq.stdout).toContain(`export KAFKA_BROKERS=127.0.0.1:${polymq.port('kafka')}\n`);
+    // Even where the usual ports are taken: it then picks others.
+    const held = [await holdPort(9_092), await holdPort(15_672)];
+    const second = await start({ command: 'dev', listen: [] });
+    expect(second.stdout).not.toContain('skipped');
+    expect(second.port('kafka')).not.toBe(9_092);
+    for (const server of held) server?.close();
     const metrics = await fetch(`http://127.0.0.1:${polymq.port('http')}/metrics`);
-    expect(await metrics.text()).not.toContain('polymq_disk_free_bytes{');
+    expect(await metrics.text()).not.toContain('polymq_disk_free_bytes');
     folder.remove();
   });
 });

@@ -1,4 +1,7 @@
-/** Taking checkpoints of all logs of an engine. See `checkpoint.ts` for what one is. */
+/**
+ * Taking checkpoints of all logs of an engine. See `checkpoint.ts` for what one is: after it, the frames of the
+ * commit log before it are not needed any more, and recovery starts behind it.
+ */
 import { join } from 'node:path';
 import type { Disk } from '../../lib/environment/disk.ts';
 import { type Checkpoint, writeCheckpoint } from './checkpoint.ts';

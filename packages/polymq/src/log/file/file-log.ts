@@ -1,4 +1,7 @@
-/** A log in files: the port, put together from its writer and its reader. */
+/**
+ * A log in files: the port, put together from its writer and its reader, which share a `LogState`.
+ * What a log answers after a failure or after its end is decided here.
+ */
 import {
   type Log,
   LogFailedError,

@@ -1,4 +1,7 @@
-/** What the parts of one log share: the writer changes it, the reader and the engine look at it. */
+/**
+ * What the parts of one log share: the writer changes it, the reader and the engine look at it.
+ * The order of the marks always holds: `start <= committed <= tail`, and `written <= tail`.
+ */
 import { CommitListeners } from '../commit-listeners.ts';
 import { CommitWaiters } from '../commit-waiters.ts';
 import { LogFailedError, type LogOptions } from '../log.ts';

@@ -1,4 +1,7 @@
-/** One log in memory. See `memory-engine.ts`. */
+/**
+ * One log in memory. See `memory-engine.ts`. Batches lie in virtual segments, oldest first, so that
+ * retention and trimming work by segment as they do in files.
+ */
 
 import { abandon } from '../../lib/arena.ts';
 import { writeInt64 } from '../../lib/bytes/int64.ts';

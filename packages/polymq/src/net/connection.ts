@@ -1,3 +1,9 @@
+/**
+ * The peer's and our end of one TCP connection, cut into frames and handed to a session.
+ *
+ * It counts bytes, notes when there was traffic, and ends the connection when the peer breaks the protocol: one
+ * log line, one count. After its end nothing more is handed out and nothing more is written.
+ */
 import type { ArenaPool } from '../lib/arena.ts';
 import { ProtocolError } from '../lib/bytes/protocol-error.ts';
 import type { Counter } from '../lib/counters.ts';

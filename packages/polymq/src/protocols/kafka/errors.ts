@@ -1,3 +1,7 @@
+/**
+ * From the core's errors to Kafka's: one row per code, and the helpers that handlers answer with.
+ * Numbers and messages are those of Kafka's own table, in `error-codes.ts`.
+ */
 import { BrokerError, type BrokerErrorCode } from '../../core/errors.ts';
 import { KAFKA_ERRORS, type KafkaErrorName } from './error-codes.ts';
 

@@ -1,3 +1,7 @@
+/**
+ * What a handler knows besides its request, put together for each one from what all requests have in common and what
+ * belongs to the connection.
+ */
 import type { Broker } from '../../core/broker.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { ByteBudget } from '../../lib/byte-budget.ts';

@@ -1,4 +1,9 @@
-/** One open file of the real disk, and the few descriptor calls that `node-disk.ts` shares with it. */
+/**
+ * One open file of the real disk, and the few descriptor calls that `node-disk.ts` shares with it.
+ *
+ * Reads and writes give a position and move no cursor, so that many may be under way at once. A write is done when
+ * all its bytes were taken: what the system takes only in part is gone on with here.
+ */
 import * as fs from 'node:fs';
 import type { DiskFile } from '../disk.ts';
 

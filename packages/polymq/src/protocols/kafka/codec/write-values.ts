@@ -1,4 +1,7 @@
-/** Kafka's variable-length forms, written; the forms are drawn in `read-values.ts`. */
+/**
+ * Kafka's variable-length forms, written; the forms are drawn in `read-values.ts`. Each writes a length and
+ * then the bytes; a text that is longer than its length field can say is cut.
+ */
 import type { Writer } from '../../../lib/bytes/writer.ts';
 
 const STRING_BYTES_MAX = 0x7fff;

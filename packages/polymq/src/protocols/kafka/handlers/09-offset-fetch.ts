@@ -1,4 +1,7 @@
-/** OffsetFetch: committed offsets of one group, or of many at once since version 8 (KIP-709). */
+/**
+ * OffsetFetch: committed offsets of one group, or of many at once since version 8 (KIP-709).
+ * A partition without a committed offset is answered with -1, which is no error.
+ */
 import type { CommittedOffset, StreamPartition } from '../../../core/group/groups.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
 import { groupFailureOf, NONE } from '../errors.ts';

@@ -1,3 +1,7 @@
+/**
+ * JoinGroup: a member asks to be part of the next generation (KIP-62, 345, 394, 814). Here the request is put into
+ * the core's words and its outcome into Kafka's, by version; the waiting is the core's.
+ */
 import { BrokerError } from '../../../core/errors.ts';
 import type { Joined, JoinRequest } from '../../../core/group/groups.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';

@@ -1,3 +1,7 @@
+/**
+ * CreateTopics: each topic of the request has its own outcome, and is durable when answered. A name that comes
+ * twice in one request is refused, as by Kafka.
+ */
 import { BrokerError } from '../../../core/errors.ts';
 import type { StreamConfigName } from '../../../core/stream/stream-config.ts';
 import type { Stream, StreamSpec } from '../../../core/stream/streams.ts';

@@ -1,4 +1,7 @@
-/** DescribeTopicPartitions: topics by name in order, cut into pages of partitions (KIP-966). */
+/**
+ * DescribeTopicPartitions: topics by name in order, cut into pages of partitions (KIP-966).
+ * The cursor of a page names the partition with which the next one begins.
+ */
 import type { Stream } from '../../../core/stream/streams.ts';
 import { AUTHORIZED_OPERATIONS_UNKNOWN } from '../authorized-operations.ts';
 import { ZERO_UUID } from '../codec/plan.ts';

@@ -35,17 +35,24 @@ const CORPUS_MAX = 3000;
 const FINDINGS_MAX = 10;
 const WARM_UP_INPUTS = 2000;
 const MEMORY_EVERY = 8;
+const TURN_EVERY = 32;
 const GROWTH_BYTES_MAX = 24 << 20;
 /** Buffers are pooled and freed late: less than this says nothing about one input. */
 const MEMORY_SLACK_BYTES = 64 << 10;
 
-export async function fuzz(
-  target: FuzzTarget,
-  options: { seconds: number; seed: number; inputsMax?: number },
-): Promise<FuzzReport> {
+export interface FuzzOptions {
+  seconds: number;
+  seed: number;
+  /** Ends the run early. */
+  inputsMax?: number;
+  /** Inputs that earlier runs have found, tried before all others. */
+  corpus?: readonly Buffer[];
+}
+
+export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<FuzzReport> {
   const run = new FuzzRun(target, new SeededRandom(options.seed));
   try {
-    return await run.run(options.seconds, options.inputsMax ?? Number.POSITIVE_INFINITY);
+    return await run.run(options);
   } finally {
     await target.close?.();
   }
@@ -87,9 +94,10 @@ class FuzzRun {
     return this.#target.stallMs ?? STALL_MS;
   }
 
-  async run(seconds: number, inputsMax: number): Promise<FuzzReport> {
+  async run(options: FuzzOptions): Promise<FuzzReport> {
+    const { seconds, inputsMax = Number.POSITIVE_INFINITY, corpus = [] } = options;
     const report = this.#report;
-    this.#corpus.push(...(await this.#target.seeds()));
+    this.#corpus.push(...corpus, ...(await this.#target.seeds()));
     if (this.#corpus.length === 0) throw new Error(`${this.#target.name} has no seeds`);
     for (const seed of [...this.#corpus]) await this.#feed(seed);
     const end = performance.now() + seconds * 1000;
@@ -103,10 +111,11 @@ class FuzzRun {
       );
       const repaired = this.#random.chance(0.5) ? this.#target.repair?.(input) : undefined;
       await this.#feed(repaired ?? input);
-      if (report.inputs === WARM_UP_INPUTS) held = heldBytes() - this.#corpusBytes();
+      if (report.inputs % TURN_EVERY === 0) await turn();
+      if (report.inputs === WARM_UP_INPUTS) held = (await heldBytes()) - this.#corpusBytes();
     }
     if (held !== undefined) {
-      report.growthBytes = heldBytes() - this.#corpusBytes() - held;
+      report.growthBytes = (await heldBytes()) - this.#corpusBytes() - held;
       if (report.growthBytes > GROWTH_BYTES_MAX) {
         this.#find(`holds ${report.growthBytes} bytes more than at the start`, Buffer.alloc(0));
       }
@@ -192,8 +201,16 @@ function externalBytes(): number {
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
-function heldBytes(): number {
-  collect();
+/** Some memory outside the heap is only given back when the event loop turns. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+async function heldBytes(): Promise<number> {
+  for (let i = 0; i < 3; i += 1) {
+    collect();
+    await turn();
+  }
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 }

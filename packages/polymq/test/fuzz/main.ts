@@ -3,9 +3,10 @@
  * then for a running broker. Ends with 0 if nothing was found; what was found is kept as files that
  * `--target NAME --input FILE` tries again.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type FuzzReport, fuzz, tryInput } from './fuzz.ts';
 import { fuzzLiveBroker } from './live.ts';
@@ -41,7 +42,7 @@ async function main(): Promise<number> {
       for (const problem of problems) say(`FOUND live: ${problem}`);
       found += problems.length;
     } else {
-      const report = await fuzz(await TARGETS[name]!(), { seconds, seed });
+      const report = await fuzz(await TARGETS[name]!(), { seconds, seed, corpus: corpusOf(name) });
       print(report);
       found += report.findings.length;
     }
@@ -56,6 +57,13 @@ async function retry(name: string, input: Buffer): Promise<number> {
   const problem = await tryInput(await target(), input);
   say(problem ?? 'nothing wrong');
   return problem === undefined ? 0 : 1;
+}
+
+/** Inputs that once broke a parser are kept for ever. */
+function corpusOf(name: string): Buffer[] {
+  const folder = fileURLToPath(new URL(`corpus/${name}`, import.meta.url));
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).map((file) => readFileSync(join(folder, file)));
 }
 
 function print(report: FuzzReport): void {

@@ -6,11 +6,13 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { METRICS } from '../packages/polymq/src/admin/metric-table.ts';
 import { checkBannedCalls } from './tidy/banned-calls.ts';
 import { checkDocs, renewDocs } from './tidy/docs.ts';
 import { checkFileShape } from './tidy/file-shape.ts';
 import { checkLayers } from './tidy/layers.ts';
 import { checkLockfile } from './tidy/lockfile.ts';
+import { checkMetricNames } from './tidy/metric-names.ts';
 import type { Check, Source } from './tidy/source.ts';
 import { TABLES } from './tidy/tables.ts';
 
@@ -22,6 +24,7 @@ const CHECKS: readonly Check[] = [
   checkBannedCalls,
   checkFileShape,
   checkLockfile,
+  (sources) => checkMetricNames(sources, METRICS),
   (sources) => checkDocs(sources, TABLES),
 ];
 

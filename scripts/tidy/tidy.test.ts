@@ -4,6 +4,7 @@ import { checkDocs, markdownTable, renewDocs } from './docs.ts';
 import { checkFileShape } from './file-shape.ts';
 import { checkLayers } from './layers.ts';
 import { checkLockfile } from './lockfile.ts';
+import { checkMetricNames } from './metric-names.ts';
 import { type Check, codeOnly, type Source } from './source.ts';
 
 /** What a check says of one planted file, as `line: message`. */
@@ -153,6 +154,17 @@ describe('the lock', () => {
     const host = 'https://registry.example/a.tgz';
     expect(plant(checkLockfile, 'package-lock.json', `\n"resolved": "${host}"\n`)).toHaveLength(1);
     expect(plant(checkLockfile, 'package-lock.json', '"resolved": "packages/polymq"')).toEqual([]);
+  });
+});
+
+describe('metric names', () => {
+  it('must be in the table', () => {
+    const check: Check = (sources) => checkMetricNames(sources, { polymq_known: {} });
+    const text = "counter('polymq_known');\ncounter('polymq_unknown_total');\n";
+    expect(plant(check, src('net/x.ts'), text)).toEqual([
+      '2: polymq_unknown_total has no row in admin/metric-table.ts',
+    ]);
+    expect(plant(check, src('net/x.test.ts'), text)).toEqual([]);
   });
 });
 

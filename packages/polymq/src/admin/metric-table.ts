@@ -29,6 +29,10 @@ export const METRICS: Readonly<Record<string, MetricRow>> = {
     'protocol',
   ),
   polymq_kafka_requests_total: counter('Kafka requests by API.', 'api'),
+  polymq_kafka_refused_batches_total: counter(
+    'Record batches that were refused, by error code.',
+    'reason',
+  ),
   polymq_http_requests_total: counter('Requests to the HTTP listener.', 'status'),
   polymq_log_appended_bytes_total: counter('Bytes of batches appended to all logs.'),
   polymq_log_appended_batches_total: counter('Batches appended to all logs.'),

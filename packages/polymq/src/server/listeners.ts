@@ -18,6 +18,7 @@ import { settingRows } from './config/rows.ts';
 import { type Config, SETTINGS } from './config/settings.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { type PlannedListener, planAdvertised, planListeners } from './listen-plan.ts';
+import { connectionsPossible } from './open-files.ts';
 import { HTTP_DEFAULT_PORT, HTTP_SCHEME, PROTOCOLS } from './protocols.ts';
 
 export interface BoundListener {
@@ -86,7 +87,11 @@ export async function startListeners(
   const servers = await openServers(options);
   const limiter = new ConnectionLimiter(
     {
-      connectionsMax: config.limits.connectionsMax,
+      connectionsMax: await connectionsPossible(
+        config.limits.connectionsMax,
+        environment.disk,
+        options.logger,
+      ),
       connectionsPerAddressMax: config.limits.connectionsPerAddressMax,
       connectionRateMax: config.limits.connectionsPerSecondMax,
     },

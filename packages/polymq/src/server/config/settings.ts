@@ -124,7 +124,7 @@ const limits: SettingsOf<Config>['limits'] = {
     kind: 'integer',
     default: 10_000,
     min: 1,
-    doc: 'Connections over all protocols. Further ones are closed at once.',
+    doc: 'Connections over all protocols, but at most 80 % of the open files that the system grants. Further ones are closed at once.',
   },
   connectionsPerAddressMax: {
     kind: 'integer',

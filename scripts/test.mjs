@@ -14,6 +14,7 @@ import { installDebianPackages } from './lib/debian.mjs';
 import { build, installDependencies, requireNode } from './lib/install.mjs';
 import { node24 } from './lib/node24.mjs';
 import { fail, ROOT, run, say } from './lib/process.mjs';
+import { pythonClients } from './lib/python.mjs';
 
 const RESULTS = join(ROOT, '.cache', 'test');
 const STAGES = ['check', 'unit', 'clients', 'node24'];
@@ -23,6 +24,8 @@ const options = readOptions();
 const stages = chooseStages(options);
 await installDependencies();
 const missing = stages.includes('clients') ? await installDebianPackages() : [];
+const clients = stages.includes('clients') ? pythonClients() : {};
+if (clients.missing !== undefined) missing.push(clients.missing);
 await build();
 
 const total = { passed: 0, failed: 0, skipped: [] };
@@ -75,6 +78,7 @@ async function vitest(project, node, name) {
   ];
   const env = {
     ...process.env,
+    ...(clients.python === undefined ? {} : { TEST_PYTHON: clients.python }),
     ...(options.long ? { TEST_LONG: '1' } : {}),
     ...(process.stdout.isTTY ? {} : { NO_COLOR: '1' }),
   };

@@ -40,7 +40,7 @@ export class ConfigError extends Error {
 }
 
 /** Variables with our prefix that are no settings: the file, where clients connect, our own tests. */
-const OTHER_ENV = new RegExp(`^${ENV_PREFIX}(CONFIG|URL|TEST_.*|BENCH_.*)$`);
+const OTHER_ENV = new RegExp(`^${ENV_PREFIX}(CONFIG|URL|TEST_.*|BENCH_.*|KAFKA_MESSAGE_DIR)$`);
 
 interface Raw {
   value: unknown;

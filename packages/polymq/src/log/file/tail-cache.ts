@@ -18,15 +18,20 @@ const ENTRY_OVERHEAD_BYTES = 256;
 
 /** How many batches that cannot be given up yet are passed over at a time. */
 const BLOCKED_TURNS_MAX = 16;
+/** After that many, this much more may come before it is tried again. */
+const RETRY_BYTES = 64 * 1024;
 
 export class TailCache {
   readonly #bytesMax: number;
   #bytes = 0;
+  /** Usually the budget; more for a while when what is oldest cannot be given up yet. */
+  #evictAbove: number;
   #queue: LogTail[] = [];
   #head = 0;
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
+    this.#evictAbove = bytesMax;
   }
 
   get bytes(): number {
@@ -37,7 +42,7 @@ export class TailCache {
   added(tail: LogTail, bytes: number): void {
     this.#queue.push(tail);
     this.#bytes += bytes + ENTRY_OVERHEAD_BYTES;
-    if (this.#bytes > this.#bytesMax) this.#evict();
+    if (this.#bytes > this.#evictAbove) this.#evict();
   }
 
   /** For `LogTail` only: batches that left by another way stay in the queue as empty turns. */
@@ -47,12 +52,16 @@ export class TailCache {
 
   #evict(): void {
     let blockedCount = 0;
+    this.#evictAbove = this.#bytesMax;
     while (this.#bytes > this.#bytesMax && this.#head < this.#queue.length) {
       const tail = this.#queue[this.#head++]!;
       if (tail.evictOldest()) continue;
       // It is in no file yet: its turn comes again later, so that one slow log does not keep all others.
       this.#queue.push(tail);
-      if (++blockedCount > BLOCKED_TURNS_MAX) break;
+      if (++blockedCount > BLOCKED_TURNS_MAX) {
+        this.#evictAbove = this.#bytes + RETRY_BYTES;
+        break;
+      }
     }
     if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
       this.#queue = this.#queue.slice(this.#head);
@@ -127,7 +136,9 @@ export class LogTail {
     }
     const batch = this.#batches[this.#head];
     if (batch === undefined) return true;
-    if (batchNextOffset(batch, 0) > this.writtenOffset) return false;
+    // Where the next one begins; reading the batch itself would fetch cold memory.
+    const end = this.#offsets[this.#head + 1] ?? batchNextOffset(batch, 0);
+    if (end > this.writtenOffset) return false;
     this.#batches[this.#head] = undefined;
     this.#head++;
     this.#cache.removed(batch.length);

@@ -37,7 +37,11 @@ afterAll(async () => {
 });
 
 const guides = readdirSync(join(REPOSITORY_FOLDER, 'docs', 'guides'));
-const pages = ['README.md', ...guides.map((name) => join('docs', 'guides', name))];
+const pages = [
+  'README.md',
+  join('packages', 'polymq', 'README.md'),
+  ...guides.map((name) => join('docs', 'guides', name)),
+];
 
 function snippetsOf(page: string): Snippet[] {
   const text = readFileSync(join(REPOSITORY_FOLDER, page), 'utf8');

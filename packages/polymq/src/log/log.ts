@@ -64,6 +64,8 @@ export interface LogEngineMetrics {
   freeBytes?: number;
   /** Less than the low-space mark is free: time to warn. */
   lowSpace?: boolean;
+  /** Called when a log has met a write or sync error and stopped for good, not when it is closed or deleted. */
+  onFailure?: ((error: LogFailedError) => void) | undefined;
 }
 
 export interface BlobStore {

@@ -286,7 +286,7 @@ class FileEngine implements LogEngine {
     if (log !== undefined) {
       log.close('the log was deleted');
       this.#open.delete(log);
-      await Promise.all(log.state.segments.map((segment) => segment.file.close()));
+      await Promise.all(log.state.segments.map((segment) => segment.file.retire()));
     }
     // Aside first: after a crash in the middle of it there is no half of a log under this name.
     const aside = join(this.#directory.trash, this.#environment.random.bytes(8).toString('hex'));

@@ -143,7 +143,7 @@ export class FileLog implements Log {
     while (state.segments.length > 1 && state.segments[0]!.endOffset <= before) {
       const segment = state.segments.shift()!;
       await this.writer.whenWrittenOut(segment);
-      await segment.file.close();
+      await segment.file.retire();
       await environment.disk.remove(segment.file.path);
       await environment.disk.remove(indexPathOf(segment.file.path));
     }

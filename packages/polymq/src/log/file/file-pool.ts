@@ -59,6 +59,14 @@ export class FilePool {
   }
 }
 
+/** The file was removed while somebody was about to use it. */
+export class RetiredFileError extends Error {
+  constructor(path: string) {
+    super(`segment ${path} was removed`);
+    this.name = 'RetiredFileError';
+  }
+}
+
 /** A file that may be open or not. */
 export class PooledFile {
   readonly path: string;
@@ -67,6 +75,7 @@ export class PooledFile {
   #opening: Promise<DiskFile> | undefined;
   #closing: Promise<void> | undefined;
   #users = 0;
+  #retired = false;
   #onIdle: (() => void) | undefined;
   /** Written since the last sync. */
   dirty = false;
@@ -84,12 +93,24 @@ export class PooledFile {
 
   /** The open file for use right now, in this turn; `undefined` if it must be opened first. */
   get now(): DiskFile | undefined {
-    if (this.#file !== undefined) this.#pool.touch(this);
+    if (this.#file === undefined || this.#retired) return undefined;
+    this.#pool.touch(this);
     return this.#file;
   }
 
-  /** Uses the file; it stays open until `action` is done. */
+  /**
+   * Closes it for good, before it is removed: opening it again would bring back an empty file, or, after
+   * its log was deleted, one that belongs to another log of the same name.
+   */
+  async retire(): Promise<void> {
+    this.#retired = true;
+    this.dirty = false;
+    await this.close();
+  }
+
+  /** Uses the file; it stays open until `action` is done. Throws `RetiredFileError` after `retire`. */
   async use<T>(action: (file: DiskFile) => Promise<T>): Promise<T> {
+    if (this.#retired) throw new RetiredFileError(this.path);
     this.#users++;
     try {
       return await action(this.now ?? (await this.#openNow()));

@@ -13,9 +13,10 @@ import {
   batchMaxTimestamp,
   batchNextOffset,
 } from '../batch.ts';
-import { DamagedRangeError, LogFailedError, type LogRead } from '../log.ts';
+import { DamagedRangeError, LogFailedError, type LogRead, OffsetOutOfRangeError } from '../log.ts';
 import { isIntact, isPlausibleHeader } from './batch-check.ts';
 import { readFully, type ScanEnd, scanBatches } from './batch-scan.ts';
+import { RetiredFileError } from './file-pool.ts';
 import { scanHeaders } from './header-scan.ts';
 import type { LogContext } from './log-context.ts';
 import type { LogState } from './log-state.ts';
@@ -134,12 +135,19 @@ export class LogReader {
       try {
         return await segment.file.use((file) => action(segment, file));
       } catch (error) {
+        if (error instanceof RetiredFileError) throw this.#gone(offset);
         if (!(error instanceof BrokenChain)) throw error;
         this.#quarantining = this.#quarantining.then(() => this.#takeOut(segment, offset));
         await this.#quarantining;
       }
     }
     throw new LogFailedError(state.name, new Error(`reading at offset ${offset} keeps failing`));
+  }
+
+  /** Why a segment was removed under a reader: its log was deleted, or the offset is trimmed. */
+  #gone(offset: number): Error {
+    const { failure, name, start, committed } = this.#state;
+    return failure ?? new OffsetOutOfRangeError(name, offset, start, committed);
   }
 
   async #readSegment(

@@ -18,6 +18,7 @@ import type { DiskFile } from '../../lib/environment/disk.ts';
 import { AT, batchBaseOffset, LEADER_EPOCH } from '../batch.ts';
 import { StorageFullError } from '../log.ts';
 import type { CommitParticipant } from './commit-log.ts';
+import { RetiredFileError } from './file-pool.ts';
 import type { LogContext } from './log-context.ts';
 import type { LogState } from './log-state.ts';
 import { segmentFileName } from './names.ts';
@@ -280,6 +281,7 @@ export class LogWriter implements CommitParticipant {
   async #syncSegments(): Promise<boolean> {
     const state = this.#state;
     try {
+      if (state.failure !== undefined) return false;
       const unsynced = state.segments.filter((segment) => segment.unsynced);
       await Promise.all(unsynced.map((segment) => this.#syncSegment(segment)));
     } catch (error) {
@@ -289,6 +291,15 @@ export class LogWriter implements CommitParticipant {
   }
 
   async #syncSegment(segment: Segment): Promise<void> {
+    try {
+      await this.#syncFile(segment);
+    } catch (error) {
+      // A segment that was trimmed meanwhile needs no sync any more.
+      if (!(error instanceof RetiredFileError)) throw error;
+    }
+  }
+
+  async #syncFile(segment: Segment): Promise<void> {
     const { environment, metrics, folders } = this.#context;
     const { writtenBytes, writtenOffset } = segment;
     await segment.file.use(async (file) => {
@@ -386,7 +397,7 @@ export class LogWriter implements CommitParticipant {
     state.whenCommitted.reject(offset, full);
     try {
       for (const segment of gone) {
-        await segment.file.close();
+        await segment.file.retire();
         await this.#context.environment.disk.remove(segment.file.path);
       }
       // A part of the write may be in the file; what comes next must not follow it.

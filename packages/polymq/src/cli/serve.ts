@@ -40,10 +40,13 @@ async function runUntilSignal(
   dieLoudly(logger);
   const broker = await startResolved(resolved, { logger, takenPorts });
   announceReady(broker);
-  logger.info({ signal: await signal }, 'stopping');
+  const reason = await Promise.race([signal, broker.failed]);
+  // A log that has stopped comes back only with a new process: end, so that a supervisor starts one.
+  const failed = reason instanceof Error;
+  logger.info({ reason: failed ? reason.message : reason }, 'stopping');
   await broker.stop();
   logger.info({}, 'stopped');
-  return 0;
+  return failed ? 1 : 0;
 }
 
 /** The first signal asks for a drain; the second one ends the process at once. */

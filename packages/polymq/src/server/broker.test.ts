@@ -2,9 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Kafka } from 'kafkajs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { METRICS } from '../admin/metric-table.ts';
 import { startBroker } from '../index.ts';
+import { createNodeEnvironment } from '../lib/environment/node/node-environment.ts';
 import type { BrokerOptions, RunningBroker } from './broker.ts';
 
 const started: { stop(): unknown }[] = [];
@@ -133,5 +135,43 @@ describe('the HTTP listener', () => {
     const { error } = (await response.json()) as { error: { code: string; message: string } };
     expect(error.code).toBe('not-found');
     expect(error.message).toContain('/health/ready');
+  });
+});
+
+describe('a storage error', () => {
+  it('is told to whoever runs the broker, and ends its being ready', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'polymq-broker-'));
+    started.push({ stop: () => rmSync(folder, { recursive: true }) });
+    const environment = createNodeEnvironment();
+    const { disk } = environment;
+    const open = disk.open.bind(disk);
+    let broken = false;
+    disk.open = async (path, options) => {
+      const file = await open(path, options);
+      const datasync = file.datasync.bind(file);
+      file.datasync = () => (broken ? Promise.reject(new Error('EIO: i/o error')) : datasync());
+      return file;
+    };
+    const broker = await startBroker({
+      data: folder,
+      listen: ['kafka://127.0.0.1:0', 'http://127.0.0.1:0'],
+      environment,
+    });
+    started.push({ stop: () => broker.stop().catch(() => undefined) });
+    broken = true;
+    const producer = new Kafka({
+      brokers: [broker.listener('kafka').url.slice('kafka://'.length)],
+      logLevel: 0,
+      retry: { retries: 0 },
+    }).producer();
+    await producer.connect();
+    // Creating the topic needs a commit of the meta log, which now fails.
+    const sent = producer.send({ topic: 'a', messages: [{ value: 'x' }] });
+    await expect(sent).rejects.toThrow();
+    await producer.disconnect();
+    expect((await broker.failed).message).toMatch(/^log ".*" has stopped after a storage error/);
+    const ready = await get(broker, '/health/ready');
+    expect(ready.status).toBe(503);
+    expect(await ready.text()).toContain('has stopped after a storage error');
   });
 });

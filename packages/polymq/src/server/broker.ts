@@ -50,6 +50,11 @@ export interface RunningBroker {
   readonly skipped: readonly SkippedListener[];
   /** The first listener of a protocol; throws if there is none. */
   listener(protocol: string): BoundListener;
+  /**
+   * Resolves when a log has stopped after a storage error. Everything else goes on, but only a restart brings
+   * that log back: stop the broker and let a supervisor start it again.
+   */
+  readonly failed: Promise<Error>;
   /** Drains and stops, within `config.stopMs` or the time given. Idempotent. */
   stop(deadlineMs?: number): Promise<void>;
 }
@@ -90,6 +95,9 @@ class ComposedBroker implements RunningBroker {
   readonly #counters = new CounterRegistry();
   #deadlineMs: number;
   readonly #loopDelay = new EventLoopDelay();
+  readonly failed: Promise<Error>;
+  #resolveFailed: (error: Error) => void = () => undefined;
+  #failure: Error | undefined;
   #engine: LogEngine | undefined;
   #listeners: readonly BoundListener[] = [];
   #skipped: readonly SkippedListener[] = [];
@@ -97,6 +105,9 @@ class ComposedBroker implements RunningBroker {
   constructor(resolved: ResolvedConfig, world: World) {
     this.config = resolved.config;
     this.#deadlineMs = this.config.stopMs;
+    this.failed = new Promise((resolve) => {
+      this.#resolveFailed = resolve;
+    });
     this.#environment = world.environment ?? createNodeEnvironment();
     this.#logger = world.logger ?? silentLogger;
     this.#takenPorts = world.takenPorts ?? 'skip';
@@ -162,6 +173,7 @@ class ComposedBroker implements RunningBroker {
       () => this.#loopDelay.stop(),
     );
     observeSyncs(core.engine, this.#counters);
+    core.engine.metrics.onFailure = (error) => this.#noteFailure(error);
     const { listeners, skipped } = await startListeners({
       ...parts,
       plan,
@@ -175,8 +187,15 @@ class ComposedBroker implements RunningBroker {
     this.#skipped = skipped;
   }
 
+  #noteFailure(error: Error): void {
+    this.#logger.error({ error }, 'a log has stopped after a storage error');
+    this.#failure ??= error;
+    this.#resolveFailed(error);
+  }
+
   #readinessChecks(): ReadinessCheck[] {
     return [
+      () => this.#failure?.message,
       () => (this.state === 'running' ? undefined : `the broker is ${this.state}`),
       () => (this.#engine?.metrics.lowSpace ? 'disk space is low' : undefined),
     ];

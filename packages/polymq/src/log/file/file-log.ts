@@ -32,6 +32,10 @@ export class FileLog implements Log {
     this.#context = context;
     this.writer = new LogWriter(state, context);
     this.reader = new LogReader(state, context);
+    state.onFailure = (error) => {
+      // To be closed or deleted is no failure that anybody has to hear of.
+      if (this.closed === undefined) context.metrics.onFailure?.(error);
+    };
   }
 
   get name(): string {

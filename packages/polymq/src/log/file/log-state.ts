@@ -26,6 +26,8 @@ export class LogState {
   committed: number;
   /** Set once the log has stopped for good. */
   failure: Error | undefined;
+  /** Told once, when the log stops. */
+  onFailure: ((error: LogFailedError) => void) | undefined;
   readonly cache: LogTail;
   readonly listeners: CommitListeners = new CommitListeners();
   readonly whenWritten: CommitWaiters = new CommitWaiters();
@@ -88,6 +90,7 @@ export class LogState {
     if (this.failure !== undefined) return;
     const error = cause instanceof LogFailedError ? cause : new LogFailedError(this.name, cause);
     this.failure = error;
+    this.onFailure?.(error);
     this.whenWritten.reject(this.written, error);
     this.whenCommitted.reject(this.committed, error);
   }

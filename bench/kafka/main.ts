@@ -83,13 +83,20 @@ export async function benchKafka(args: string[]): Promise<number> {
   if (scenarios.length === 0) throw new Error(`--only ${values.only} names no scenario\n\n${HELP}`);
 
   const results: Result[] = [];
+  const failures: string[] = [];
   const runAll = async (target: Target, durability: Durability | undefined) => {
     try {
       await warmUp(target, settings);
       for (const scenario of scenarios) {
         if (durability && !scenario.durabilities.includes(durability)) continue;
         progress(`${target.name} ${target.durability}: ${scenario.name} (${scenario.doc})`);
-        await scenario.run(target, settings, (result) => results.push(result));
+        try {
+          await scenario.run(target, settings, (result) => results.push(result));
+        } catch (error) {
+          // The other figures are still worth having.
+          failures.push(`${target.name} ${target.durability} ${scenario.name}: ${String(error)}`);
+          progress(`failed: ${failures.at(-1)}`);
+        }
       }
     } finally {
       await target.stop();
@@ -122,10 +129,12 @@ export async function benchKafka(args: string[]): Promise<number> {
   const file =
     values.json ?? `bench/results/kafka-${new Date().toISOString().replace(/[:.]/g, '-')}.json`;
   mkdirSync(dirname(file), { recursive: true });
-  const report = { when: new Date().toISOString(), machine: describeMachine(), settings, results };
+  const when = new Date().toISOString();
+  const report = { when, machine: describeMachine(), settings, results, failures };
   writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
   process.stdout.write(`\nwritten to ${file}\n`);
-  return 0;
+  for (const failure of failures) process.stdout.write(`FAILED ${failure}\n`);
+  return failures.length === 0 ? 0 : 1;
 }
 
 function positive(name: string, text: string): number {

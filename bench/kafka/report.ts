@@ -9,7 +9,7 @@ export function printResults(settings: Settings, results: readonly Result[]): vo
   const versions = new Set(results.map((result) => `${result.target} ${result.version}`));
   const lines = [
     '',
-    `${machine.cpu}, ${machine.cpuCount} CPUs, ${machine.memoryGib} GiB, ${machine.system}, ${machine.network}`,
+    `${machine.cpu}, ${machine.cpuCount} CPUs, ${machine.memoryGib} GiB, ${machine.system}, ${machine.network}, load average ${machine.load}`,
     `load generator: Node ${machine.node}, ${settings.connections} connections, acks=all, prebuilt requests`,
     ...versions,
     `median of ${settings.runs} run(s) of ${settings.seconds} s after ${settings.warmUpSeconds} s of warm-up; 1 MB = 1,000,000 bytes of record batches`,

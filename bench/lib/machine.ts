@@ -1,4 +1,4 @@
-import { cpus, release, totalmem, type } from 'node:os';
+import { cpus, loadavg, release, totalmem, type } from 'node:os';
 
 /** The circumstances without which a figure means nothing. */
 export interface Machine {
@@ -8,6 +8,8 @@ export interface Machine {
   system: string;
   node: string;
   network: string;
+  /** Of the last minute, when the report is written: this benchmark's own share included. */
+  load: number;
 }
 
 export function describeMachine(): Machine {
@@ -19,5 +21,6 @@ export function describeMachine(): Machine {
     system: `${type()} ${release()}`,
     node: process.version,
     network: 'loopback',
+    load: Number(loadavg()[0]!.toFixed(1)),
   };
 }

@@ -19,9 +19,12 @@ export interface Outcome {
 /** By `spec file › test name`. */
 export type Outcomes = Map<string, Outcome>;
 
+/** `varies`: it depends on chance, and no outcome is a surprise. */
+type Expected = Status | 'varies' | 'unknown';
+
 interface Difference {
-  apache: Status | 'unknown';
-  polymq: Status | 'unknown';
+  apache: Expected;
+  polymq: Expected;
   reason: string;
 }
 
@@ -50,7 +53,9 @@ export function updateBaseline(path: string, peer: Peer, outcomes: Outcomes): vo
     const [spec, test] = split(name);
     const tests = baseline.tests[spec] ?? {};
     baseline.tests[spec] = tests;
-    const entry = { ...expand(tests[test]), [peer]: outcome.status };
+    const before = expand(tests[test]);
+    if (before[peer] === 'varies') continue;
+    const entry = { ...before, [peer]: outcome.status };
     if (outcome.status === 'failed' && entry.reason === REASON_MISSING) {
       entry.reason = guessReason(outcome.message);
     }
@@ -74,7 +79,7 @@ export function compare(baseline: Baseline, peer: Peer, outcomes: Outcomes): Ver
     count[status] += 1;
     counts.set(folder, count);
     const expected = expand(baseline.tests[spec]?.[test])[peer];
-    if (status === expected) continue;
+    if (status === expected || expected === 'varies') continue;
     surprises += 1;
     lines.push(`${status}, expected ${expected}: ${name}`);
     if (status === 'failed') lines.push(`    ${firstLines(message)}`);

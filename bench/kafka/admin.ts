@@ -9,7 +9,8 @@ import {
 import type { Target } from './targets.ts';
 
 const RESPONSE_BYTES_MAX = 4 << 20;
-const READY_ATTEMPTS = 100;
+/** Apache Kafka takes its time for a thousand partitions. */
+const READY_ATTEMPTS = 1000;
 const READY_PAUSE_MS = 100;
 
 /** Opens a connection for control requests. The first request tells the broker that we speak Kafka. */

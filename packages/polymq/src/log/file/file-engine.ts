@@ -14,6 +14,7 @@
  * only then anything is appended. All other logs are opened when somebody asks for them.
  */
 import { join } from 'node:path';
+import { ArenaPool } from '../../lib/arena.ts';
 import type { Environment } from '../../lib/environment/environment.ts';
 import type { BlobStore, Log, LogEngine, LogEngineMetrics, LogOptions } from '../log.ts';
 import { Background } from './background.ts';
@@ -79,6 +80,9 @@ export async function openFileEngine(
     throw error;
   }
 }
+
+/** Free memory kept for reading files. */
+const READ_POOL_BYTES = 64 * 1024 * 1024;
 
 class FileEngine implements LogEngine {
   readonly blobs: BlobStore;
@@ -160,6 +164,7 @@ class FileEngine implements LogEngine {
       folders: this.#folders,
       quarantine: this.#quarantine,
       indexes,
+      arenas: new ArenaPool(READ_POOL_BYTES),
     };
     await this.#recoverCommitted(frames.entries);
     await checkpointing.take();

@@ -1,3 +1,4 @@
+import type { ArenaPool } from '../../lib/arena.ts';
 import type { Environment } from '../../lib/environment/environment.ts';
 import type { LogEngineMetrics } from '../log.ts';
 import type { Background } from './background.ts';
@@ -23,4 +24,6 @@ export interface LogContext {
   readonly folders: FolderSync;
   readonly quarantine: Quarantine;
   readonly indexes: IndexStore;
+  /** What files are read into. */
+  readonly arenas: ArenaPool;
 }

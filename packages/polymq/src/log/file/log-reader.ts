@@ -5,6 +5,7 @@
  * since the log was opened, its checksum. What fails is taken out of service: the range up to the next intact
  * batch is recorded in the quarantine, and reads of it throw from then on. Everything else is served.
  */
+import { release } from '../../lib/arena.ts';
 import type { DiskFile } from '../../lib/environment/disk.ts';
 import {
   BATCH_HEADER_BYTES,
@@ -23,12 +24,24 @@ import type { LogState } from './log-state.ts';
 import { findNextBatch } from './next-batch.ts';
 import type { Segment } from './segment.ts';
 
+/** One answer holds no more of one log than this, or than one batch: the reader comes again. */
+const READ_BYTES_MAX = 4 * 1024 * 1024;
+/** Memory is taken in powers of two from here on, so that it fits the next read too. */
+const ARENA_BYTES_MIN = 64 * 1024;
+
 /** Places where readers will probably go on. */
 const HINTS_MAX = 16;
 /** A range that fails again and again without being found damaged is a fault of the disk. */
 const ATTEMPTS_MAX = 4;
 
 export type HeaderVisitor = (header: Buffer, at: number, bytes: number) => boolean;
+
+/** The whole batches at the beginning of a buffer, and the size of the first, whole or not. */
+interface Walked {
+  bytes: number;
+  offset: number;
+  firstBytes: number;
+}
 
 /** Something in the file is not as it must be. Never leaves this module. */
 class BrokenChain extends Error {}
@@ -157,20 +170,20 @@ export class LogReader {
   ): Promise<LogRead> {
     const from = await this.#locate(segment, file, wanted.offset);
     const limit = this.#limit(segment, from.position);
-    let length = Math.min(Math.max(wanted.bytesMax, BATCH_HEADER_BYTES), limit - from.position);
-    let buffer = Buffer.allocUnsafeSlow(Math.max(length, 1));
-    let count = await readFully(file, buffer, length, from.position);
-    let walked = this.#walk(segment, buffer.subarray(0, count), from, wanted.bytesMax);
+    const asked = Math.min(wanted.bytesMax, READ_BYTES_MAX);
+    const length = Math.min(Math.max(asked, BATCH_HEADER_BYTES), limit - from.position);
+    let { walked, ...read } = await this.#readAt(segment, file, from, length, asked);
     if (walked.bytes === 0 && walked.firstBytes > 0 && wanted.oneAtLeast) {
-      length = walked.firstBytes;
-      if (from.position + length > limit) throw new BrokenChain();
-      buffer = Buffer.allocUnsafeSlow(length);
-      count = await readFully(file, buffer, length, from.position);
-      walked = this.#walk(segment, buffer.subarray(0, count), from, length);
+      release(read.buffer);
+      const first = walked.firstBytes;
+      if (from.position + first > limit) throw new BrokenChain();
+      ({ walked, ...read } = await this.#readAt(segment, file, from, first, first));
     }
+    const { buffer } = read;
     if (walked.bytes === 0) {
+      release(buffer);
       // The header says that there is more than the file has, or there is not even a header.
-      if (walked.firstBytes === 0 || count < length) throw new BrokenChain();
+      if (walked.firstBytes === 0 || buffer.length < length) throw new BrokenChain();
       return { buffers: [], bytes: 0, nextOffset: wanted.offset };
     }
     this.#remember(walked.offset, segment, from.position + walked.bytes);
@@ -181,13 +194,22 @@ export class LogReader {
     };
   }
 
-  /** Takes the whole, intact, committed batches at the beginning of `buffer`. */
-  #walk(
+  /** Reads up to `length` bytes and looks what they hold. The buffer has as many as there were. */
+  async #readAt(
     segment: Segment,
-    buffer: Buffer,
+    file: DiskFile,
     from: ScanEnd,
+    length: number,
     bytesMax: number,
-  ): { bytes: number; offset: number; firstBytes: number } {
+  ): Promise<{ buffer: Buffer; walked: Walked }> {
+    const memory = this.#context.arenas.take(arenaBytes(length));
+    const count = await readFully(file, memory, length, from.position);
+    const buffer = memory.subarray(0, count);
+    return { buffer, walked: this.#walk(segment, buffer, from, bytesMax) };
+  }
+
+  /** Takes the whole, intact, committed batches at the beginning of `buffer`. */
+  #walk(segment: Segment, buffer: Buffer, from: ScanEnd, bytesMax: number): Walked {
     const end = Math.min(segment.endOffset, this.#state.committed);
     let { offset } = from;
     let at = 0;
@@ -321,4 +343,10 @@ export class LogReader {
       return;
     }
   }
+}
+
+function arenaBytes(length: number): number {
+  let bytes = ARENA_BYTES_MIN;
+  while (bytes < length) bytes *= 2;
+  return bytes;
 }

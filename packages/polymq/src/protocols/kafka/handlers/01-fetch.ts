@@ -7,6 +7,7 @@
  */
 
 import type { Partition } from '../../../core/stream/streams.ts';
+import { release } from '../../../lib/arena.ts';
 import type { LogRead } from '../../../log/log.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
 import { failureOf, kafkaCode, NONE } from '../errors.ts';
@@ -29,6 +30,8 @@ interface Pass {
   failed: boolean;
   /** Bytes that may still be added. */
   room: number;
+  /** All records found, which the log retains for us (`lib/arena.ts`). */
+  buffers: Buffer[];
   /** The partitions that could be read, to wait on. */
   readable: Partition[];
 }
@@ -45,6 +48,7 @@ export const fetchHandler: Handler<typeof fetch> = handler(fetch, async (request
     const full = pass.room <= 0 && pass.bytes > 0;
     const enough = pass.failed || full || pass.bytes >= request.minBytes;
     if (enough || waitMs <= 0 || context.closed.aborted) return answer(pass.responses, NONE);
+    giveBack(pass);
     await advance(pass.readable, waitMs, context);
   }
 });
@@ -57,7 +61,14 @@ async function readAll(request: Request, context: Context): Promise<Pass> {
   // Slow consumers share a pool: when it is full, every one still gets a batch at a time.
   const allowed = Math.min(context.limits.responseBytesMax, context.responseRoom);
   const bytesMax = Math.min(request.maxBytes, allowed);
-  const pass: Pass = { responses: [], bytes: 0, failed: false, room: bytesMax, readable: [] };
+  const pass: Pass = {
+    responses: [],
+    bytes: 0,
+    failed: false,
+    room: bytesMax,
+    buffers: [],
+    readable: [],
+  };
   for (const topic of request.topics) {
     const found = fetchTopicOf(context.broker.streams, topic, context.version);
     const partitions: PartitionResponse[] = [];
@@ -70,6 +81,11 @@ async function readAll(request: Request, context: Context): Promise<Pass> {
     pass.responses.push({ topic: topic.topic, topicId: topic.topicId, partitions });
   }
   return pass;
+}
+
+/** What is read again later need not be kept in memory meanwhile. */
+function giveBack(pass: Pass): void {
+  for (const buffer of pass.buffers) release(buffer);
 }
 
 /** Stays synchronous for what is in memory: a poll of a thousand idle partitions awaits nothing. */
@@ -104,6 +120,7 @@ function succeeded(
   pass.bytes += read.bytes;
   pass.room -= read.bytes;
   pass.readable.push(partition);
+  for (const buffer of read.buffers) pass.buffers.push(buffer);
   return {
     partitionIndex: wanted.partition,
     errorCode: NONE,

@@ -77,5 +77,7 @@ export interface DiskFile {
   /** fdatasync. After a rejection the state of the file is unknown: never retry. */
   datasync(): Promise<void>;
   truncate(size: number): Promise<void>;
+  /** Makes the file longer, with zeros, before it returns. Takes no space on disk until they are overwritten. */
+  growSync(size: number): void;
   close(): Promise<void>;
 }

@@ -7,6 +7,8 @@ import { makeBatch } from '../testing/batches.ts';
 import { readBatches, turns, withOffset } from '../testing/contract.ts';
 import { openSimulatedEngine } from '../testing/simulated-engine.ts';
 
+/** Files end where their batches end, so that their bytes can be counted. */
+const EXACT = { preallocateBytes: 0 };
 const OPTIONS = { durability: 'fsync', segmentBytes: 1024 ** 2 } as const;
 const SEGMENT = '/data/logs/a/00000000000000000000.log';
 
@@ -17,7 +19,7 @@ function numbered(index: number): Buffer {
 
 async function filledDisk(count: number, end: 'close' | 'kill'): Promise<SimulatedDisk> {
   const disk = new SimulatedDisk();
-  const { engine, clock } = await openSimulatedEngine(disk);
+  const { engine, clock } = await openSimulatedEngine(disk, 1, EXACT);
   const log = await engine.open('a', OPTIONS);
   for (let i = 0; i < count; i++) log.append(numbered(i));
   await log.whenCommitted(count);
@@ -32,7 +34,7 @@ async function filledDisk(count: number, end: 'close' | 'kill'): Promise<Simulat
 }
 
 async function reopen(disk: SimulatedDisk): Promise<{ engine: LogEngine; log: Log }> {
-  const { engine } = await openSimulatedEngine(disk);
+  const { engine } = await openSimulatedEngine(disk, 1, EXACT);
   return { engine, log: await engine.open('a', OPTIONS) };
 }
 
@@ -178,7 +180,7 @@ describe('the index of a segment', () => {
   ] as const) {
     it(`is made again when it is ${name}`, async () => {
       const disk = new SimulatedDisk();
-      const first = await openSimulatedEngine(disk);
+      const first = await openSimulatedEngine(disk, 1, EXACT);
       const log = await first.engine.open('a', { ...OPTIONS, segmentBytes: 2 * 1024 ** 2 });
       const count = 300;
       for (let i = 0; i < count; i++) {

@@ -45,6 +45,8 @@ export interface FileEngineOptions {
   tailCacheBytes?: number;
   /** Segment files open at the same time. Default 1,024. */
   openFilesMax?: number;
+  /** How far ahead the file of a busy segment is made longer. Default 64 MiB; 0: not at all. */
+  preallocateBytes?: number;
   /** Size of each of the two files of the commit log. Default 32 MiB. */
   commitFileBytes?: number;
   /** Appends are refused while less than this is free. Default 64 MiB. */
@@ -81,6 +83,7 @@ export async function openFileEngine(
   }
 }
 
+const PREALLOCATE_BYTES_DEFAULT = 64 * 1024 * 1024;
 /** Free memory kept for reading files. */
 const READ_POOL_BYTES = 64 * 1024 * 1024;
 
@@ -164,6 +167,7 @@ class FileEngine implements LogEngine {
       folders: this.#folders,
       quarantine: this.#quarantine,
       indexes,
+      preallocateBytes: this.#options.preallocateBytes ?? PREALLOCATE_BYTES_DEFAULT,
       arenas: new ArenaPool(READ_POOL_BYTES),
     };
     await this.#recoverCommitted(frames.entries);

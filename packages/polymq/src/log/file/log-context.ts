@@ -24,6 +24,8 @@ export interface LogContext {
   readonly folders: FolderSync;
   readonly quarantine: Quarantine;
   readonly indexes: IndexStore;
+  /** How far ahead of its writes the file of a busy segment is made longer; 0 for not at all. */
+  readonly preallocateBytes: number;
   /** What files are read into. */
   readonly arenas: ArenaPool;
 }

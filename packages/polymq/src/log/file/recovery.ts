@@ -271,6 +271,11 @@ class LogRecovery {
       });
       if (bad.position >= until && until < size) continue;
       if (bad.position >= size) return false;
+      if (bad.offset === nextBase) {
+        // The segment is complete: what follows is room that was made ahead of the writes.
+        await file.truncate(bad.position);
+        return false;
+      }
       const next = await findNextBatch(file, {
         position: bad.position + 1,
         endPosition: size,

@@ -19,6 +19,8 @@ export class Segment {
   /** The offset after the last record that has a place here. */
   endOffset: number;
   bytes = 0;
+  /** The file was made this long ahead of what is written; 0 if it was not. */
+  allocatedBytes = 0;
   writtenBytes = 0;
   writtenOffset: number;
   syncedBytes = 0;
@@ -42,7 +44,16 @@ export class Segment {
   }
 
   get unsynced(): boolean {
-    return this.syncedBytes < this.writtenBytes || (!this.named && this.writtenBytes > 0);
+    return (
+      this.syncedBytes < this.writtenBytes ||
+      (!this.named && this.writtenBytes > 0) ||
+      (this.closed && this.overlong)
+    );
+  }
+
+  /** All is written, and the file is longer than that. */
+  get overlong(): boolean {
+    return this.allocatedBytes > this.bytes && this.writtenBytes === this.bytes;
   }
 
   /** Gives the next batch its place. Returns its position. */

@@ -27,6 +27,7 @@ export async function openSimulatedEngine(
     tailCacheBytes: 16 * 1024,
     openFilesMax: 6,
     commitFileBytes: 32 * 1024,
+    preallocateBytes: 4096,
     reserveBytes: 0,
     ...options,
   });

@@ -79,6 +79,10 @@ export class NodeDiskFile implements DiskFile {
     });
   }
 
+  growSync(size: number): void {
+    fs.ftruncateSync(this.#descriptor, size);
+  }
+
   close(): Promise<void> {
     return new Promise((resolve, reject) => {
       fs.close(this.#descriptor, (error) => (error ? reject(error) : resolve()));

@@ -287,6 +287,11 @@ class SimulatedHandle implements DiskFile {
     this.#file.truncate(size);
   }
 
+  growSync(size: number): void {
+    this.#disk.operate('truncate', this.path, this.#epoch);
+    this.#file.truncate(size);
+  }
+
   async close(): Promise<void> {}
 }
 

@@ -81,6 +81,11 @@ describe('startBroker', () => {
     await expect(start({ data: folder })).rejects.toThrow(`directory ${folder} is in use`);
   });
 
+  it('says which data directory it cannot use, and what to do', async () => {
+    const data = join(import.meta.filename, 'below-a-file');
+    await expect(start({ data })).rejects.toThrow(/^data directory .* cannot be used .*--data/);
+  });
+
   it('keeps its cluster id over a restart, and takes the one that is set', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'polymq-broker-'));
     const idOf = async (broker: RunningBroker): Promise<string | undefined> => {

@@ -19,7 +19,17 @@ export async function watermarkOf(
   directory: string,
   config: StorageConfig,
 ): Promise<number> {
-  await disk.makeDirectory(directory);
+  try {
+    await disk.makeDirectory(directory);
+  } catch (cause: unknown) {
+    const why = (cause as Error).message;
+    throw new Error(
+      `data directory ${directory} cannot be used (${why}); give another with --data`,
+      {
+        cause,
+      },
+    );
+  }
   const { total } = await disk.freeBytes(directory);
   const share = Math.min((total * config.freePercentMin) / 100, SHARE_BYTES_MAX);
   return Math.max(config.freeBytesMin, share);

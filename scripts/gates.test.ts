@@ -49,7 +49,11 @@ function runOn(tool: string, args: string[], files: Record<string, string>) {
 const typescript = (files: Record<string, string>) =>
   runOn('typescript/bin/tsc', ['--noEmit', '--pretty', 'false'], files);
 const biome = (files: Record<string, string>) =>
-  runOn('@biomejs/biome/bin/biome', ['ci', '--vcs-enabled=false', '--colors=off', '.'], files);
+  runOn(
+    '@biomejs/biome/bin/biome',
+    ['ci', '--vcs-enabled=false', '--colors=off', 'packages'],
+    files,
+  );
 const oxlint = (files: Record<string, string>) =>
   runOn('oxlint/bin/oxlint', ['--type-aware', 'packages'], files);
 const knip = (files: Record<string, string>) => runOn('knip/bin/knip.js', [], files);

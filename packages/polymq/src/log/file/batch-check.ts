@@ -11,9 +11,6 @@ import {
   LEADER_EPOCH,
 } from '../batch.ts';
 
-/** A batch cannot be larger than its 32-bit length field says; a log's limits are far below. */
-export const BATCH_BYTES_MAX = 0x7fff_ffff;
-
 /** Whether the header at `at` (61 bytes that are there) could be one of ours. */
 export function isPlausibleHeader(buffer: Buffer, at: number): boolean {
   return (

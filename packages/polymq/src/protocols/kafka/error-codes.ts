@@ -567,12 +567,3 @@ export const KAFKA_ERRORS = {
 } as const;
 
 export type KafkaErrorName = keyof typeof KAFKA_ERRORS;
-
-const byCode: ReadonlyMap<number, KafkaErrorName> = new Map(
-  (Object.keys(KAFKA_ERRORS) as KafkaErrorName[]).map((name) => [KAFKA_ERRORS[name].code, name]),
-);
-
-/** The name of a code, for logs and tests. */
-export function kafkaErrorName(code: number): KafkaErrorName | undefined {
-  return byCode.get(code);
-}

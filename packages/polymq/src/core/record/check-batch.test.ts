@@ -129,7 +129,7 @@ describe('checkBatch', () => {
     expect(() => checkBatch(lie)).toThrow(/3000000 records cannot stand in/);
   });
 
-  it('accepts a mutated batch only if its records can be walked, or fails as it should', () => {
+  it('accepts a mutated batch only if its records can be read, or fails as it should', () => {
     const mutations = fc.array(fc.tuple(fc.nat(400), fc.nat(255)), { minLength: 1, maxLength: 6 });
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 12 }), mutations, fc.boolean(), (n, edits, fix) => {
@@ -145,11 +145,9 @@ describe('checkBatch', () => {
           'invalid-timestamp',
         ]).toContain(code);
         if (code !== 'fine') return;
-        // The check proves the frame of each record, the reader may still find its inside broken.
-        const read = codeOf(() => [...readRecords(mutated)]);
-        expect(['fine', 'invalid-batch']).toContain(read);
+        expect(codeOf(() => [...readRecords(mutated)])).toBe('fine');
       }),
-      { seed: 11, numRuns: 3000 },
+      { seed: 11, numRuns: 6000 },
     );
   });
 });

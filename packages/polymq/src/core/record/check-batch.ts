@@ -53,6 +53,11 @@ export interface BatchCheck {
   maxTimestampMs: number;
 }
 
+/** The zigzag code of -1. */
+const NULL_LENGTH = 1;
+/** A position that no record ends at. */
+const BROKEN = Number.POSITIVE_INFINITY;
+
 /** Length varint, attributes, time delta, offset delta, key length, value length, header count. */
 const RECORD_BYTES_MIN = 7;
 /** Bytes of a record after its length varint, at least. */
@@ -167,8 +172,8 @@ function checkExpansion(
 }
 
 /**
- * Proves that an uncompressed batch consists of exactly `recordCount` records numbered from 0. Only
- * the length and the offset delta of each are read; keys, values and headers are skipped.
+ * Proves that an uncompressed batch consists of exactly `recordCount` records numbered from 0, each of which its
+ * key, value and headers fill exactly: a consumer must be able to read what was acknowledged.
  */
 function walkRecords(buffer: Buffer, recordCount: number): void {
   const end = buffer.length;
@@ -195,10 +200,50 @@ function walkRecords(buffer: Buffer, recordCount: number): void {
     for (; expected >= 0x80; expected >>>= 7) {
       if (buffer[at++] !== ((expected & 0x7f) | 0x80)) throw brokenRecord(index);
     }
-    if (buffer[at] !== expected || at >= recordEnd) throw brokenRecord(index);
+    if (buffer[at++] !== expected) throw brokenRecord(index);
+    at = skipField(buffer, at, recordEnd);
+    at = skipField(buffer, at, recordEnd);
+    // Most records have no headers: one zero byte says so.
+    if (at !== recordEnd - 1 || buffer[at] !== 0) at = skipHeaders(buffer, at, recordEnd) - 1;
+    if (at !== recordEnd - 1) throw brokenRecord(index);
     at = recordEnd;
   }
   if (at !== end) throw invalid(`the batch holds more than the ${recordCount} records it claims`);
+}
+
+/** Where the field behind `at` ends: a zigzag varint length, -1 for null, then that many bytes. Infinity: broken. */
+function skipField(buffer: Buffer, at: number, end: number): number {
+  if (at >= end) return BROKEN;
+  let next = at;
+  let byte = buffer[next++]!;
+  let encoded = byte & 0x7f;
+  for (let shift = 7; byte >= 0x80; shift += 7) {
+    if (shift > 28 || next >= end) return BROKEN;
+    byte = buffer[next++]!;
+    encoded |= (byte & 0x7f) << shift;
+  }
+  if (encoded & 1) return encoded === NULL_LENGTH ? next : BROKEN;
+  return next + (encoded >>> 1);
+}
+
+/** Where the headers behind `at` end: a zigzag varint count, then a key that is not null and a value each. */
+function skipHeaders(buffer: Buffer, at: number, end: number): number {
+  let next = at;
+  let count = 0;
+  for (let shift = 0; ; shift += 7) {
+    if (shift > 28 || next >= end) return BROKEN;
+    const byte = buffer[next++]!;
+    count |= (byte & 0x7f) << shift;
+    if (byte < 0x80) break;
+  }
+  if (count & 1) return BROKEN;
+  count >>>= 1;
+  for (; count > 0 && next < end; count--) {
+    if (buffer[next] === NULL_LENGTH) return BROKEN;
+    next = skipField(buffer, next, end);
+    next = skipField(buffer, next, end);
+  }
+  return count === 0 ? next : BROKEN;
 }
 
 function brokenRecord(index: number): BrokerError {

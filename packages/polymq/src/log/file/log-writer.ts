@@ -2,7 +2,7 @@
  * The writing side of one log. Appending only assigns places; at the end of the turn `write` moves what
  * is fresh by one of two lanes:
  *
- *            ┌─ few bytes, fsync mode ──► commit log round ──► committed; the segment is written later
+ *            ┌─ few bytes, to be synced ──► commit log round ──► committed; the segment is written later
  *   append ──┤
  *            └─ else ──► write to the segment ──► sync it (fsync mode) ──► committed
  *
@@ -31,6 +31,7 @@ const ALONE_BYTES_MAX = 16 * 1024;
 /** … and up to here when it is one of many. */
 const CROWDED_BYTES_MAX = 64 * 1024;
 const CROWD_COUNT_MIN = 4;
+const OS_CROWD_COUNT_MIN = 64;
 /** Safe batches are written to the segment when this much has come together, or after a while. */
 const FLUSH_BYTES = 64 * 1024;
 /** A segment is busy when it holds this part of a preallocation step: small logs stay small. */
@@ -124,12 +125,25 @@ export class LogWriter implements CommitParticipant {
   #mayJournal(crowdCount: number): boolean {
     const bytes = this.#pending.freshBytes;
     return (
-      bytes <= (crowdCount >= CROWD_COUNT_MIN ? CROWDED_BYTES_MAX : ALONE_BYTES_MAX) &&
-      this.#state.options.durability === 'fsync' &&
+      bytes <= this.#journalBytesMax(crowdCount) &&
       !this.#syncing &&
       !this.#directUnsynced &&
       this.#context.commitLog.accepts(bytes)
     );
+  }
+
+  /** What may go through the commit log in one turn. */
+  #journalBytesMax(crowdCount: number): number {
+    switch (this.#state.options.durability) {
+      case 'fsync':
+        return crowdCount >= CROWD_COUNT_MIN ? CROWDED_BYTES_MAX : ALONE_BYTES_MAX;
+      case 'os':
+        // Alone, a log would only wait for syncs that it does not need; in a large crowd one write and one sync
+        // for all is cheaper than a write and, soon after, a sync for each.
+        return crowdCount >= OS_CROWD_COUNT_MIN ? CROWDED_BYTES_MAX : 0;
+      case 'memory':
+        return 0;
+    }
   }
 
   // ── The commit log's side ──
@@ -146,7 +160,10 @@ export class LogWriter implements CommitParticipant {
 
   journalWritten(): void {
     const last = this.#inRound[this.#inRound.length - 1];
-    if (last !== undefined) this.#state.setWritten(last.endOffset);
+    if (last === undefined) return;
+    this.#state.setWritten(last.endOffset);
+    if (this.#state.options.durability === 'fsync') return;
+    if (this.#state.setCommitted(last.endOffset)) this.#state.listeners.notify();
   }
 
   journalSynced(): void {
@@ -250,8 +267,11 @@ export class LogWriter implements CommitParticipant {
       this.#sync();
       return;
     }
-    this.#context.background.syncLater(this);
-    if (state.options.durability === 'os') state.setCommitted(end);
+    // In memory mode nobody was promised a sync; checkpoints bring one now and then.
+    if (state.options.durability === 'os') {
+      state.setCommitted(end);
+      this.#context.background.syncLater(this);
+    }
     state.listeners.notify();
   }
 

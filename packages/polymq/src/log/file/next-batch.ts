@@ -1,10 +1,25 @@
-/** Finding the next whole batch behind damage. */
+/**
+ * Finding the next whole batch behind damage.
+ *
+ * The checksum does not cover a batch's base offset, and it is this offset that says how much is missing. So a
+ * candidate must also fit what follows: the next batch begins where it ends, or, if none follows, the gap is
+ * not larger than the damaged bytes could have held.
+ */
 import type { DiskFile } from '../../lib/environment/disk.ts';
-import { AT, BATCH_HEADER_BYTES, BATCH_MAGIC, batchBaseOffset, batchBytes } from '../batch.ts';
+import {
+  AT,
+  BATCH_HEADER_BYTES,
+  BATCH_MAGIC,
+  batchBaseOffset,
+  batchBytes,
+  batchNextOffset,
+} from '../batch.ts';
 import { isIntact, isPlausibleHeader } from './batch-check.ts';
 import { readFully, type ScanEnd } from './batch-scan.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
+/** Compression makes a record smaller than a byte, but hardly by more than this. */
+const RECORDS_PER_BYTE_MAX = 64;
 
 export interface SearchRange {
   position: number;
@@ -29,7 +44,7 @@ export async function findNextBatch(
     for (let at = chunk.indexOf(BATCH_MAGIC, AT.magic) - AT.magic; at >= 0 && at <= last; ) {
       if (isCandidate(chunk, at, position + at, range)) {
         const offset = batchBaseOffset(chunk, at);
-        if (await isWhole(file, position + at, batchBytes(chunk, at))) {
+        if (await isSound(file, position + at, batchBytes(chunk, at), range)) {
           return { position: position + at, offset };
         }
       }
@@ -49,7 +64,18 @@ function isCandidate(chunk: Buffer, at: number, position: number, range: SearchR
   return offset >= range.offset && offset < range.endOffset;
 }
 
-async function isWhole(file: DiskFile, position: number, bytes: number): Promise<boolean> {
-  const batch = Buffer.allocUnsafeSlow(bytes);
-  return (await readFully(file, batch, bytes, position)) === bytes && isIntact(batch, 0);
+async function isSound(
+  file: DiskFile,
+  position: number,
+  bytes: number,
+  range: SearchRange,
+): Promise<boolean> {
+  const read = Buffer.alloc(bytes + BATCH_HEADER_BYTES);
+  const wanted = Math.min(read.length, range.endPosition - position);
+  const count = await readFully(file, read, wanted, position);
+  if (count < bytes || !isIntact(read, 0)) return false;
+  const isFollowed = count === read.length && isPlausibleHeader(read, bytes);
+  if (isFollowed) return batchBaseOffset(read, bytes) === batchNextOffset(read, 0);
+  const missing = batchBaseOffset(read, 0) - range.offset;
+  return missing <= (position - range.position + 1) * RECORDS_PER_BYTE_MAX;
 }

@@ -145,9 +145,12 @@ describe('checkBatch', () => {
           'invalid-timestamp',
         ]).toContain(code);
         if (code !== 'fine') return;
-        expect(codeOf(() => [...readRecords(mutated)])).toBe('fine');
+        const read = codeOf(() => [...readRecords(mutated)]);
+        // What is inside a compressed batch was not looked at.
+        const isPlain = checkBatch(mutated).codec === 'none';
+        expect(isPlain ? ['fine'] : ['fine', 'invalid-batch']).toContain(read);
       }),
-      { seed: 11, numRuns: 6000 },
+      { seed: 11, numRuns: 20_000 },
     );
   });
 });

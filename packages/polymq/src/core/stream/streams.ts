@@ -29,6 +29,15 @@ export interface Streams {
     changes: ReadonlyMap<StreamConfigName, string | undefined>,
     options?: { dryRun?: boolean },
   ): Promise<void>;
+  /** The settings of a stream that overrides none. */
+  readonly defaults: StreamConfig;
+  /** What was changed of the defaults while the broker ran, as text. */
+  readonly defaultOverrides: ReadonlyMap<StreamConfigName, string>;
+  /** As `configure`, for all streams that do not override the setting, now and later. */
+  configureDefaults(
+    changes: ReadonlyMap<StreamConfigName, string | undefined>,
+    options?: { dryRun?: boolean },
+  ): Promise<void>;
   /** Called after the catalogue has changed. Returns a function that stops it. */
   onChange(listener: (change: StreamChange) => void): () => void;
 }

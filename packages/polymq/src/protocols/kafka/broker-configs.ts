@@ -1,9 +1,10 @@
 /**
- * The broker's settings by Kafka's names, as DescribeConfigs shows them. They are read-only over Kafka: they
- * come from flags, environment and file, so that no client changes them behind the operator's back.
+ * The broker's settings by Kafka's names, as DescribeConfigs shows them. Those that topics inherit can be changed over
+ * Kafka and are remembered; the others come from flags, environment and file, and are read-only.
  */
+import type { Streams } from '../../core/stream/streams.ts';
 import { CONFIG_SOURCE, CONFIG_TYPE, type DescribedConfig } from './describe-topic-configs.ts';
-import type { ConfigType } from './topic-configs.ts';
+import { type ConfigType, effectiveValue, TOPIC_DEFAULTS } from './topic-configs.ts';
 
 interface Row {
   name: string;
@@ -40,16 +41,8 @@ const BROKER_CONFIGS: readonly Row[] = [
   shown('group.min.session.timeout.ms', 'int', 'groups.sessionTimeoutMsMin'),
   constant('log.cleanup.policy', 'list', 'delete'),
   shown('log.dirs', 'string', 'data'),
-  shown('log.message.timestamp.type', 'string', 'streams.timestampType', (value) =>
-    value === 'append' ? 'LogAppendTime' : 'CreateTime',
-  ),
-  shown('log.retention.bytes', 'long', 'streams.retentionBytes'),
-  shown('log.retention.ms', 'long', 'streams.retentionMs'),
-  shown('log.roll.ms', 'long', 'streams.segmentMs'),
-  shown('log.segment.bytes', 'int', 'streams.segmentBytes'),
   shown('max.connections', 'int', 'limits.connectionsMax'),
   shown('max.connections.per.ip', 'int', 'limits.connectionsPerAddressMax'),
-  shown('message.max.bytes', 'int', 'streams.batchBytesMax'),
   constant('min.insync.replicas', 'int', '1'),
   shown('node.id', 'int', 'nodeId'),
   shown('num.partitions', 'int', 'streams.partitions'),
@@ -65,6 +58,38 @@ const BROKER_CONFIGS: readonly Row[] = [
 
 /** All of them, or those named. `settings` holds the broker's settings as text by its own names. */
 export function describeBrokerConfigs(
+  settings: ReadonlyMap<string, string>,
+  streams: Streams,
+  names: readonly string[] | null,
+): DescribedConfig[] {
+  return [...describeFixed(settings, names), ...describeTopicDefaults(streams, names)];
+}
+
+function describeTopicDefaults(
+  streams: Streams,
+  names: readonly string[] | null,
+): DescribedConfig[] {
+  const { defaults, defaultOverrides } = streams;
+  return [...TOPIC_DEFAULTS]
+    .filter(([name]) => names === null || names.includes(name))
+    .map(([name, row]) => {
+      const value = effectiveValue(row, defaults);
+      const changed = row.kind === 'mapped' && defaultOverrides.has(row.core);
+      const source = changed ? CONFIG_SOURCE.dynamicBroker : CONFIG_SOURCE.staticBroker;
+      return {
+        name,
+        value,
+        readOnly: false,
+        configSource: source,
+        isSensitive: false,
+        synonyms: [{ name, value, source }],
+        configType: CONFIG_TYPE[row.type],
+        documentation: row.doc,
+      };
+    });
+}
+
+function describeFixed(
   settings: ReadonlyMap<string, string>,
   names: readonly string[] | null,
 ): DescribedConfig[] {

@@ -4,6 +4,7 @@ import { type ConfigType, effectiveValue, TOPIC_CONFIGS } from './topic-configs.
 /** Where a value comes from, as DescribeConfigs numbers it (KIP-226). */
 export const CONFIG_SOURCE = {
   topic: 1,
+  dynamicBroker: 3,
   staticBroker: 4,
   default: 5,
 } as const;

@@ -15,6 +15,8 @@ interface Mapped {
   name: string;
   type: ConfigType;
   core: StreamConfigName;
+  /** The broker setting that is the default of this one. */
+  broker: string;
   /** Kafka's word to the core's, where they differ. */
   words?: Readonly<Record<string, string>>;
   doc: string;
@@ -33,10 +35,10 @@ export type TopicConfigRow = Mapped | Constant<'fixed'> | Constant<'idle'>;
 const mapped = (
   name: string,
   type: ConfigType,
-  core: StreamConfigName,
+  names: { core: StreamConfigName; broker: string },
   doc: string,
   words?: Mapped['words'],
-): Mapped => ({ kind: 'mapped', name, type, core, doc, ...(words && { words }) });
+): Mapped => ({ kind: 'mapped', name, type, ...names, doc, ...(words && { words }) });
 
 const fixed = (name: string, type: ConfigType, value: string, doc: string): Constant<'fixed'> => ({
   kind: 'fixed',
@@ -70,24 +72,29 @@ export const TOPIC_CONFIGS: readonly TopicConfigRow[] = [
   idle('index.interval.bytes', 'int', '4096'),
   idle('leader.replication.throttled.replicas', 'list', ''),
   idle('max.compaction.lag.ms', 'long', '9223372036854775807'),
-  mapped('max.message.bytes', 'int', 'batchBytesMax', 'The largest record batch accepted.'),
+  mapped(
+    'max.message.bytes',
+    'int',
+    { core: 'batchBytesMax', broker: 'message.max.bytes' },
+    'The largest record batch accepted.',
+  ),
   idle('message.downconversion.enable', 'boolean', 'false'),
   mapped(
     'message.timestamp.after.max.ms',
     'long',
-    'timestampAheadMsMax',
+    { core: 'timestampAheadMsMax', broker: 'log.message.timestamp.after.max.ms' },
     'How far ahead of the broker a record may be dated.',
   ),
   mapped(
     'message.timestamp.before.max.ms',
     'long',
-    'timestampBehindMsMax',
+    { core: 'timestampBehindMsMax', broker: 'log.message.timestamp.before.max.ms' },
     'How far behind the broker a record may be dated.',
   ),
   mapped(
     'message.timestamp.type',
     'string',
-    'timestampType',
+    { core: 'timestampType', broker: 'log.message.timestamp.type' },
     "CreateTime keeps the producer's time, LogAppendTime stamps the broker's.",
     { CreateTime: 'create', LogAppendTime: 'append' },
   ),
@@ -97,32 +104,78 @@ export const TOPIC_CONFIGS: readonly TopicConfigRow[] = [
   mapped(
     'polymq.durability',
     'string',
-    'durability',
+    { core: 'durability', broker: 'polymq.durability' },
     'What acks=all waits for: fsync, os or memory.',
   ),
   idle('preallocate', 'boolean', 'true'),
-  mapped('retention.bytes', 'long', 'retentionBytes', 'Size at which old segments are deleted.'),
-  mapped('retention.ms', 'long', 'retentionMs', 'Age at which old segments are deleted.'),
-  mapped('segment.bytes', 'int', 'segmentBytes', 'Size at which a segment file is closed.'),
+  mapped(
+    'retention.bytes',
+    'long',
+    { core: 'retentionBytes', broker: 'log.retention.bytes' },
+    'Size at which old segments are deleted.',
+  ),
+  mapped(
+    'retention.ms',
+    'long',
+    { core: 'retentionMs', broker: 'log.retention.ms' },
+    'Age at which old segments are deleted.',
+  ),
+  mapped(
+    'segment.bytes',
+    'int',
+    { core: 'segmentBytes', broker: 'log.segment.bytes' },
+    'Size at which a segment file is closed.',
+  ),
   idle('segment.index.bytes', 'int', '10485760'),
   idle('segment.jitter.ms', 'long', '0'),
-  mapped('segment.ms', 'long', 'segmentMs', 'Age at which a segment file is closed.'),
+  mapped(
+    'segment.ms',
+    'long',
+    { core: 'segmentMs', broker: 'log.roll.ms' },
+    'Age at which a segment file is closed.',
+  ),
   idle('unclean.leader.election.enable', 'boolean', 'false'),
 ];
 
 const BY_NAME = new Map(TOPIC_CONFIGS.map((row) => [row.name, row]));
+
+/** The rows that have a default in the broker's settings, by the name of that. */
+export const TOPIC_DEFAULTS: ReadonlyMap<string, TopicConfigRow> = new Map(
+  TOPIC_CONFIGS.flatMap((row) => (row.kind === 'mapped' ? [[row.broker, row] as const] : [])),
+);
+
+/** A core setting and its new value; undefined goes back to the default. */
+export interface CoreSetting {
+  name: StreamConfigName;
+  value: string | undefined;
+}
 
 /**
  * The core setting behind Kafka's name and value, or undefined for one without effect. A null value
  * resets to the default. Throws `invalid-config` for an unknown name or a value this broker cannot honour;
  * the core checks ranges.
  */
-export function toCoreConfig(
-  name: string,
-  value: string | null,
-): { name: StreamConfigName; value: string | undefined } | undefined {
+export function toCoreConfig(name: string, value: string | null): CoreSetting | undefined {
   const row = BY_NAME.get(name);
   if (!row) throw new BrokerError('invalid-config', `unknown topic config name: ${name}`);
+  return translate(row, name, value);
+}
+
+/** The same for a setting of the broker. Those that no topic inherits cannot be changed over Kafka. */
+export function toCoreDefault(name: string, value: string | null): CoreSetting | undefined {
+  const row = TOPIC_DEFAULTS.get(name);
+  if (row) return translate(row, name, value);
+  throw new BrokerError(
+    'invalid-config',
+    `${name} cannot be changed over Kafka; set it by flag, environment or file and start again`,
+  );
+}
+
+function translate(
+  row: TopicConfigRow,
+  name: string,
+  value: string | null,
+): CoreSetting | undefined {
   if (row.kind === 'idle') return undefined;
   if (row.kind === 'fixed') {
     if (value === null || value === row.value) return undefined;

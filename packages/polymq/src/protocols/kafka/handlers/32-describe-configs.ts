@@ -1,7 +1,7 @@
 import { BrokerError } from '../../../core/errors.ts';
 import { describeBrokerConfigs } from '../broker-configs.ts';
 import type { RequestOf, ResponseOf } from '../codec/spec.ts';
-import { CONFIG_RESOURCE } from '../config-resource.ts';
+import { CONFIG_RESOURCE, checkBrokerName } from '../config-resource.ts';
 import { type DescribedConfig, describeTopicConfigs } from '../describe-topic-configs.ts';
 import { failureOf, NONE } from '../errors.ts';
 import { type Context, type Handler, handler } from '../handler.ts';
@@ -42,21 +42,12 @@ function configsOf(resource: Resource, context: Context): DescribedConfig[] {
     case CONFIG_RESOURCE.topic:
       return describeTopicConfigs(topicOf(context.broker.streams, resource.resourceName), names);
     case CONFIG_RESOURCE.broker:
-      checkBroker(resource.resourceName, context);
-      return describeBrokerConfigs(context.settings, names);
+      checkBrokerName(resource.resourceName, context.broker.nodeId);
+      return describeBrokerConfigs(context.settings, context.broker.streams, names);
     default:
       throw new BrokerError(
         'invalid-request',
         `resources of type ${resource.resourceType} have no settings here`,
       );
   }
-}
-
-/** An empty name stands for the default of all brokers. */
-function checkBroker(name: string, context: Context): void {
-  if (name === '' || name === String(context.broker.nodeId)) return;
-  throw new BrokerError(
-    'invalid-request',
-    `unexpected broker id, expected ${context.broker.nodeId} or empty, but received ${name}`,
-  );
 }

@@ -1,10 +1,9 @@
 import { BrokerError } from '../../../core/errors.ts';
 import type { StreamConfigName } from '../../../core/stream/stream-config.ts';
-import { alterResource, type ConfigChanges } from '../alter-topic-configs.ts';
+import { alterResource, type ConfigChanges, type Translate } from '../alter-configs.ts';
 import type { RequestOf } from '../codec/spec.ts';
 import { type Handler, handler } from '../handler.ts';
 import { incrementalAlterConfigs } from '../schema/44-incremental-alter-configs.ts';
-import { toCoreConfig } from '../topic-configs.ts';
 
 type Resource = RequestOf<typeof incrementalAlterConfigs>['resources'][number];
 type Change = Resource['configs'][number];
@@ -27,7 +26,7 @@ export const incrementalAlterConfigsHandler: Handler<typeof incrementalAlterConf
   }),
 );
 
-function changesOf(resource: Resource): ConfigChanges {
+function changesOf(resource: Resource, translate: Translate): ConfigChanges {
   const changes = new Map<StreamConfigName, string | undefined>();
   const named = new Set<string>();
   for (const change of resource.configs) {
@@ -35,7 +34,7 @@ function changesOf(resource: Resource): ConfigChanges {
       throw new BrokerError('invalid-request', `${change.name} is named twice`);
     }
     named.add(change.name);
-    const setting = toCoreConfig(change.name, newValue(change));
+    const setting = translate(change.name, newValue(change));
     if (setting) changes.set(setting.name, setting.value);
   }
   return changes;

@@ -1,8 +1,9 @@
 import { BrokerError } from '../../core/errors.ts';
 import type { StreamConfigName } from '../../core/stream/stream-config.ts';
-import { CONFIG_RESOURCE } from './config-resource.ts';
+import { CONFIG_RESOURCE, checkBrokerName } from './config-resource.ts';
 import { failureOf, NONE } from './errors.ts';
 import type { Context } from './handler.ts';
+import { type CoreSetting, toCoreConfig, toCoreDefault } from './topic-configs.ts';
 
 /** The two alter APIs differ in how they name changes; the rest is one. */
 interface ConfigResource {
@@ -10,7 +11,7 @@ interface ConfigResource {
   readonly resourceName: string;
 }
 
-export interface AlterOutcome {
+interface AlterOutcome {
   errorCode: number;
   errorMessage: string | null;
   resourceType: number;
@@ -18,23 +19,29 @@ export interface AlterOutcome {
 }
 
 export type ConfigChanges = ReadonlyMap<StreamConfigName, string | undefined>;
+export type Translate = (name: string, value: string | null) => CoreSetting | undefined;
 
 /** Applies the changes of one resource, all or nothing, durably unless it is a dry run. */
 export async function alterResource<R extends ConfigResource>(
   resource: R,
-  changesOf: (resource: R) => ConfigChanges,
+  changesOf: (resource: R, translate: Translate) => ConfigChanges,
   dryRun: boolean,
   context: Context,
 ): Promise<AlterOutcome> {
   const { resourceType, resourceName } = resource;
+  const { streams } = context.broker;
   try {
-    if (resourceType !== CONFIG_RESOURCE.topic) {
+    if (resourceType === CONFIG_RESOURCE.topic) {
+      await streams.configure(resourceName, changesOf(resource, toCoreConfig), { dryRun });
+    } else if (resourceType === CONFIG_RESOURCE.broker) {
+      checkBrokerName(resourceName, context.broker.nodeId);
+      await streams.configureDefaults(changesOf(resource, toCoreDefault), { dryRun });
+    } else {
       throw new BrokerError(
         'invalid-request',
-        'only topics are configured over Kafka; set broker settings by flag, environment or file',
+        `resources of type ${resourceType} cannot be altered`,
       );
     }
-    await context.broker.streams.configure(resourceName, changesOf(resource), { dryRun });
     return { errorCode: NONE, errorMessage: null, resourceType, resourceName };
   } catch (error) {
     return { ...failureOf(error), resourceType, resourceName };

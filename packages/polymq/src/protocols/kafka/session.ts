@@ -15,6 +15,7 @@ import { release } from '../../lib/arena.ts';
 import { ProtocolError } from '../../lib/bytes/protocol-error.ts';
 import { Fifo } from '../../lib/fifo.ts';
 import type { Connection, Session } from '../../net/connection.ts';
+import { joinSmall } from '../../net/join-small.ts';
 import { decodeRequestHeader } from './codec/headers.ts';
 import type { Handling } from './request-context.ts';
 import type { KafkaServer } from './server.ts';
@@ -140,7 +141,7 @@ export class KafkaSession implements Session {
     this.#running.splice(0, count);
     if (out.length > 0) {
       // Records that were read from the log's memory are in use until the kernel has them.
-      const sent = this.#connection.write(out, bytes, () => out.forEach(release));
+      const sent = this.#connection.write(joinSmall(out), bytes, () => out.forEach(release));
       if (!sent) this.#sendBlocked = true;
       this.#chargeUnsent();
     }

@@ -14,6 +14,7 @@ import { copyBytes } from './copy.ts';
 import {
   BLOCK_HEADER_BYTES,
   BLOCK_TYPE,
+  CHECKSUM_BYTES,
   type Frame,
   type FrameTotals,
   nextFrame,
@@ -23,6 +24,7 @@ import { Output } from './output.ts';
 import { runSequences } from './run-sequences.ts';
 import { readSequencesHeader } from './sequences.ts';
 import { Workspace } from './workspace.ts';
+import { xxhash64Low } from './xxhash64.ts';
 
 let shared: Workspace | undefined;
 
@@ -39,8 +41,16 @@ export function decodeFrames(input: Buffer, totals: FrameTotals, outputBytesMax:
     if (frame.contentSize !== undefined && size !== frame.contentSize) {
       throw malformed('zstd frame does not have the size it claims');
     }
+    if (frame.hasChecksum) verifyChecksum(input, frame, output);
   }
   return output.finish();
+}
+
+function verifyChecksum(input: Buffer, frame: Frame, output: Output): void {
+  const expected = input.readUInt32LE(frame.end - CHECKSUM_BYTES);
+  if (xxhash64Low(output.bytes, output.frameStart, output.at) !== expected) {
+    throw malformed('zstd content does not match its checksum');
+  }
 }
 
 /** The walk of the frame made sure that all blocks are there. */

@@ -20,11 +20,11 @@ const SINGLE_SEGMENT = 0x20;
 const RESERVED = 0x08;
 const CHECKSUM = 0x04;
 const DICTIONARY_ID_BYTES = [0, 1, 2, 4] as const;
-const CHECKSUM_BYTES = 4;
 
 /** No block expands to more, nor is any stored in more. */
 export const BLOCK_BYTES_MAX: number = 128 * 1024;
 export const BLOCK_HEADER_BYTES = 3;
+export const CHECKSUM_BYTES = 4;
 export const BLOCK_TYPE = { raw: 0, runLength: 1, compressed: 2, reserved: 3 } as const;
 
 export interface Frame {

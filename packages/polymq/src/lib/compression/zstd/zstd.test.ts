@@ -116,6 +116,18 @@ describe('the zstd decoder', () => {
     expect(zstdDecompressPortable(frame(some('8156')), MIB).length).toBe(4 + 342 * 3);
   });
 
+  it('reads an offset that is too long for one load', () => {
+    const runs = new Array<Buffer>(513).fill(Buffer.from('02001061', 'hex'));
+    const size = 4 + 513 * 128 * 1024 + 3;
+    // Of the code 26, whose 26 bits point back to the first byte.
+    const match = block('compressed', '00 01 54 001a00 07000204');
+    const header = Buffer.from('28b52ffda000000000', 'hex');
+    header.writeUInt32LE(size, 5);
+    const last = Buffer.from([1, 0, 0]);
+    const input = Buffer.concat([header, block('raw', '61626364'), ...runs, match, last]);
+    expect(zstdDecompressPortable(input, size).subarray(-5).toString()).toBe('aaabc');
+  });
+
   it('bounds the literals of a block before it makes them', () => {
     // A run of 2^20-1 literals.
     expect(reasonOf(frame([block('compressed', 'fd ff ff 61 00')]), 64 * MIB)).toBe('malformed');

@@ -1,8 +1,8 @@
 /** Data that the vectors were made of, and that the differential test compresses. */
-export type SampleKind = 'text' | 'noise' | 'skewed' | 'zeros' | 'periodic' | 'far';
+export type SampleKind = 'text' | 'noise' | 'skewed' | 'digits' | 'zeros' | 'periodic' | 'far';
 
 export const SAMPLE_KINDS: readonly SampleKind[] = [
-  ...(['text', 'noise', 'skewed', 'zeros', 'periodic', 'far'] as const),
+  ...(['text', 'noise', 'skewed', 'digits', 'zeros', 'periodic', 'far'] as const),
 ];
 
 /** `size` bytes that are always the same. */
@@ -15,6 +15,7 @@ export function sample(kind: SampleKind, size: number): Buffer {
     if (kind === 'noise') out[i] = random();
     // Half of them the same, a quarter the next, and so on: good for Huffman codes only.
     else if (kind === 'skewed') out[i] = 97 + Math.clz32((random() << 24) | 0x1000);
+    else if (kind === 'digits') out[i] = random() >> (random() & 1 ? 5 : 7);
     else if (kind === 'periodic') out[i] = i < 5 ? random() : out[i - 5]!;
     // What is told once is told again after 200,000 bytes of the same.
     else out[i] = i % 200_000 < 600 ? (i < 600 ? random() : out[i % 200_000]!) : 120;

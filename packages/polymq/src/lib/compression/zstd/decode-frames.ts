@@ -65,7 +65,7 @@ function decodeBlocks(input: Buffer, frame: Frame, workspace: Workspace, output:
     const end = at + (type === BLOCK_TYPE.runLength ? 1 : size);
     const outputEnd = output.blockEndMax(frame.blockBytesMax);
     if (type === BLOCK_TYPE.compressed) {
-      workspace.block.set(input.subarray(at, end), PAD_BYTES);
+      workspace.block.bytes.set(input.subarray(at, end), PAD_BYTES);
       expandBlock(workspace, PAD_BYTES + size, output, outputEnd, frame.blockBytesMax);
     } else {
       if (size > outputEnd - output.at) throw output.overflow(outputEnd);
@@ -93,6 +93,6 @@ function expandBlock(
   }
   const rest = literals.end - literalAt;
   if (rest > outputEnd - output.at) throw output.overflow(outputEnd);
-  copyBytes(literals.bytes, literalAt, output.bytes, output.at, rest);
+  copyBytes(literals.span, literalAt, output, output.at, rest);
   output.at += rest;
 }

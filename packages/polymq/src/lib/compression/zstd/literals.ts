@@ -12,6 +12,7 @@
  * block may expand to before any literal is decoded: all of them end up in the output.
  */
 import { malformed } from '../decompression-error.ts';
+import type { Span } from './copy.ts';
 import { type HuffmanSource, readFourStreams, readOneStream } from './huffman-streams.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -28,7 +29,7 @@ interface Header {
 }
 
 export interface Literals {
-  readonly bytes: Uint8Array;
+  readonly span: Span;
   readonly start: number;
   readonly end: number;
   /** Where the section ends in the block. */
@@ -48,18 +49,22 @@ export function readLiterals(
   if (size > sizeMax) throw malformed('zstd block has more literals than it may expand to');
   const sectionEnd = header.end + header.bytes;
   if (sectionEnd > end) throw malformed('zstd literals are cut off');
-  if (type === TYPE.raw) return { bytes: block, start: header.end, end: sectionEnd, sectionEnd };
-  if (type === TYPE.runLength) literals.fill(block[header.end]!, 0, size);
+  if (type === TYPE.raw) return { span: block, start: header.end, end: sectionEnd, sectionEnd };
+  if (type === TYPE.runLength) literals.bytes.fill(block.bytes[header.end]!, 0, size);
   else readHuffman(workspace, header, sectionEnd);
-  return { bytes: literals, start: 0, end: size, sectionEnd };
+  return { span: literals, start: 0, end: size, sectionEnd };
 }
 
-function readHeader({ block, blockView }: Workspace, start: number, end: number): Header {
+function readHeader(
+  { block: { bytes: block, view } }: Workspace,
+  start: number,
+  end: number,
+): Header {
   if (start >= end) throw malformed('zstd block is empty');
   const type = block[start]! & 3;
   const format = (block[start]! >>> 2) & 3;
   // Padding makes a word readable wherever the block ends; `sectionEnd` is compared later.
-  const word = blockView.getUint32(start, true);
+  const word = view.getUint32(start, true);
   if (type === TYPE.raw || type === TYPE.runLength) {
     const headerBytes = format === 1 ? 2 : format === 3 ? 3 : 1;
     const size = (word & ((1 << (8 * headerBytes)) - 1)) >>> (format & 1 ? 4 : 3);
@@ -68,7 +73,7 @@ function readHeader({ block, blockView }: Workspace, start: number, end: number)
   }
   const sizeBits = format < 2 ? 10 : format === 2 ? 14 : 18;
   const mask = (1 << sizeBits) - 1;
-  const upper = blockView.getUint32(start + 1, true);
+  const upper = view.getUint32(start + 1, true);
   const size = (word >>> 4) & mask;
   // 4 + 10, 14 or 18 bits come before; the second word starts after 8 of them.
   const bytes = (upper >>> (sizeBits - 4)) & mask;
@@ -77,11 +82,12 @@ function readHeader({ block, blockView }: Workspace, start: number, end: number)
 }
 
 function readHuffman(workspace: Workspace, header: Header, end: number): void {
-  const { block, blockView, huffman, literals } = workspace;
+  const { huffman, literals } = workspace;
+  const { bytes, view } = workspace.block;
   let start = header.end;
-  if (header.type === TYPE.compressed) start = huffman.read(block, blockView, start, end);
+  if (header.type === TYPE.compressed) start = huffman.read(bytes, view, start, end);
   else if (huffman.maxBits === 0) throw malformed('zstd literals have no Huffman table');
-  const source: HuffmanSource = { bytes: block, view: blockView, start, end };
-  if (header.fourStreams) readFourStreams(source, huffman, literals, header.size);
-  else readOneStream(source, huffman, literals, header.size);
+  const source: HuffmanSource = { bytes, view, start, end };
+  if (header.fourStreams) readFourStreams(source, huffman, literals.bytes, header.size);
+  else readOneStream(source, huffman, literals.bytes, header.size);
 }

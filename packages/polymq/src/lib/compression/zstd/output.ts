@@ -6,6 +6,7 @@ import { type DecompressionError, malformed, tooLarge } from '../decompression-e
  */
 export class Output {
   readonly bytes: Uint8Array;
+  readonly view: DataView;
   /** Where the next byte goes. */
   at = 0;
   /** The first byte that a match may refer to. */
@@ -17,6 +18,7 @@ export class Output {
     this.#buffer = Buffer.allocUnsafeSlow(capacity);
     // A plain array: the loops over it shall see one kind of object everywhere.
     this.bytes = new Uint8Array(this.#buffer.buffer, this.#buffer.byteOffset, capacity);
+    this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, capacity);
     this.#bytesMax = bytesMax;
   }
 

@@ -39,8 +39,9 @@ export function runSequences(
   output: Output,
   outputEnd: number,
 ): number {
-  const { block, blockView: view, repeats } = workspace;
-  const { bytes } = output;
+  const { repeats } = workspace;
+  const { bytes: block, view } = workspace.block;
+  const { span } = literals;
   const { frameStart } = output;
   const {
     cells: llCells,
@@ -101,11 +102,11 @@ export function runSequences(
     } else offset = repeatOffset(repeats, offset, literalLength);
     if (literalLength > literals.end - literalAt) throw malformed('zstd literals are used up');
     if (literalLength + matchLength > outputEnd - at) throw output.overflow(outputEnd);
-    copyBytes(literals.bytes, literalAt, bytes, at, literalLength);
+    copyBytes(span, literalAt, output, at, literalLength);
     literalAt += literalLength;
     at += literalLength;
     if (offset === 0 || offset > at - frameStart) throw outside();
-    copyMatch(bytes, at, offset, matchLength);
+    copyMatch(output, at, offset, matchLength);
     at += matchLength;
   }
   if (bit !== startBit) throw malformed('zstd sequences do not end where their stream does');

@@ -25,7 +25,8 @@ export function readSequencesHeader(
   start: number,
   end: number,
 ): SequencesHeader {
-  const { block, literalLengths, offsets, matchLengths } = workspace;
+  const { literalLengths, offsets, matchLengths } = workspace;
+  const block = workspace.block.bytes;
   const first = block[start]!;
   const countBytes = first < 128 ? 1 : first < 255 ? 2 : 3;
   let at = start + countBytes;

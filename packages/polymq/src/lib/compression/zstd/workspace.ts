@@ -6,6 +6,7 @@
  * look a few bytes past either end of it.
  */
 import { PAD_BYTES } from './bit-reader.ts';
+import type { Span } from './copy.ts';
 import { BLOCK_BYTES_MAX } from './frame.ts';
 import { HuffmanTable } from './huffman-table.ts';
 import { FIRST_OFFSETS, type RepeatOffsets } from './repeat-offsets.ts';
@@ -13,9 +14,8 @@ import { LITERAL_LENGTH_CODES, MATCH_LENGTH_CODES, OFFSET_CODES } from './sequen
 import { SequenceTables } from './sequence-table.ts';
 
 export class Workspace {
-  readonly block: Uint8Array = new Uint8Array(PAD_BYTES + BLOCK_BYTES_MAX + PAD_BYTES);
-  readonly blockView: DataView = new DataView(this.block.buffer);
-  readonly literals: Uint8Array = new Uint8Array(BLOCK_BYTES_MAX);
+  readonly block: Span = memory(PAD_BYTES + BLOCK_BYTES_MAX + PAD_BYTES);
+  readonly literals: Span = memory(BLOCK_BYTES_MAX + PAD_BYTES);
   readonly huffman: HuffmanTable = new HuffmanTable();
   readonly literalLengths: SequenceTables = new SequenceTables(LITERAL_LENGTH_CODES);
   readonly offsets: SequenceTables = new SequenceTables(OFFSET_CODES);
@@ -30,4 +30,9 @@ export class Workspace {
     this.matchLengths.clear();
     [this.repeats[0], this.repeats[1], this.repeats[2]] = FIRST_OFFSETS;
   }
+}
+
+function memory(size: number): Span {
+  const bytes = new Uint8Array(size);
+  return { bytes, view: new DataView(bytes.buffer) };
 }

@@ -128,6 +128,19 @@ describe('the zstd decoder', () => {
     expect(zstdDecompressPortable(input, size).subarray(-5).toString()).toBe('aaabc');
   });
 
+  it('reads literals of more than 16 KiB', () => {
+    // A tree of two codes, of one bit each; four streams of 5,000 literals, 1 and 0 in turn.
+    const stream = Buffer.concat([Buffer.alloc(625, 0xaa), Buffer.of(1)]);
+    const tree = Buffer.of(128, 0x10);
+    const jumps = Buffer.from('720272027202', 'hex');
+    const literals = Buffer.concat([tree, jumps, stream, stream, stream, stream]);
+    const header = Buffer.alloc(5);
+    header.writeUIntLE(2 + 3 * 4 + 20_000 * 16 + literals.length * 2 ** 22, 0, 5);
+    const data = Buffer.concat([header, literals, Buffer.of(0)]).toString('hex');
+    const output = zstdDecompressPortable(frame([block('compressed', data)]), MIB);
+    expect(output.equals(Buffer.from('0100'.repeat(10_000), 'hex'))).toBe(true);
+  });
+
   it('bounds the literals of a block before it makes them', () => {
     // A run of 2^20-1 literals.
     expect(reasonOf(frame([block('compressed', 'fd ff ff 61 00')]), 64 * MIB)).toBe('malformed');

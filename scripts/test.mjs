@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { installDebianPackages } from './lib/debian.mjs';
 import { build, installDependencies, requireNode } from './lib/install.mjs';
+import { kafkaDescriptions } from './lib/kafka-descriptions.mjs';
 import { node24 } from './lib/node24.mjs';
 import { fail, ROOT, run, say } from './lib/process.mjs';
 import { pythonClients } from './lib/python.mjs';
@@ -26,6 +27,8 @@ await installDependencies();
 const missing = stages.includes('clients') ? await installDebianPackages() : [];
 const clients = stages.includes('clients') ? pythonClients() : {};
 if (clients.missing !== undefined) missing.push(clients.missing);
+const kafka = stages.includes('unit') ? kafkaDescriptions() : {};
+if (kafka.missing !== undefined) missing.push(kafka.missing);
 await build();
 
 const total = { passed: 0, failed: 0, skipped: [] };
@@ -79,6 +82,7 @@ async function vitest(project, node, name) {
   const env = {
     ...process.env,
     ...(clients.python === undefined ? {} : { TEST_PYTHON: clients.python }),
+    ...(kafka.folder === undefined ? {} : { TEST_KAFKA_MESSAGES: kafka.folder }),
     ...(options.long ? { TEST_LONG: '1' } : {}),
     ...(process.stdout.isTTY ? {} : { NO_COLOR: '1' }),
   };

@@ -2,8 +2,8 @@
  * The Kafka that the client tests talk to: PolyMQ as a person starts it, or another one as the oracle.
  *
  *   (nothing set)                       the program of this repository, its own process and data folder
- *   POLYMQ_TEST_PEER=apache             Apache Kafka, started here from its jars
- *   POLYMQ_TEST_PEER=127.0.0.1:9092     a Kafka somebody else started; tests that kill it are skipped
+ *   TEST_KAFKA_PEER=apache             Apache Kafka, started here from its jars
+ *   TEST_KAFKA_PEER=127.0.0.1:9092     a Kafka somebody else started; tests that kill it are skipped
  *
  * A test that fails on the oracle tests something else than Kafka: make it green there first.
  */
@@ -11,7 +11,7 @@ import { type ApacheKafka, freePort, startApacheKafka } from '../support/apache-
 import { type Polymq, startPolymq } from '../support/polymq.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-const chosen = process.env['POLYMQ_TEST_PEER'] ?? 'polymq';
+const chosen = process.env['TEST_KAFKA_PEER'] ?? 'polymq';
 
 /** Which peer this run uses; known before it is started, for skip reasons. */
 export const PEER_KIND: 'polymq' | 'apache' | 'address' =

@@ -74,11 +74,11 @@ function indexes(start: number, end: number): number[] {
   return Array.from({ length: end - start }, (_, i) => start + i);
 }
 
-/** 13 meets every place within a batch; `POLYMQ_LONG=1` tries every byte. */
-const TORN_STRIDE = process.env['POLYMQ_LONG'] ? 1 : 13;
+/** 13 meets every place within a batch; `TEST_LONG=1` tries every byte. */
+const TORN_STRIDE = process.env['TEST_LONG'] ? 1 : 13;
 
 /** Every third byte meets every field of the header. */
-const FLIP_STRIDE = process.env['POLYMQ_LONG'] ? 1 : 3;
+const FLIP_STRIDE = process.env['TEST_LONG'] ? 1 : 3;
 
 const TEARS: Record<string, (content: Buffer, at: number) => Buffer> = {
   truncated: (content, at) => Buffer.from(content.subarray(0, at)),

@@ -4,7 +4,7 @@ import type { ApiSpec } from '../../../src/protocols/kafka/codec/spec.ts';
 import { commonVersions, compareApi } from './compare.ts';
 import { type Description, readDescriptions } from './message-description.ts';
 
-const FOLDER = process.env['POLYMQ_KAFKA_MESSAGE_DIR'];
+const FOLDER = process.env['TEST_KAFKA_MESSAGES'];
 
 /** A made-up API with one of everything, as Kafka would describe it. */
 const SAMPLE: Description = {
@@ -73,7 +73,7 @@ describe('the comparison of a schema table with a description of Kafka', () => {
 });
 
 describe.skipIf(FOLDER === undefined)(
-  'the schema tables and the descriptions of Apache Kafka in POLYMQ_KAFKA_MESSAGE_DIR',
+  'the schema tables and the descriptions of Apache Kafka in TEST_KAFKA_MESSAGES',
   () => {
     const descriptions = FOLDER === undefined ? [] : readDescriptions(FOLDER);
     for (const api of APIS) {

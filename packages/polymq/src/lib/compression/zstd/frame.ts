@@ -111,7 +111,17 @@ function readFrame(input: Buffer, start: number): Frame {
   }
   const end = at + (header.hasChecksum ? CHECKSUM_BYTES : 0);
   if (end > input.length) throw malformed('zstd data is cut off');
-  return { ...header, start, end, bound };
+  // A spread of the header would take ten times as long.
+  return {
+    start,
+    blocksStart: header.blocksStart,
+    end,
+    contentSize: header.contentSize,
+    windowBytes: header.windowBytes,
+    blockBytesMax,
+    bound,
+    hasChecksum: header.hasChecksum,
+  };
 }
 
 function readHeader(input: Buffer, start: number): FrameHeader {
@@ -122,7 +132,8 @@ function readHeader(input: Buffer, start: number): FrameHeader {
   const dictionaryAt = windowAt + (singleSegment ? 0 : 1);
   const dictionaryBytes = DICTIONARY_ID_BYTES[(descriptor & 3) as 0 | 1 | 2 | 3];
   const sizeAt = dictionaryAt + dictionaryBytes;
-  const sizeBytes = [singleSegment ? 1 : 0, 2, 4, 8][descriptor >>> 6]!;
+  const sizeField = descriptor >>> 6;
+  const sizeBytes = sizeField === 0 ? (singleSegment ? 1 : 0) : 1 << sizeField;
   if (sizeAt + sizeBytes > input.length) throw malformed('zstd frame header is cut off');
   for (let at = dictionaryAt; at < sizeAt; at++) {
     // An id of 0 says that there is no dictionary.

@@ -12,7 +12,7 @@
 import { malformed } from '../decompression-error.ts';
 import { bitsAt, openBits } from './bit-reader.ts';
 import { readDistribution } from './fse-distribution.ts';
-import { CELL_BITS_MASK, CELL_NEXT_SHIFT, FseTable } from './fse-table.ts';
+import { FseTable, NEXT_STATE_SHIFT, RENEW_BITS_MASK, RENEW_BITS_SHIFT } from './fse-table.ts';
 
 export const CODE_BITS_MAX = 11;
 const WEIGHTS_MAX = 255;
@@ -64,10 +64,11 @@ export class HuffmanTable {
       if (count + 2 > WEIGHTS_MAX) throw malformed('zstd Huffman table has too many weights');
       this.#weights[count++] = fse.symbols[state]!;
       const cell = fse.cells[state]!;
-      at -= cell & CELL_BITS_MASK;
+      const renew = (cell >>> RENEW_BITS_SHIFT) & RENEW_BITS_MASK;
+      at -= renew;
       // The stream ends where a state cannot be renewed any more: the other one is the last.
       if (at < startBit) break;
-      state = (cell >>> CELL_NEXT_SHIFT) + bitsAt(view, at, cell & CELL_BITS_MASK);
+      state = (cell >>> NEXT_STATE_SHIFT) + bitsAt(view, at, renew);
       [state, other] = [other, state];
     }
     this.#weights[count++] = fse.symbols[other]!;

@@ -13,15 +13,15 @@
 import { malformed } from '../decompression-error.ts';
 import { bitsAt, openBits } from './bit-reader.ts';
 import { copyBytes, copyMatch } from './copy.ts';
-import type { Literals } from './literals.ts';
-import type { Output } from './output.ts';
-import { repeatOffset } from './repeat-offsets.ts';
 import {
   EXTRA_BITS_MASK,
   NEXT_STATE_SHIFT,
   RENEW_BITS_MASK,
   RENEW_BITS_SHIFT,
-} from './sequence-table.ts';
+} from './fse-table.ts';
+import type { Literals } from './literals.ts';
+import type { Output } from './output.ts';
+import { repeatOffset } from './repeat-offsets.ts';
 import type { SequencesHeader } from './sequences.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -43,17 +43,13 @@ export function runSequences(
   const { bytes: block, view } = workspace.block;
   const { span } = literals;
   const { frameStart } = output;
-  const {
-    cells: llCells,
-    baselines: llBaselines,
-    accuracyLog: llLog,
-  } = workspace.literalLengths.current;
-  const { cells: ofCells, baselines: ofBaselines, accuracyLog: ofLog } = workspace.offsets.current;
-  const {
-    cells: mlCells,
-    baselines: mlBaselines,
-    accuracyLog: mlLog,
-  } = workspace.matchLengths.current;
+  const { literalLengths, offsets, matchLengths } = workspace;
+  const { cells: llCells, symbols: llCodes, accuracyLog: llLog } = literalLengths.current;
+  const { cells: ofCells, symbols: ofCodes, accuracyLog: ofLog } = offsets.current;
+  const { cells: mlCells, symbols: mlCodes, accuracyLog: mlLog } = matchLengths.current;
+  const llBaselines = literalLengths.baselines;
+  const ofBaselines = offsets.baselines;
+  const mlBaselines = matchLengths.baselines;
   const startBit = bitsStart * 8;
   let bit = openBits(block, bitsStart, bitsEnd) - llLog - ofLog - mlLog;
   let llState = bitsAt(view, bit + mlLog + ofLog, llLog);
@@ -66,7 +62,7 @@ export function runSequences(
     const ofCell = ofCells[ofState]!;
     const mlCell = mlCells[mlState]!;
     let extra = ofCell & EXTRA_BITS_MASK;
-    let offset = ofBaselines[ofState]!;
+    let offset = ofBaselines[ofCodes[ofState]!]!;
     if (extra > LOAD_BITS_MAX) {
       if (extra > OFFSET_CODE_MAX) throw outside();
       // The upper bits come first.
@@ -78,10 +74,10 @@ export function runSequences(
     offset += bitsAt(view, bit, extra);
     extra = mlCell & EXTRA_BITS_MASK;
     bit -= extra;
-    const matchLength = mlBaselines[mlState]! + bitsAt(view, bit, extra);
+    const matchLength = mlBaselines[mlCodes[mlState]!]! + bitsAt(view, bit, extra);
     extra = llCell & EXTRA_BITS_MASK;
     bit -= extra;
-    const literalLength = llBaselines[llState]! + bitsAt(view, bit, extra);
+    const literalLength = llBaselines[llCodes[llState]!]! + bitsAt(view, bit, extra);
     if (left > 1) {
       let renew = (llCell >>> RENEW_BITS_SHIFT) & RENEW_BITS_MASK;
       bit -= renew;

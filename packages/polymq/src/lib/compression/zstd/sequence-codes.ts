@@ -6,8 +6,9 @@
 import type { Distribution } from './fse-distribution.ts';
 
 export interface Codes {
-  readonly baselines: readonly number[];
-  readonly extraBits: readonly number[];
+  /** The last one of offsets is beyond 31 bits, and refused before it is used. */
+  readonly baselines: Int32Array;
+  readonly extraBits: Uint8Array;
   readonly accuracyLogMax: number;
   readonly predefined: Distribution;
 }
@@ -18,13 +19,13 @@ function codes(
   accuracyLogMax: number,
   predefined: Distribution,
 ): Codes {
-  const baselines: number[] = [];
+  const baselines = new Int32Array(extraBits.length);
   let baseline = smallest;
-  for (const bits of extraBits) {
-    baselines.push(baseline);
+  extraBits.forEach((bits, code) => {
+    baselines[code] = baseline;
     baseline += 2 ** bits;
-  }
-  return { baselines, extraBits, accuracyLogMax, predefined };
+  });
+  return { baselines, extraBits: Uint8Array.from(extraBits), accuracyLogMax, predefined };
 }
 
 function times(count: number, value: number): number[] {

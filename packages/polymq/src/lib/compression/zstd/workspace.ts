@@ -28,7 +28,9 @@ export class Workspace {
     this.literalLengths.clear();
     this.offsets.clear();
     this.matchLengths.clear();
-    [this.repeats[0], this.repeats[1], this.repeats[2]] = FIRST_OFFSETS;
+    this.repeats[0] = FIRST_OFFSETS[0];
+    this.repeats[1] = FIRST_OFFSETS[1];
+    this.repeats[2] = FIRST_OFFSETS[2];
   }
 }
 

@@ -193,9 +193,14 @@ describe.skipIf(!native)('the zstd decoder and that of the runtime', () => {
         mutated[(run * 7919) % input.length]! ^= 1 + ((run * 31) % 255);
         const own = attempt(() => zstdDecompressPortable(mutated, MIB));
         const theirs = attempt(() => zstdDecompress(mutated, MIB));
-        if (Buffer.isBuffer(own) && Buffer.isBuffer(theirs)) {
-          expect(own.equals(theirs), name).toBe(true);
-        } else expect([name, run, reason(own)]).toEqual([name, run, reason(theirs)]);
+        if (Buffer.isBuffer(own)) {
+          expect(Buffer.isBuffer(theirs) && own.equals(theirs), `${name}, ${run}`).toBe(true);
+        } else if (!Buffer.isBuffer(theirs)) {
+          expect(reason(own), `${name}, ${run}`).toBe(reason(theirs));
+        } else {
+          // Theirs does not look whether all bits of literals were used, which the RFC demands.
+          expect(String(own)).toMatch(/literals do not end where|bit stream has no beginning/);
+        }
       }
     }
   });

@@ -71,6 +71,15 @@ describe('the zstd decoder', () => {
     );
   });
 
+  it.each(CASES.filter(([, input]) => (input[4]! & 4) !== 0))(
+    'refuses %s with a wrong checksum',
+    (_name, input) => {
+      const damaged = Buffer.from(input);
+      damaged[input.length - 1]! ^= 1;
+      expect(reasonOf(damaged)).toBe('malformed');
+    },
+  );
+
   it('expands frames that follow one another, and skips those that are for others', () => {
     const [, first, firstText] = CASES[2]!;
     const [, second, secondText] = CASES[5]!;
@@ -110,10 +119,12 @@ describe('the zstd decoder', () => {
     const some = (count: string): Buffer[] => [
       block('raw', '61616161'),
       block('compressed', `00 ${count} 54000000 01`),
+      // Leaves room in the output, which must not be used by the block before.
+      block('raw', '62'.repeat(100)),
     ];
     expect(reasonOf(frame(some('8156'), 0x00))).toBe('malformed');
-    expect(zstdDecompressPortable(frame(some('8155'), 0x00), MIB).length).toBe(4 + 341 * 3);
-    expect(zstdDecompressPortable(frame(some('8156')), MIB).length).toBe(4 + 342 * 3);
+    expect(zstdDecompressPortable(frame(some('8155'), 0x00), MIB).length).toBe(104 + 341 * 3);
+    expect(zstdDecompressPortable(frame(some('8156')), MIB).length).toBe(104 + 342 * 3);
   });
 
   it('reads an offset that is too long for one load', () => {
@@ -144,6 +155,11 @@ describe('the zstd decoder', () => {
   it('bounds the literals of a block before it makes them', () => {
     // A run of 2^20-1 literals.
     expect(reasonOf(frame([block('compressed', 'fd ff ff 61 00')]), 64 * MIB)).toBe('malformed');
+    // A run of 1,025 and one of 1,024, where the window is 1 KiB.
+    const room = block('raw', '62'.repeat(100));
+    expect(reasonOf(frame([block('compressed', '1540 61 00'), room], 0x00))).toBe('malformed');
+    const exact = frame([block('compressed', '0540 61 00'), room], 0x00);
+    expect(zstdDecompressPortable(exact, MIB).length).toBe(1124);
     const most = frame([block('compressed', '0d 00 20 61 00')]);
     expect(zstdDecompressPortable(most, MIB).equals(Buffer.alloc(128 * 1024, 'a'))).toBe(true);
   });
@@ -160,6 +176,7 @@ describe('the zstd decoder', () => {
     ['a table repeated from nowhere', '28b52ffd00583d0000 0001fc00000001'],
     ['an unknown literal length code', '28b52ffd00583d0000 00015424000001'],
     ['an unknown match length code', '28b52ffd00583d0000 00015400003501'],
+    ['bits that no sequence takes', '28b52ffd0058200000616263643d0000 00015400000002'],
     ['a size that the blocks do not have', '28b52ffd2002090000 61'],
   ])('refuses %s', (_what, hex) => {
     expect(reasonOf(Buffer.from(hex.replaceAll(' ', ''), 'hex'))).toBe('malformed');

@@ -9,14 +9,8 @@
  */
 import { openLoad } from './admin.ts';
 import type { Connection } from './connection.ts';
-import {
-  fetchLayout,
-  fetchOffsetAt,
-  fetchRequest,
-  produceErrorAt,
-  produceRequest,
-  recordBatch,
-} from './frames.ts';
+import { fetchLayout, fetchOffsetAt, fetchRequest, produceErrorAt } from './frames.ts';
+import { LatencyFrames } from './latency-frames.ts';
 import { Counters, type Load } from './measure.ts';
 import { progress } from './scenario.ts';
 import type { Target } from './targets.ts';
@@ -44,6 +38,7 @@ class LatencyLoad implements Load {
   readonly counters = new Counters();
   readonly ended: Promise<void>;
   readonly #shape: LatencyShape;
+  readonly #frames: LatencyFrames;
   readonly #producer: Connection;
   readonly #consumer: Connection;
   readonly #fetch: Buffer;
@@ -57,6 +52,7 @@ class LatencyLoad implements Load {
 
   constructor(shape: LatencyShape, producer: Connection, consumer: Connection) {
     this.#shape = shape;
+    this.#frames = new LatencyFrames(shape.topic, shape.recordBytes);
     this.#producer = producer;
     this.#consumer = consumer;
     const { topic } = shape;
@@ -111,11 +107,8 @@ class LatencyLoad implements Load {
       ((performance.now() - this.#startMs) * this.#shape.recordsPerSecond) / 1000,
     );
     while (this.#sent < due) {
-      const first = this.#sent;
-      const recordCount = Math.min(due - first, BATCH_RECORDS_MAX);
-      const shape = { recordBytes: this.#shape.recordBytes, recordCount };
-      const batch = recordBatch(shape, (value, i) => value.writeDoubleBE(first + i, 0));
-      this.#producer.socket.write(produceRequest(this.#shape.topic, [0], batch));
+      const recordCount = Math.min(due - this.#sent, BATCH_RECORDS_MAX);
+      this.#producer.socket.write(this.#frames.request(this.#sent, recordCount));
       this.#sent += recordCount;
     }
   }

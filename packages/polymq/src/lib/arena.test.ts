@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ArenaPool, abandon, release, retain } from './arena.ts';
+import { ArenaPool, ArenaWriter, abandon, release, retain } from './arena.ts';
 
 const KIB = 1024;
 
@@ -46,5 +46,25 @@ describe('ArenaPool', () => {
     release(plain);
     abandon(plain);
     expect(plain.length).toBe(10);
+  });
+});
+
+describe('ArenaWriter', () => {
+  it('puts copies side by side, and uses an arena again when all of them are released', () => {
+    const pool = new ArenaPool(64 * KIB);
+    const writer = new ArenaWriter(pool, KIB);
+    const source = Buffer.from('0123456789');
+    const copies = Array.from({ length: 150 }, () => writer.copy(source, 2, 9));
+    expect(copies.every((copy) => copy.toString() === '2345678')).toBe(true);
+    expect(copies[1]!.buffer).toBe(copies[0]!.buffer);
+    expect(copies[149]!.buffer).not.toBe(copies[0]!.buffer);
+    for (const copy of copies) release(copy);
+    expect(pool.pooledBytes).toBe(KIB);
+  });
+
+  it('makes room for a piece that is larger than its arenas', () => {
+    const writer = new ArenaWriter(new ArenaPool(0), KIB);
+    const large = Buffer.alloc(3 * KIB, 7);
+    expect(writer.copy(large, 0, large.length).equals(large)).toBe(true);
   });
 });

@@ -84,3 +84,39 @@ export class ArenaPool {
     else this.#free.set(buffer.length, [buffer]);
   }
 }
+
+/**
+ * Copies small pieces one behind the other into arenas, so that a thousand of them are one piece of memory to the
+ * garbage collector. Each copy counts as a user until it is released.
+ */
+export class ArenaWriter {
+  readonly #pool: ArenaPool;
+  readonly #arenaBytes: number;
+  #arena: Buffer | undefined;
+  #position = 0;
+
+  constructor(pool: ArenaPool, arenaBytes: number) {
+    this.#pool = pool;
+    this.#arenaBytes = arenaBytes;
+  }
+
+  /** A copy of `source[start, end)`, with one user: the caller. */
+  copy(source: Buffer, start: number, end: number): Buffer {
+    const bytes = end - start;
+    const arena = this.#room(bytes);
+    const at = this.#position;
+    source.copy(arena, at, start, end);
+    this.#position = at + bytes;
+    retain(arena);
+    return arena.subarray(at, at + bytes);
+  }
+
+  #room(bytes: number): Buffer {
+    const arena = this.#arena;
+    if (arena !== undefined && this.#position + bytes <= arena.length) return arena;
+    if (arena !== undefined) release(arena);
+    this.#arena = this.#pool.take(Math.max(this.#arenaBytes, bytes));
+    this.#position = 0;
+    return this.#arena;
+  }
+}

@@ -4,12 +4,11 @@
  * It counts bytes, notes when there was traffic, and ends the connection when the peer breaks the protocol: one
  * log line, one count. After its end nothing more is handed out and nothing more is written.
  */
-import type { ArenaPool } from '../lib/arena.ts';
 import { ProtocolError } from '../lib/bytes/protocol-error.ts';
 import type { Counter } from '../lib/counters.ts';
 import type { NetworkSocket, SocketHandler } from '../lib/environment/network.ts';
 import type { Logger } from '../lib/logger.ts';
-import { FrameReader, type Framing } from './frame-reader.ts';
+import { FrameReader, type Framing, type ReadMemory } from './frame-reader.ts';
 
 /** What a protocol does with one connection. Called by `Connection`, never concurrently. */
 export interface Session {
@@ -27,12 +26,6 @@ export interface ConnectionCounters {
   bytesIn: Counter;
   bytesOut: Counter;
   protocolErrors: Counter;
-}
-
-/** What all connections of a thread read into. */
-export interface ReadMemory {
-  scratch: Buffer;
-  arenas: ArenaPool;
 }
 
 /** The peer's and our end of one TCP connection, cut into frames. */
@@ -76,7 +69,7 @@ export class Connection implements SocketHandler {
 
   start(framing: Framing, memory: ReadMemory, session: Session): void {
     this.#session = session;
-    this.#reader = new FrameReader(framing, memory.scratch, memory.arenas, (frame) => {
+    this.#reader = new FrameReader(framing, memory, (frame) => {
       this.#greeted = true;
       session.onFrame(frame);
     });

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ArenaPool } from '../lib/arena.ts';
+import { ArenaPool, ArenaWriter } from '../lib/arena.ts';
 import { ProtocolError } from '../lib/bytes/protocol-error.ts';
-import { FrameReader, type Framing, SCRATCH_BYTES } from './frame-reader.ts';
+import { FrameReader, type Framing, type ReadMemory, SCRATCH_BYTES } from './frame-reader.ts';
 
 const FRAME_BYTES_MAX = 8 * 1024 * 1024;
 
@@ -14,6 +14,12 @@ const framing: Framing = {
     return size + 4;
   },
 };
+
+function memory(): ReadMemory {
+  const arenas = new ArenaPool(0);
+  const frames = new ArenaWriter(arenas, 1024);
+  return { scratch: Buffer.alloc(SCRATCH_BYTES), arenas, frames };
+}
 
 /** A frame whose bytes depend on its number, so that mixed-up memory shows. */
 function frameOf(size: number, number: number): Buffer {
@@ -37,14 +43,9 @@ function feed(reader: FrameReader, stream: Buffer, pieces: readonly number[]): v
 
 function framesRead(stream: Buffer, pieces: readonly number[]): Buffer[] {
   const frames: Buffer[] = [];
-  const reader = new FrameReader(
-    framing,
-    Buffer.alloc(SCRATCH_BYTES),
-    new ArenaPool(0),
-    (frame) => {
-      frames.push(frame);
-    },
-  );
+  const reader = new FrameReader(framing, memory(), (frame) => {
+    frames.push(frame);
+  });
   feed(reader, stream, pieces);
   return frames;
 }
@@ -86,26 +87,16 @@ describe('FrameReader', () => {
 
   it('keeps frames intact that were handed out before the memory was read into again', () => {
     const frames: Buffer[] = [];
-    const reader = new FrameReader(
-      framing,
-      Buffer.alloc(SCRATCH_BYTES),
-      new ArenaPool(0),
-      (frame) => {
-        frames.push(frame);
-      },
-    );
+    const reader = new FrameReader(framing, memory(), (frame) => {
+      frames.push(frame);
+    });
     const sent = Array.from({ length: 50 }, (_, at) => frameOf(at % 2 ? 100_000 : 20, at + 1));
     feed(reader, Buffer.concat(sent), [SCRATCH_BYTES]);
     expect(frames.every((frame, at) => frame.equals(sent[at]!))).toBe(true);
   });
 
   it('does not allocate what a length only claims', () => {
-    const reader = new FrameReader(
-      framing,
-      Buffer.alloc(SCRATCH_BYTES),
-      new ArenaPool(0),
-      () => undefined,
-    );
+    const reader = new FrameReader(framing, memory(), () => undefined);
     const claim = Buffer.alloc(10);
     claim.writeInt32BE(FRAME_BYTES_MAX, 0);
     feed(reader, claim, [10]);
@@ -119,15 +110,10 @@ describe('FrameReader', () => {
 
   it('hands out nothing after it was stopped, even in the middle of a read', () => {
     const frames: Buffer[] = [];
-    const reader: FrameReader = new FrameReader(
-      framing,
-      Buffer.alloc(SCRATCH_BYTES),
-      new ArenaPool(0),
-      (frame) => {
-        frames.push(frame);
-        reader.stop();
-      },
-    );
+    const reader: FrameReader = new FrameReader(framing, memory(), (frame) => {
+      frames.push(frame);
+      reader.stop();
+    });
     feed(reader, Buffer.concat([frameOf(1, 1), frameOf(1, 2)]), [100]);
     expect(frames.length).toBe(1);
   });

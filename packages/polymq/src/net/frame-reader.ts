@@ -15,7 +15,16 @@
  * length that was only claimed: an arena is at most `arenaBytesMax`, or the frame's size once half of
  * that has arrived.
  */
-import { type ArenaPool, release, retain } from '../lib/arena.ts';
+import { type ArenaPool, type ArenaWriter, release, retain } from '../lib/arena.ts';
+
+/** What all readers of a thread read into. */
+export interface ReadMemory {
+  /** Callbacks consume it before they return. */
+  readonly scratch: Buffer;
+  readonly arenas: ArenaPool;
+  /** Where small frames are copied out of the scratch buffer. */
+  readonly frames: ArenaWriter;
+}
 
 export interface Framing {
   /** Bytes needed to know a frame's size. */
@@ -37,8 +46,7 @@ const QUIET_READ_BYTES = 8 * 1024;
 
 export class FrameReader {
   readonly #framing: Framing;
-  readonly #scratch: Buffer;
-  readonly #arenas: ArenaPool;
+  readonly #memory: ReadMemory;
   readonly #onFrame: (frame: Buffer) => void;
   #arena: Buffer | undefined;
   #arenaBytes = ARENA_BYTES_MIN;
@@ -47,18 +55,12 @@ export class FrameReader {
   #stopped = false;
 
   /**
-   * `scratch` and `arenas` may be shared by all readers of a thread. Frames given to `onFrame` are its to
-   * keep; one that it is done with may be given back with `release` (`lib/arena.ts`).
+   * Frames given to `onFrame` are its to keep; one that it is done with may be given back with `release`
+   * (`lib/arena.ts`).
    */
-  constructor(
-    framing: Framing,
-    scratch: Buffer,
-    arenas: ArenaPool,
-    onFrame: (frame: Buffer) => void,
-  ) {
+  constructor(framing: Framing, memory: ReadMemory, onFrame: (frame: Buffer) => void) {
     this.#framing = framing;
-    this.#scratch = scratch;
-    this.#arenas = arenas;
+    this.#memory = memory;
     this.#onFrame = onFrame;
   }
 
@@ -75,7 +77,7 @@ export class FrameReader {
   /** Where the next bytes belong. */
   buffer(): Buffer {
     const arena = this.#arena;
-    return arena ? arena.subarray(this.#end) : this.#scratch;
+    return arena ? arena.subarray(this.#end) : this.#memory.scratch;
   }
 
   /** `count` bytes have arrived where `buffer()` said. Throws what the framing throws. */
@@ -86,12 +88,12 @@ export class FrameReader {
   }
 
   #readIntoScratch(count: number): void {
-    const scratch = this.#scratch;
+    const { scratch, frames } = this.#memory;
     let at = 0;
     for (;;) {
       const bytes = this.#nextFrameBytes(scratch, at, count);
       if (bytes < 0 || this.#stopped) break;
-      this.#onFrame(Buffer.from(scratch.subarray(at, at + bytes)));
+      this.#onFrame(frames.copy(scratch, at, at + bytes));
       at += bytes;
     }
     if (at < count && !this.#stopped) this.#enterArena(scratch, at, count);
@@ -132,7 +134,7 @@ export class FrameReader {
     const known = partial >= this.#framing.headerBytes ? this.#framing.frameBytes(from, start) : 0;
     const allowed = Math.max(this.#arenaBytes, partial * 2);
     const bytes = Math.max(this.#arenaBytes, Math.min(known, allowed), partial + ROOM_BYTES_MIN);
-    const arena = this.#arenas.take(bytes);
+    const arena = this.#memory.arenas.take(bytes);
     from.copy(arena, 0, start, end);
     if (this.#arena) release(this.#arena);
     this.#arena = arena;

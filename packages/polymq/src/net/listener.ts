@@ -2,14 +2,14 @@
  * One bound address of one protocol: accepts, applies the limits on connections, starts sessions, closes
  * idle ones, and drains them all when the broker stops.
  */
-import { ArenaPool } from '../lib/arena.ts';
+import { ArenaPool, ArenaWriter } from '../lib/arena.ts';
 import type { Counters } from '../lib/counters.ts';
 import type { Environment } from '../lib/environment/environment.ts';
 import type { NetworkListener, NetworkSocket } from '../lib/environment/network.ts';
 import type { Logger } from '../lib/logger.ts';
-import { Connection, type ConnectionCounters, type ReadMemory } from './connection.ts';
+import { Connection, type ConnectionCounters } from './connection.ts';
 import type { ConnectionLimiter } from './connection-limiter.ts';
-import { SCRATCH_BYTES } from './frame-reader.ts';
+import { type ReadMemory, SCRATCH_BYTES } from './frame-reader.ts';
 import type { ProtocolServer } from './protocol.ts';
 
 export interface ListenerOptions {
@@ -27,15 +27,18 @@ export interface ListenerOptions {
   firstFrameMsMax: number;
 }
 
+/** Small frames of all connections share arenas of this size. */
+const FRAME_ARENA_BYTES = 256 * 1024;
 const SWEEP_MS_MIN = 100;
 
 /** Free memory that busy connections have read into, kept for the next ones. */
 const POOLED_BYTES_MAX = 64 * 1024 * 1024;
 
-/** All reading of a thread starts in one buffer: callbacks consume it before they return. */
+const arenas = new ArenaPool(POOLED_BYTES_MAX);
 const memory: ReadMemory = {
   scratch: Buffer.allocUnsafeSlow(SCRATCH_BYTES),
-  arenas: new ArenaPool(POOLED_BYTES_MAX),
+  arenas,
+  frames: new ArenaWriter(arenas, FRAME_ARENA_BYTES),
 };
 
 export class Listener {

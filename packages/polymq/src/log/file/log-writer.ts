@@ -87,8 +87,8 @@ export class LogWriter implements CommitParticipant {
     }
     const position = segment.place(batch);
     state.tail = segment.endOffset;
-    state.cache.push(baseOffset, batch);
-    this.#pending.add(segment, position, batch);
+    const kept = state.cache.push(baseOffset, batch);
+    this.#pending.add(segment, position, kept);
     this.#context.metrics.appendedBatches++;
     this.#context.metrics.appendedBytes += batch.length;
     if (state.options.durability === 'memory') state.setCommitted(state.tail);

@@ -8,13 +8,18 @@
  *
  * A batch that is in no file yet is never given up: the cache is where it lives. It is charged all the same.
  */
-import { release, retain } from '../../lib/arena.ts';
+import { ArenaPool, ArenaWriter, release, retain } from '../../lib/arena.ts';
 import { batchNextOffset } from '../batch.ts';
 import type { LogRead } from '../log.ts';
 import { lastAtOrBelow } from '../search.ts';
 
 /** What the bookkeeping of one batch costs beside its bytes. */
 const ENTRY_OVERHEAD_BYTES = 256;
+
+/** Up to here copying costs less than what it spares. */
+const COPY_BYTES_MAX = 32 * 1024;
+const COPY_ARENA_BYTES = 1024 * 1024;
+const POOLED_BYTES_MAX = 16 * 1024 * 1024;
 
 /** How many batches that cannot be given up yet are passed over at a time. */
 const BLOCKED_TURNS_MAX = 16;
@@ -23,6 +28,7 @@ const RETRY_BYTES = 64 * 1024;
 
 export class TailCache {
   readonly #bytesMax: number;
+  readonly #copies: ArenaWriter;
   #bytes = 0;
   /** Usually the budget; more for a while when what is oldest cannot be given up yet. */
   #evictAbove: number;
@@ -32,10 +38,21 @@ export class TailCache {
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
     this.#evictAbove = bytesMax;
+    this.#copies = new ArenaWriter(new ArenaPool(POOLED_BYTES_MAX), COPY_ARENA_BYTES);
   }
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /**
+   * For `LogTail` only. A small batch is copied: it would keep the whole memory alive that the request was read
+   * into, of which it may be a tiny part.
+   */
+  keep(batch: Buffer): Buffer {
+    if (batch.length <= COPY_BYTES_MAX) return this.#copies.copy(batch, 0, batch.length);
+    retain(batch);
+    return batch;
   }
 
   /** For `LogTail` only. */
@@ -92,11 +109,13 @@ export class LogTail {
       : Number.POSITIVE_INFINITY;
   }
 
-  push(offset: number, batch: Buffer): void {
-    retain(batch);
+  /** Keeps the batch. Returns it, or the copy that is kept instead. */
+  push(offset: number, batch: Buffer): Buffer {
+    const kept = this.#cache.keep(batch);
     this.#offsets.push(offset);
-    this.#batches.push(batch);
-    this.#cache.added(this, batch.length);
+    this.#batches.push(kept);
+    this.#cache.added(this, kept.length);
+    return kept;
   }
 
   /** Adds batches from the one that contains `read.nextOffset` up to `end`, as far as they fit. */

@@ -134,8 +134,8 @@ export class KafkaSession implements Session {
       }
       this.#runningBytes -= slot.frame.length;
       this.#server.requestBytes.release(slot.frame.length);
-      // Of a produce request only the batches are kept, and the log has retained those for itself.
-      if (slot.overlaps) release(slot.frame);
+      // Handlers keep copies; what the log keeps of a produce request it has retained for itself.
+      release(slot.frame);
       count += 1;
     }
     this.#running.splice(0, count);

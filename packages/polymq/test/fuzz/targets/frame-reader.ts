@@ -1,4 +1,4 @@
-import { ArenaPool } from '../../../src/lib/arena.ts';
+import { ArenaPool, ArenaWriter } from '../../../src/lib/arena.ts';
 import { ProtocolError } from '../../../src/lib/bytes/protocol-error.ts';
 import { FrameReader, SCRATCH_BYTES } from '../../../src/net/frame-reader.ts';
 import { kafkaFraming } from '../../../src/protocols/kafka/framing.ts';
@@ -8,6 +8,7 @@ import { type FuzzTarget, WrongResult } from '../target.ts';
 
 const FRAME_BYTES_MAX = 1 << 20;
 const arenas = new ArenaPool(16 << 20);
+const small = new ArenaWriter(arenas, 256 << 10);
 
 /** Cutting a stream into frames gives the same frames however the stream arrives. */
 export function frameReader(): FuzzTarget {
@@ -49,9 +50,13 @@ interface Cut {
 
 function cut(input: Buffer, scratch: Buffer, step: () => number): Cut {
   const frames: Buffer[] = [];
-  const reader = new FrameReader(kafkaFraming(FRAME_BYTES_MAX), scratch, arenas, (frame) => {
-    frames.push(frame);
-  });
+  const reader = new FrameReader(
+    kafkaFraming(FRAME_BYTES_MAX),
+    { scratch, arenas, frames: small },
+    (frame) => {
+      frames.push(frame);
+    },
+  );
   try {
     for (let at = 0; at < input.length; ) {
       const target = reader.buffer();

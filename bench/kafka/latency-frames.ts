@@ -6,8 +6,6 @@
 import { crc32c } from '../../packages/polymq/src/lib/crc32c.ts';
 import { produceRequest, recordBatch } from './frames.ts';
 
-/** A frame is not touched again before so many others of its size were sent: by then the socket has it. */
-const RING_LENGTH = 256;
 /** Within a batch: see `log/batch.ts`. */
 const CRC_AT = 17;
 const CHECKED_AT = 21;
@@ -20,43 +18,34 @@ interface Frame {
   valuesAt: number[];
 }
 
-interface Ring {
-  frames: Frame[];
-  next: number;
-}
-
 export class LatencyFrames {
   readonly #topic: string;
   readonly #recordBytes: number;
-  readonly #rings = new Map<number, Ring>();
+  readonly #frames = new Map<number, Frame>();
 
   constructor(topic: string, recordBytes: number) {
     this.#topic = topic;
     this.#recordBytes = recordBytes;
   }
 
-  /** A request with the records `first`, `first + 1`, …; valid until a few hundred others were asked for. */
-  request(first: number, recordCount: number): Buffer {
-    const { bytes, batchAt, valuesAt } = this.#next(recordCount);
+  /**
+   * A request with the records `first`, `first + 1`, …. `isSent`: all earlier ones have left this process, so that
+   * their memory may be used.
+   */
+  request(first: number, recordCount: number, isSent: boolean): Buffer {
+    const { bytes, batchAt, valuesAt } = this.#frame(recordCount, isSent);
     for (const [i, at] of valuesAt.entries()) bytes.writeDoubleBE(first + i, at);
     const crc = crc32c(bytes, batchAt + CHECKED_AT, bytes.length);
     bytes.writeUInt32BE(crc, batchAt + CRC_AT);
     return bytes;
   }
 
-  #next(recordCount: number): Frame {
-    let ring = this.#rings.get(recordCount);
-    if (ring === undefined) {
-      ring = { frames: [], next: 0 };
-      this.#rings.set(recordCount, ring);
+  #frame(recordCount: number, isSent: boolean): Frame {
+    let frame = this.#frames.get(recordCount);
+    if (frame === undefined || !isSent) {
+      frame = this.#build(recordCount);
+      this.#frames.set(recordCount, frame);
     }
-    if (ring.frames.length < RING_LENGTH) {
-      const frame = this.#build(recordCount);
-      ring.frames.push(frame);
-      return frame;
-    }
-    const frame = ring.frames[ring.next]!;
-    ring.next = (ring.next + 1) % RING_LENGTH;
     return frame;
   }
 

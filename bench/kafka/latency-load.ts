@@ -108,7 +108,9 @@ class LatencyLoad implements Load {
     );
     while (this.#sent < due) {
       const recordCount = Math.min(due - this.#sent, BATCH_RECORDS_MAX);
-      this.#producer.socket.write(this.#frames.request(this.#sent, recordCount));
+      const { socket } = this.#producer;
+      const isSent = socket.writableLength === 0;
+      socket.write(this.#frames.request(this.#sent, recordCount, isSent));
       this.#sent += recordCount;
     }
   }

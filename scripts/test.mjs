@@ -78,6 +78,7 @@ async function vitest(project, node, name) {
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${file}`,
+    ...(options.long ? ['--testTimeout=900000'] : []),
   ];
   const env = {
     ...process.env,

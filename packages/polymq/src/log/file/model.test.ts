@@ -52,7 +52,7 @@ describe('the file engine', () => {
         for (const each of commands) await subject.run(each);
         await subject.compare();
       }),
-      { numRuns: Number(process.env['POLYMQ_RUNS'] ?? 60) },
+      { numRuns: process.env['TEST_LONG'] ? 2000 : 60 },
     );
   });
 });

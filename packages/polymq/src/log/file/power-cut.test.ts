@@ -29,7 +29,7 @@ interface World {
 }
 
 const NAMES = ['a', 'b/1', 'c', 'd'];
-const SEEDS = Number(process.env['POLYMQ_SEEDS'] ?? 40);
+const SEEDS = process.env['TEST_LONG'] ? 400 : 40;
 
 describe('the file engine over crashes', () => {
   it('loses nothing acknowledged to power cuts in fsync mode', async () => {

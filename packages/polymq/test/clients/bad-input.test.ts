@@ -91,6 +91,7 @@ describe('a connection is closed, counted and logged once', () => {
     await stillServes();
   });
 
+  // The limit is a setting of this broker; another peer has its own.
   test.skipIf(!isPolymq)('a frame above the limit, once the connection is trusted', async () => {
     const raw = await connect();
     const answer = await raw.request(API_VERSIONS, 0, Buffer.alloc(0));
@@ -229,6 +230,7 @@ describe('requests that get an error', () => {
   });
 });
 
+// Apache Kafka decompresses at produce and answers otherwise; these are this broker's bounds.
 describe.skipIf(!isPolymq)('decompression bombs', () => {
   /** The most memory the process ever held, in bytes; Linux tells. */
   function peakMemory(): number | undefined {

@@ -53,6 +53,7 @@ const events = (output: string) =>
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
+// They need Java and Maven; the reason is in the name of what is skipped.
 describe.skipIf(missing !== undefined)("Kafka's own tools", () => {
   test('broker-api-versions finds a broker it can work with', async () => {
     const printed = await tool('broker-api-versions', []);
@@ -251,6 +252,7 @@ describe.skipIf(missing !== undefined)("Kafka's own tools", () => {
   });
 });
 
+// It reads this broker's segment files, so the broker must be ours.
 describe.skipIf(missing !== undefined || PEER_KIND !== 'polymq')("Kafka's log dump tool", () => {
   test('reads the segments of a broker that was stopped', async () => {
     const js = kafkaJs(peer);

@@ -55,6 +55,7 @@ describe('the orders program', () => {
     expect(orderOf(first?.message)).toEqual(ORDER);
   });
 
+  // Only a broker that this test has started may be killed.
   test.skipIf(!PEER_IS_OURS)(
     'a message acknowledged before kill -9 is read after the restart',
     async () => {

@@ -115,6 +115,20 @@ export const BROKER_ERRORS = {
     doc: 'The text beside a committed offset is too long.',
     retriable: false,
   },
+  'unknown-queue': { doc: 'There is no queue of that name.', retriable: false },
+  'queue-exists': { doc: 'A queue of that name exists already.', retriable: false },
+  'queue-in-use': {
+    doc: 'The queue has consumers, or an exclusive one, or belongs to another connection.',
+    retriable: false,
+  },
+  'queue-not-empty': { doc: 'The queue still has messages.', retriable: false },
+  'unknown-exchange': { doc: 'There is no exchange of that name.', retriable: false },
+  'exchange-exists': { doc: 'An exchange of that name exists already.', retriable: false },
+  'exchange-in-use': { doc: 'The exchange still has bindings.', retriable: false },
+  'invalid-binding': {
+    doc: 'The binding has arguments that its exchange cannot use, or would make a loop.',
+    retriable: false,
+  },
   stopping: { doc: 'The broker is shutting down.', retriable: true },
 } as const;
 

@@ -44,6 +44,15 @@ const KAFKA_ERROR_OF = {
   'fenced-instance': 'FENCED_INSTANCE_ID',
   'invalid-session-timeout': 'INVALID_SESSION_TIMEOUT',
   'offset-metadata-too-large': 'OFFSET_METADATA_TOO_LARGE',
+  // No Kafka request reaches a queue or an exchange.
+  'unknown-queue': 'INVALID_REQUEST',
+  'queue-exists': 'INVALID_REQUEST',
+  'queue-in-use': 'INVALID_REQUEST',
+  'queue-not-empty': 'INVALID_REQUEST',
+  'unknown-exchange': 'INVALID_REQUEST',
+  'exchange-exists': 'INVALID_REQUEST',
+  'exchange-in-use': 'INVALID_REQUEST',
+  'invalid-binding': 'INVALID_REQUEST',
   stopping: 'COORDINATOR_NOT_AVAILABLE',
 } as const satisfies Record<BrokerErrorCode, KafkaErrorName>;
 

@@ -1,0 +1,84 @@
+/**
+ * A queue as protocols see it: every message goes to one consumer, and stays until that one acknowledges it.
+ *
+ *             due                    deliver / take               ack
+ *   delayed ───────► ready ─────────────────────────────► leased ─────► gone
+ *      ▲               ▲  │ expired, dropped                │  │ reject, too many attempts
+ *      └── delay ──────┼──┴──────────► dead letter ◄────────┼──┘
+ *                      └────────── requeue, lease over ─────┘
+ *
+ * All methods are synchronous but those that may need the disk. A row is the handle of a message; it is valid for the
+ * holder of its lease until he acknowledges, requeues or rejects it, or the lease ends.
+ */
+import type { MessageView } from '../message/message-bytes.ts';
+import type { QueueDefinition } from './queue-definition.ts';
+
+export interface Queue {
+  /** Never used again by another queue. */
+  readonly id: number;
+  readonly namespace: string;
+  readonly name: string;
+  readonly definition: QueueDefinition;
+  readonly readyCount: number;
+  readonly leasedCount: number;
+  readonly delayedCount: number;
+  /** Bytes of ready, leased and delayed messages. */
+  readonly bytes: number;
+  readonly consumerCount: number;
+  /** Deleted: nothing works any more. */
+  readonly deleted: boolean;
+
+  /** Throws `queue-in-use` if there is an exclusive consumer, or others and this one shall be exclusive. */
+  addConsumer(consumer: QueueConsumer, options?: { priority?: number; exclusive?: boolean }): void;
+  /** Removing the last one may delete an auto-delete queue. Its leases stay until they are requeued. */
+  removeConsumer(consumer: QueueConsumer): void;
+  /** The consumer wants messages again: it has credit, or its connection has room. */
+  resume(consumer: QueueConsumer): void;
+
+  /**
+   * Leases the next ready message to the caller, for `leaseMs` (0: until he answers), and points the store's view at it.
+   * `undefined`: nothing is ready. Counts as use for the expiry of unused queues.
+   */
+  take(leaseMs?: number): number | undefined | Promise<number | undefined>;
+
+  /** Whether the row is leased and still the message with that `seq`. */
+  holds(row: number, seq: number): boolean;
+  /** Done with. Durable when `store.committed` has reached the `store.position` of right after. */
+  ack(row: number): void;
+  /**
+   * Gives the message back to its place in the order. It counts as an attempt and is marked as redelivered unless
+   * `untouched`; beyond the queue's delivery limit it is dead-lettered instead. `delayMs`: not before then.
+   */
+  requeue(row: number, options?: RequeueOptions): void;
+  /** Several at once, in any order: cheaper, and consumers see them in the right order. */
+  requeueAll(rows: readonly number[], options?: RequeueOptions): void;
+  /** Dead-letters it if the queue says where, else drops it. */
+  reject(row: number): void;
+  /** The lease ends at `now + leaseMs` instead; 0 gives it back now. */
+  extend(row: number, leaseMs: number): void;
+
+  /** Removes all ready messages; the number removed. Durable when the promise resolves. */
+  purge(): Promise<number>;
+  /** Looks at up to `countMax` ready messages from the head, without any effect. */
+  peek(countMax: number, visit: (view: MessageView, row: number) => void): Promise<void>;
+}
+
+export interface RequeueOptions {
+  untouched?: boolean;
+  delayMs?: number;
+}
+
+/** The receiving end of deliveries. */
+export interface QueueConsumer {
+  /** Whether it takes one more message now. Asked before every delivery, so it must be quick. */
+  ready(): boolean;
+  /**
+   * The message is leased to the consumer, or done with if `noAck`: then it is gone when this returns.
+   * `view` is valid during the call only.
+   */
+  deliver(queue: Queue, row: number, view: MessageView, redelivered: boolean): void;
+  /** Acknowledged by being delivered. */
+  readonly noAck: boolean;
+  /** The queue is gone. Called once; the consumer is removed already. */
+  onCancelled(): void;
+}

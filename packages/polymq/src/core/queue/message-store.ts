@@ -38,6 +38,13 @@ export interface MessageStore {
   /** `attempts`, `flags` or the due time have changed and shall survive a restart (within 100 ms; nobody waits). */
   update(row: number, dueMs: number): void;
 
+  /**
+   * A durable number beside the messages, changed in the same batch as what is put and removed in this turn: how far a
+   * cursor has come. `undefined`: never set. Setting it to `undefined` forgets it.
+   */
+  mark(name: string): number | undefined;
+  setMark(name: string, value: number | undefined): void;
+
   /** Where `locate` has found a message. Valid until the next call of any method of the store. */
   readonly view: MessageView;
   /** Points `view` at the row's message, if it is in memory. */

@@ -8,12 +8,23 @@ import { ProtocolError } from '../lib/bytes/protocol-error.ts';
 import type { Counter } from '../lib/counters.ts';
 import type { NetworkSocket, SocketHandler } from '../lib/environment/network.ts';
 import type { Logger } from '../lib/logger.ts';
-import { FrameReader, type Framing, type ReadMemory } from './frame-reader.ts';
+import type { ByteReader, ReadMemory } from './byte-reader.ts';
+import { FrameReader, type Framing } from './frame-reader.ts';
+import { SpanReader } from './span-reader.ts';
 
 /** What a protocol does with one connection. Called by `Connection`, never concurrently. */
 export interface Session {
-  /** One whole frame, the session's to keep. A `ProtocolError` thrown here closes the connection. */
-  onFrame(frame: Buffer): void;
+  /**
+   * For protocols with framing: one whole frame, the session's to keep. A `ProtocolError` thrown here closes the
+   * connection.
+   */
+  onFrame?(frame: Buffer): void;
+  /**
+   * For protocols without: what has arrived and was not consumed yet, valid during the call only. Returns how many
+   * bytes it has consumed; the rest comes again with more behind it, or after `Connection.proceed`. Calls
+   * `Connection.greet` once the peer has shown that it speaks the protocol.
+   */
+  onSpan?(buffer: Buffer, start: number, end: number): number;
   /** What was written has been sent. */
   onDrain(): void;
   /** The connection is over. Called once. */
@@ -43,7 +54,7 @@ export class Connection implements SocketHandler {
   readonly #counters: ConnectionCounters;
   readonly #logger: Logger;
   readonly #onClosed: (connection: Connection) => void;
-  #reader: FrameReader | undefined;
+  #reader: ByteReader | undefined;
   #session: Session | undefined;
   #closed = false;
   #paused = false;
@@ -67,13 +78,26 @@ export class Connection implements SocketHandler {
     this.localPort = socket.localPort;
   }
 
-  start(framing: Framing, memory: ReadMemory, session: Session): void {
+  start(framing: Framing | undefined, memory: ReadMemory, session: Session): void {
     this.#session = session;
-    this.#reader = new FrameReader(framing, memory, (frame) => {
-      this.#greeted = true;
-      session.onFrame(frame);
-    });
+    this.#reader = framing
+      ? new FrameReader(framing, memory, (frame) => {
+          this.#greeted = true;
+          session.onFrame!(frame);
+        })
+      : new SpanReader(memory, (buffer, start, end) => session.onSpan!(buffer, start, end));
     this.#socket.start(this);
+  }
+
+  /** The peer speaks the protocol: it is no longer bound to the time limit of a first frame. */
+  greet(): void {
+    this.#greeted = true;
+  }
+
+  /** Hands the session the bytes that it has not consumed yet, now. */
+  proceed(): void {
+    if (this.#closed) return;
+    this.#guard(() => this.#reader?.proceed());
   }
 
   get session(): Session | undefined {
@@ -152,12 +176,7 @@ export class Connection implements SocketHandler {
   onRead(count: number): void {
     this.#active = true;
     this.#counters.bytesIn.value += count;
-    try {
-      this.#reader!.onRead(count);
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.fail(error);
-    }
+    this.#guard(() => this.#reader!.onRead(count));
   }
 
   onDrain(): void {
@@ -170,5 +189,14 @@ export class Connection implements SocketHandler {
     this.#reader?.stop();
     this.#session?.onClose();
     this.#onClosed(this);
+  }
+
+  #guard(read: () => void): void {
+    try {
+      read();
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.fail(error);
+    }
   }
 }

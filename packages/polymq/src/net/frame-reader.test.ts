@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ArenaPool, ArenaWriter } from '../lib/arena.ts';
 import { ProtocolError } from '../lib/bytes/protocol-error.ts';
-import { FrameReader, type Framing, type ReadMemory, SCRATCH_BYTES } from './frame-reader.ts';
+import type { ReadMemory } from './byte-reader.ts';
+import { FrameReader, type Framing, SCRATCH_BYTES } from './frame-reader.ts';
 
 const FRAME_BYTES_MAX = 8 * 1024 * 1024;
 

@@ -15,16 +15,8 @@
  * length that was only claimed: an arena is at most `arenaBytesMax`, or the frame's size once half of
  * that has arrived.
  */
-import { type ArenaPool, type ArenaWriter, release, retain } from '../lib/arena.ts';
-
-/** What all readers of a thread read into. */
-export interface ReadMemory {
-  /** Callbacks consume it before they return. */
-  readonly scratch: Buffer;
-  readonly arenas: ArenaPool;
-  /** Where small frames are copied out of the scratch buffer. */
-  readonly frames: ArenaWriter;
-}
+import { release, retain } from '../lib/arena.ts';
+import type { ByteReader, ReadMemory } from './byte-reader.ts';
 
 export interface Framing {
   /** Bytes needed to know a frame's size. */
@@ -44,7 +36,7 @@ const ROOM_BYTES_MIN = 32 * 1024;
 /** A connection whose last read was smaller than this gives its arena back when it is empty. */
 const QUIET_READ_BYTES = 8 * 1024;
 
-export class FrameReader {
+export class FrameReader implements ByteReader {
   readonly #framing: Framing;
   readonly #memory: ReadMemory;
   readonly #onFrame: (frame: Buffer) => void;
@@ -73,6 +65,9 @@ export class FrameReader {
   stop(): void {
     this.#stopped = true;
   }
+
+  /** Frames are the session's to keep, so it never stops the reader. */
+  proceed(): void {}
 
   /** Where the next bytes belong. */
   buffer(): Buffer {

@@ -7,9 +7,10 @@ import type { Counters } from '../lib/counters.ts';
 import type { Environment } from '../lib/environment/environment.ts';
 import type { NetworkListener, NetworkSocket } from '../lib/environment/network.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { ReadMemory } from './byte-reader.ts';
 import { Connection, type ConnectionCounters } from './connection.ts';
 import type { ConnectionLimiter } from './connection-limiter.ts';
-import { type ReadMemory, SCRATCH_BYTES } from './frame-reader.ts';
+import { SCRATCH_BYTES } from './frame-reader.ts';
 import type { ProtocolServer } from './protocol.ts';
 
 export interface ListenerOptions {
@@ -144,10 +145,11 @@ export class Listener {
   }
 
   #closeIdle(nowMs: number): void {
-    const { idleMsMax, firstFrameMsMax } = this.#options;
+    const { idleMsMax, firstFrameMsMax, server } = this.#options;
+    const watchesIdle = server.watchesIdle === true;
     for (const connection of this.#connections) {
       if (connection.takeActive()) connection.lastActiveMs = nowMs;
-      const idle = nowMs - connection.lastActiveMs > idleMsMax;
+      const idle = !watchesIdle && nowMs - connection.lastActiveMs > idleMsMax;
       // Counted from the start: a peer that trickles bytes does not extend it.
       const silent = !connection.greeted && nowMs - connection.openedMs > firstFrameMsMax;
       if (idle || silent) connection.destroy();

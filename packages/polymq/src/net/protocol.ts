@@ -42,7 +42,10 @@ export interface ProtocolLimits {
 }
 
 export interface ProtocolServer {
-  readonly framing: Framing;
+  /** How bytes become frames. Without it sessions take spans of bytes (`Session.onSpan`). */
+  readonly framing?: Framing;
+  /** Sessions watch over silent peers themselves: theirs may be silent for long. */
+  readonly watchesIdle?: boolean;
   /** A client has connected: returns what handles its frames. */
   connect(connection: Connection): Session;
   /** Ends background work. Sessions are closed before. */

@@ -122,8 +122,6 @@ async function environment(
     // The scripts then become the Erlang machine, whose id is the child's.
     RUNNING_UNDER_SYSTEMD: 'true',
     RABBITMQ_NODENAME: `polymq-${port}@localhost`,
-    RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
-    RABBITMQ_NODE_PORT: `${port}`,
     RABBITMQ_DIST_PORT: `${await freePort()}`,
     RABBITMQ_CONF_ENV_FILE: path('empty.conf'),
     RABBITMQ_CONFIG_FILE: path('rabbitmq.conf'),

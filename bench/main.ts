@@ -1,7 +1,9 @@
 /** `npm run bench -- <protocol> [options]`: one folder per protocol. */
+import { benchAmqp } from './amqp/main.ts';
 import { benchKafka } from './kafka/main.ts';
 
 const BENCHES: Readonly<Record<string, (args: string[]) => Promise<number>>> = {
+  amqp: benchAmqp,
   kafka: benchKafka,
 };
 

@@ -67,6 +67,12 @@ interface Waiting {
   reject(error: Error): void;
 }
 
+/**
+ * Gets all bytes that are there as `buffer[0..end)`, says how many it has used, and gets the rest again with
+ * what comes next. The buffer is valid during the call only; `readBytes` must hold the largest frame.
+ */
+export type RawReader = (buffer: Buffer, end: number) => number;
+
 export interface Answer {
   name: string;
   args: Arguments;
@@ -89,19 +95,23 @@ export class AmqpWire {
   readonly #channels = new Map<number, AmqpChannel>();
   readonly #waiting: Waiting[] = [];
   #kept: Buffer = Buffer.alloc(0);
-  #raw: ((bytes: Buffer) => void) | undefined;
+  #raw: RawReader | undefined;
+  readonly #read: Buffer;
+  /** Bytes at the front of `#read` that the raw reader has not consumed. */
+  #left = 0;
   #lastChannel = 0;
 
   private constructor(options: AmqpWireOptions) {
-    const read = Buffer.allocUnsafeSlow(options.readBytes ?? 65_536);
+    this.#read = Buffer.allocUnsafeSlow(options.readBytes ?? 65_536);
     this.socket = net.connect({
       port: options.port,
       host: options.host ?? '127.0.0.1',
       noDelay: true,
       onread: {
-        buffer: read,
+        buffer: () => (this.#left === 0 ? this.#read : this.#read.subarray(this.#left)),
         callback: (count) => {
-          this.#onBytes(read.subarray(0, count));
+          if (this.#raw) this.#readRaw(this.#left + count);
+          else this.#onBytes(this.#read.subarray(0, count));
           return true;
         },
       },
@@ -170,16 +180,16 @@ export class AmqpWire {
     return answer;
   }
 
-  /** From now on bytes go to `onBytes` as they come, in a buffer that is valid only during the call. */
-  takeOver(onBytes: (bytes: Buffer) => void): void {
-    this.#raw = onBytes;
-    if (this.#kept.length > 0) onBytes(this.#kept);
-    this.#kept = Buffer.alloc(0);
+  /** From now on this reader gets the bytes as they come and nothing here looks at them. */
+  takeOver(reader: RawReader): void {
+    this.#raw = reader;
   }
 
-  /** Back to single methods, at a frame boundary. */
+  /** Back to single methods. */
   giveBack(): void {
     this.#raw = undefined;
+    this.#kept = Buffer.from(this.#read.subarray(0, this.#left));
+    this.#left = 0;
   }
 
   /** Closes as the specification asks for. */
@@ -199,10 +209,6 @@ export class AmqpWire {
   }
 
   #onBytes(bytes: Buffer): void {
-    if (this.#raw) {
-      this.#raw(bytes);
-      return;
-    }
     const all = Buffer.concat([this.#kept, bytes]);
     let at = 0;
     while (!this.#raw && all.length - at >= 7) {
@@ -216,7 +222,18 @@ export class AmqpWire {
       at = end;
     }
     this.#kept = all.subarray(at);
-    if (this.#raw) this.takeOver(this.#raw);
+    if (!this.#raw) return;
+    this.#kept.copy(this.#read);
+    this.#left = this.#kept.length;
+    this.#kept = Buffer.alloc(0);
+    if (this.#left > 0) this.#readRaw(this.#left);
+  }
+
+  #readRaw(end: number): void {
+    const used = this.#raw!(this.#read, end);
+    if (used > 0 && used < end) this.#read.copyWithin(0, used, end);
+    this.#left = end - used;
+    if (this.#left === this.#read.length) this.destroy(new Error('a frame is beyond readBytes'));
   }
 
   #onFrame(type: number, channel: number, payload: Buffer): void {

@@ -3,12 +3,15 @@
  *
  *   { "apache": "<what it was>", "tests": { "<spec file>": { "<test>": "passed" | Difference } } }
  *
- * `"passed"` stands for passed on both. Everything else carries a reason. A test is a surprise if it
- * fails where it is expected to pass, if it passes where it is expected to fail, or if it is not listed.
+ * The suite's own broker is `apache` (for Kafka's clients) or `rabbitmq`. `"passed"` stands for passed on
+ * both. Everything else carries a reason. A test is a surprise if it fails where it is expected to pass, if
+ * it passes where it is expected to fail, if it is not listed, or if it is listed and a whole run lacks it.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 
-export type Peer = 'apache' | 'polymq';
+/** The broker that a suite was written for. */
+export type RealPeer = 'apache' | 'rabbitmq';
+export type Peer = RealPeer | 'polymq';
 export type Status = 'passed' | 'failed' | 'skipped';
 
 export interface Outcome {
@@ -22,18 +25,14 @@ export type Outcomes = Map<string, Outcome>;
 /** `varies`: it depends on chance, and no outcome is a surprise. */
 type Expected = Status | 'varies' | 'unknown';
 
-interface Difference {
-  apache: Expected;
-  polymq: Expected;
-  reason: string;
-}
+type Difference = { reason: string } & { [name in Peer]?: Expected };
 
 type Entry = 'passed' | Difference;
 
-export interface Baseline {
-  apache: string;
-  tests: Record<string, Record<string, Entry>>;
-}
+export type Baseline = { tests: Record<string, Record<string, Entry>> } & {
+  /** What it was, in words. */
+  [name in RealPeer]?: string;
+};
 
 export interface Verdict {
   text: string;
@@ -49,17 +48,18 @@ export function readBaseline(path: string): Baseline {
 /** Writes what this peer did into the file. Reasons stay; new differences get a guess or `?`. */
 export function updateBaseline(path: string, peer: Peer, outcomes: Outcomes): void {
   const baseline = readBaseline(path);
+  const real: Peer = baseline.rabbitmq === undefined ? 'apache' : 'rabbitmq';
   for (const [name, outcome] of outcomes) {
     const [spec, test] = split(name);
     const tests = baseline.tests[spec] ?? {};
     baseline.tests[spec] = tests;
-    const before = expand(tests[test]);
+    const before = expand(tests[test], real);
     if (before[peer] === 'varies') continue;
     const entry = { ...before, [peer]: outcome.status };
     if (outcome.status === 'failed' && entry.reason === REASON_MISSING) {
       entry.reason = guessReason(outcome.message);
     }
-    tests[test] = entry.apache === 'passed' && entry.polymq === 'passed' ? 'passed' : entry;
+    tests[test] = entry[real] === 'passed' && entry.polymq === 'passed' ? 'passed' : entry;
   }
   const sorted = Object.fromEntries(
     Object.entries(baseline.tests).sort(([a], [b]) => (a < b ? -1 : 1)),
@@ -67,8 +67,16 @@ export function updateBaseline(path: string, peer: Peer, outcomes: Outcomes): vo
   writeFileSync(path, `${JSON.stringify({ ...baseline, tests: sorted }, null, 2)}\n`);
 }
 
-/** Compares one run with the file and says what differs, by name and with the first line of why. */
-export function compare(baseline: Baseline, peer: Peer, outcomes: Outcomes): Verdict {
+/**
+ * Compares one run with the file and says what differs, by name and with the first line of why. `whole`
+ * says that every test was to run, so that a listed one without an outcome is a surprise too.
+ */
+export function compare(
+  baseline: Baseline,
+  peer: Peer,
+  outcomes: Outcomes,
+  whole = false,
+): Verdict {
   const counts = new Map<string, Record<Status, number>>();
   const lines: string[] = [];
   let surprises = 0;
@@ -78,23 +86,36 @@ export function compare(baseline: Baseline, peer: Peer, outcomes: Outcomes): Ver
     const count = counts.get(folder) ?? { passed: 0, failed: 0, skipped: 0 };
     count[status] += 1;
     counts.set(folder, count);
-    const expected = expand(baseline.tests[spec]?.[test])[peer];
+    const expected = expectedOf(baseline.tests[spec]?.[test], peer);
     if (status === expected || expected === 'varies') continue;
     surprises += 1;
     lines.push(`${status}, expected ${expected}: ${name}`);
     if (status === 'failed') lines.push(`    ${firstLines(message)}`);
   }
+  const missing = whole ? namesOf(baseline).filter((name) => !outcomes.has(name)) : [];
+  surprises += missing.length;
+  for (const name of missing) lines.push(`did not run: ${name}`);
   const table = [...counts].map(
     ([folder, { passed, failed, skipped }]) =>
       `${folder.padEnd(10)} ${passed} passed, ${failed} failed, ${skipped} skipped`,
   );
-  const end = `${surprises} of ${outcomes.size} tests not as listed`;
+  const end = `${surprises} of ${outcomes.size + missing.length} tests not as listed`;
   return { text: `${[...lines, '', ...table, end].join('\n')}\n`, surprises };
 }
 
-function expand(entry: Entry | undefined): Difference {
-  if (entry === 'passed') return { apache: 'passed', polymq: 'passed', reason: REASON_MISSING };
-  return entry ?? { apache: 'unknown', polymq: 'unknown', reason: REASON_MISSING };
+function expand(entry: Entry | undefined, real: Peer): Difference {
+  if (entry === 'passed') return { [real]: 'passed', polymq: 'passed', reason: REASON_MISSING };
+  return entry ?? { [real]: 'unknown', polymq: 'unknown', reason: REASON_MISSING };
+}
+
+function expectedOf(entry: Entry | undefined, peer: Peer): Expected {
+  return entry === 'passed' ? 'passed' : (entry?.[peer] ?? 'unknown');
+}
+
+function namesOf({ tests }: Baseline): string[] {
+  return Object.entries(tests).flatMap(([spec, entries]) =>
+    Object.keys(entries).map((test) => `${spec} › ${test}`),
+  );
 }
 
 function split(name: string): [string, string] {

@@ -14,23 +14,22 @@
  *
  * `--update` writes what this peer did into the baseline. Reasons in it are written by people.
  */
-import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { installApacheKafka } from '../support/apache-kafka.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { compare, type Outcomes, type Peer, readBaseline, updateBaseline } from './baseline.ts';
+import { compare, type Outcomes, readBaseline, updateBaseline } from './baseline.ts';
 import { readJestReport, runJest } from './jest.ts';
 import { dockerStandIn, startBrokerOnKafkaJsPorts, warmUp } from './kafkajs-broker.ts';
+import { enterNamespace, insideNamespace } from './namespace.ts';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const BASELINE = join(HERE, 'kafkajs-baseline.json');
 const FOLDERS = ['admin', 'broker', 'consumer', 'producer'];
-const INSIDE = 'KAFKAJS_SPECS_INSIDE';
 /** A single node of Apache Kafka loses races against its own metadata log; its retries are not counted. */
-const RETRIES: Record<Peer, number> = { apache: 2, polymq: 0 };
+const RETRIES = { apache: 2, polymq: 0 };
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -43,12 +42,12 @@ const { values: options, positionals } = parseArgs({
   },
 });
 
-const peer: Peer = options.peer === 'apache' ? 'apache' : 'polymq';
+const peer: 'apache' | 'polymq' = options.peer === 'apache' ? 'apache' : 'polymq';
 
 async function main(): Promise<number> {
   const checkout = resolve(positionals[0] ?? '');
   checkCheckout(checkout);
-  if (process.env[INSIDE] === undefined) {
+  if (!insideNamespace()) {
     if (peer === 'apache') await installApacheKafka();
     return enterNamespace();
   }
@@ -72,21 +71,6 @@ function checkCheckout(checkout: string): void {
   if (!existsSync(join(checkout, 'node_modules', 'jest'))) {
     throw new Error(`run npm install in ${checkout}: jest is not there`);
   }
-}
-
-/** Runs this same program again where the ports are free. Without root, a user namespace gives the right. */
-function enterNamespace(): Promise<number> {
-  const flags = process.getuid?.() === 0 ? ['-n'] : ['-r', '-n'];
-  const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
-  const script = 'ip link set lo up && exec "$@"';
-  const child = spawn('unshare', [...flags, '--', 'sh', '-c', script, 'sh', ...again], {
-    stdio: 'inherit',
-    env: { ...process.env, [INSIDE]: '1' },
-  });
-  return new Promise((done, fail) => {
-    child.once('error', fail);
-    child.once('close', (code) => done(code ?? 1));
-  });
 }
 
 async function runSpecs(checkout: string): Promise<Outcomes> {

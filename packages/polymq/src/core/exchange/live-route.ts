@@ -1,0 +1,33 @@
+import type { Queue } from '../queue/queue.ts';
+import type { Route } from './exchanges.ts';
+import type { LiveExchange } from './live-exchange.ts';
+
+/** What publishing has to do beyond handing the message to queues and streams. */
+export interface RouteExtras {
+  /** Exchanges on the way that remember their newest messages. */
+  readonly remembering: readonly LiveExchange[];
+  /** Waiting queues of delayed exchanges further on; the message goes there as well, to wait until `dueMs`. */
+  readonly waiting: readonly Queue[];
+  readonly dueMs: number;
+}
+
+/** All routes are of this one shape, so that looking at them is quick. */
+export class LiveRoute implements Route {
+  readonly queues: readonly Queue[];
+  readonly streams: readonly string[];
+  readonly cacheable: boolean;
+  readonly delayed: boolean;
+  readonly extras: RouteExtras | undefined;
+
+  constructor(
+    queues: readonly Queue[],
+    streams: readonly string[],
+    options: { cacheable: boolean; delayed?: boolean; extras?: RouteExtras | undefined },
+  ) {
+    this.queues = queues;
+    this.streams = streams;
+    this.cacheable = options.cacheable;
+    this.delayed = options.delayed ?? false;
+    this.extras = options.extras;
+  }
+}

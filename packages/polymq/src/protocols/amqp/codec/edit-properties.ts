@@ -79,6 +79,7 @@ export function editTable(
   changes: TableChanges,
 ): Buffer {
   const writer = new FieldWriter();
+  writer.depth = 1;
   const pending = new Map(Object.entries(changes));
   let at = start;
   while (at < end) {

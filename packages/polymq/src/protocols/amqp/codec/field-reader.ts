@@ -18,14 +18,18 @@ import { REPLY_CODE } from './reply-code.ts';
 import { utf8At } from './utf8.ts';
 
 export const TABLE_DEPTH_MAX = 32;
-/** Over all tables and arrays inside one another. */
+/** Over all tables and arrays inside one another, in what a client sends. */
 export const TABLE_ENTRIES_MAX = 1000;
+/** In what is stored: the broker has added headers to what the client was allowed. */
+const STORED_ENTRIES_MAX = 10_000;
 
 export class FieldReader extends Reader {
   classId = 0;
   methodId = 0;
-  #entriesLeft = TABLE_ENTRIES_MAX;
-  #depth = 0;
+  /** Entries that may still be read, over all tables. */
+  entriesLeft: number = STORED_ENTRIES_MAX;
+  /** In how many tables and arrays the reader stands. */
+  depth = 0;
 
   /** Exact up to 2^53, beyond that the nearest number. */
   uint64(): number {
@@ -148,9 +152,8 @@ export class FieldReader extends Reader {
   #enter(): number {
     const length = this.uint32();
     if (length > this.remaining) this.take(length);
-    this.#depth += 1;
-    if (this.#depth > TABLE_DEPTH_MAX)
-      this.fail(`tables are nested deeper than ${TABLE_DEPTH_MAX}`);
+    this.depth += 1;
+    if (this.depth > TABLE_DEPTH_MAX) this.fail(`tables are nested deeper than ${TABLE_DEPTH_MAX}`);
     const outerEnd = this.end;
     this.end = this.position + length;
     return outerEnd;
@@ -158,12 +161,12 @@ export class FieldReader extends Reader {
 
   #leave(outerEnd: number): void {
     this.end = outerEnd;
-    this.#depth -= 1;
+    this.depth -= 1;
   }
 
   #countEntry(): void {
-    this.#entriesLeft -= 1;
-    if (this.#entriesLeft < 0) this.fail(`a table has more than ${TABLE_ENTRIES_MAX} entries`);
+    this.entriesLeft -= 1;
+    if (this.entriesLeft < 0) this.fail('a table has too many entries');
   }
 
   override fail(what: string): never {
@@ -177,10 +180,16 @@ export class FieldReader extends Reader {
 
 /** Decodes the entries of a table in `[start, end)`, its length not included. */
 export function readTable(buffer: Buffer, start: number, end: number): FieldTable {
-  return new FieldReader(buffer, start, end).entries();
+  return insideTable(buffer, start, end).entries();
 }
 
 /** Decodes the value whose letter stands at `at`, as found by `findInTable`. */
 export function readFieldAt(buffer: Buffer, at: number, end: number): FieldValue {
-  return new FieldReader(buffer, at, end).fieldValue();
+  return insideTable(buffer, at, end).fieldValue();
+}
+
+function insideTable(buffer: Buffer, start: number, end: number): FieldReader {
+  const reader = new FieldReader(buffer, start, end);
+  reader.depth = 1;
+  return reader;
 }

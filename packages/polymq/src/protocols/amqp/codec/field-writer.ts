@@ -21,7 +21,8 @@ const LONG_MAX = 2n ** 63n - 1n;
 export class FieldWriter {
   #buffer: Buffer = Buffer.allocUnsafe(INITIAL_BYTES);
   #position = 0;
-  #depth = 0;
+  /** In how many tables and arrays the writer stands. */
+  depth = 0;
 
   get length(): number {
     return this.#position;
@@ -184,13 +185,13 @@ export class FieldWriter {
 
   /** Leaves room for the length of a table or array; returns where it is. */
   #enter(): number {
-    this.#depth += 1;
-    if (this.#depth > TABLE_DEPTH_MAX) refuse(`tables are nested deeper than ${TABLE_DEPTH_MAX}`);
+    this.depth += 1;
+    if (this.depth > TABLE_DEPTH_MAX) refuse(`tables are nested deeper than ${TABLE_DEPTH_MAX}`);
     return this.#reserve(4);
   }
 
   #leave(start: number): void {
-    this.#depth -= 1;
+    this.depth -= 1;
     this.patchUint32(this.#position - start - 4, start);
   }
 
@@ -220,6 +221,7 @@ function refuse(message: string): never {
 /** The entries of a table, without its length. */
 export function writeTable(table: FieldTable): Buffer {
   const writer = new FieldWriter();
+  writer.depth = 1;
   writer.entries(table);
   return writer.finish();
 }

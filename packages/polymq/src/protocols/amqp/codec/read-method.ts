@@ -7,7 +7,7 @@
 import { type AnyMethod, METHODS, type MethodName, methodKey } from '../methods/index.ts';
 import type { ArgumentType } from '../methods/row.ts';
 import { AmqpSyntaxError } from './amqp-syntax-error.ts';
-import { FieldReader } from './field-reader.ts';
+import { FieldReader, TABLE_ENTRIES_MAX } from './field-reader.ts';
 import { REPLY_CODE } from './reply-code.ts';
 
 type Args = Record<string, unknown>;
@@ -54,6 +54,7 @@ export function readMethod(buffer: Buffer, start: number, end: number): AnyMetho
     const message = `there is no method ${methodId} in class ${classId}`;
     throw new AmqpSyntaxError(REPLY_CODE.commandInvalid, message, classId, methodId);
   }
+  reader.entriesLeft = TABLE_ENTRIES_MAX;
   reader.classId = classId;
   reader.methodId = methodId;
   const args: Args = {};

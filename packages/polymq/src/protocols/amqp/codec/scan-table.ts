@@ -1,7 +1,8 @@
 /**
  * Walks over encoded field tables without decoding them: checks them, finds an entry, steps over one.
- * A table is given by the range of its entries, without the length in front. Nothing is allocated; the
- * limits are those of `FieldReader`.
+ * A table is given by the range of its entries, without the length in front. Nothing is allocated. Checks
+ * hold a table to the limits of `FieldReader`; walks over what was checked before do not count entries again,
+ * for the broker may have added some.
  */
 import { TABLE_DEPTH_MAX, TABLE_ENTRIES_MAX } from './field-reader.ts';
 import { uint32At } from './frame.ts';
@@ -31,6 +32,8 @@ function letters(): Int8Array {
   set('F', TABLE);
   return bytes;
 }
+
+const UNCOUNTED = 0x3fff_ffff;
 
 /** Entries that the table being walked may still have. Walks end before another one starts. */
 let entriesLeft = 0;
@@ -77,7 +80,7 @@ function nameKind(buffer: Buffer, at: number, nameEnd: number): number {
  * the first is found. `[start, end)` must have passed `checkTable`, or may throw 502.
  */
 export function findInTable(buffer: Buffer, start: number, end: number, name: string): number {
-  entriesLeft = TABLE_ENTRIES_MAX;
+  entriesLeft = UNCOUNTED;
   let at = start;
   while (at < end) {
     const nameEnd = afterName(buffer, at, end);
@@ -89,7 +92,7 @@ export function findInTable(buffer: Buffer, start: number, end: number, name: st
 
 /** Where the entry that starts at `at` ends. */
 export function entryEnd(buffer: Buffer, at: number, end: number): number {
-  entriesLeft = TABLE_ENTRIES_MAX;
+  entriesLeft = UNCOUNTED;
   return afterValue(buffer, afterName(buffer, at, end), end, 1);
 }
 

@@ -20,7 +20,10 @@ import {
 } from './frame.ts';
 import { shortText } from './utf8.ts';
 
-/** Behind this many octets a call into the engine is quicker than a loop. */
+/**
+ * Up to here a loop, at 3 ns an octet, is quicker than `copy` of a part of a buffer, which takes 150 ns
+ * whatever it copies. `set` of a whole buffer takes 40 ns.
+ */
 const LOOP_BYTES_MAX = 48;
 const TAG_BYTES = 8;
 /** The whole frame of an ack or nack. */
@@ -52,8 +55,8 @@ export function writeDeliver(
   namesStart: number,
   namesEnd: number,
 ): number {
-  let next = copyShort(prefix, 0, prefix.length, target, at);
-  next = writeTag(target, next, deliveryTag);
+  target.set(prefix, at);
+  let next = writeTag(target, at + prefix.length, deliveryTag);
   target[next++] = redelivered ? 1 : 0;
   next = copyShort(source, namesStart, namesEnd, target, next);
   return endFrame(target, at, next);
@@ -105,7 +108,8 @@ export function writeReturn(
   namesEnd: number,
 ): number {
   let next = writeMethodStart(target, at, channel, 50);
-  next = copyShort(reason, 0, reason.length, target, next);
+  target.set(reason, next);
+  next += reason.length;
   next = copyShort(source, namesStart, namesEnd, target, next);
   return endFrame(target, at, next);
 }
@@ -227,12 +231,11 @@ export function writeContent(
   const headerBytes = bodyStart - start - FRAME_OVERHEAD_BYTES;
   let next = writeFrameHeader(target, at, FRAME_HEADER, channel, headerBytes);
   if (bodyBytes === 0) {
-    copyLong(source, start, start + headerBytes + 1, target, next);
-    return next + headerBytes + 1;
+    return copyShort(source, start, start + headerBytes + 1, target, next);
   }
   const payloadMax = frameMax - FRAME_OVERHEAD_BYTES;
   const first = Math.min(bodyBytes, payloadMax);
-  copyLong(source, start, bodyStart + first, target, next);
+  copyShort(source, start, bodyStart + first, target, next);
   next += headerBytes + 1;
   writeFrameHeader(target, next, FRAME_BODY, channel, first);
   next += FRAME_HEADER_BYTES + first;
@@ -245,8 +248,4 @@ export function writeContent(
     target[next++] = FRAME_END;
   }
   return next;
-}
-
-function copyLong(source: Buffer, start: number, end: number, target: Buffer, at: number): void {
-  copyShort(source, start, end, target, at);
 }

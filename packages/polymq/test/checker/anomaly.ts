@@ -12,6 +12,8 @@ export const ANOMALIES = {
   skipped: 'a reading session passed over a value',
   'stale-commit': 'a group position that an acknowledged commit had replaced',
   'unexpected-commit': 'a group position that nobody committed',
+  returned: 'settled for good, and yet in its queue again',
+  unflagged: 'delivered again without being marked as redelivered',
   undrained: 'the run ended without reading the log to its end, so nothing can be said',
 } as const;
 

@@ -3,6 +3,7 @@ import { ANOMALIES, type AnomalyKind } from './anomaly.ts';
 import { check } from './check.ts';
 import { type Drain, type History, replay } from './history.ts';
 import { madeUpHistory } from './made-up-history.ts';
+import { madeUpQueueHistory } from './made-up-queue-history.ts';
 
 /** Takes a value out of a drained log and moves the rest up, as if it had never been stored. */
 function removeAt(drain: Drain, index: number): void {
@@ -109,6 +110,16 @@ const PLANTED: Record<AnomalyKind, () => History> = {
     const history = madeUpHistory(400);
     const invokedAt = history.begin();
     history.observed({ group: 'g', log: 'orders-0', offset: 7777, invokedAt });
+    return history;
+  },
+  returned: () => {
+    const history = madeUpQueueHistory(100);
+    history.queues.drains[0]!.values.push('v0');
+    return history;
+  },
+  unflagged: () => {
+    const history = madeUpQueueHistory(100);
+    for (const delivery of history.queues.deliveries) delivery.redelivered = false;
     return history;
   },
   undrained: () => {

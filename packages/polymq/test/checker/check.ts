@@ -10,6 +10,7 @@ import { type FinalState, finalState } from './final-state.ts';
 import type { History } from './history.ts';
 import { stalePositions } from './rules/commits.ts';
 import { gaps, undrained, unexpectedValues } from './rules/logs.ts';
+import { queueAnomalies } from './rules/queues.ts';
 import { brokenSessions, inconsistentOffsets, vanished } from './rules/reads.ts';
 import { duplicates, missingValues, reordered } from './rules/sends.ts';
 
@@ -29,6 +30,10 @@ export interface Verdict {
     reads: number;
     commitsAcknowledged: number;
     observations: number;
+    deliveries: number;
+    /** Messages acknowledged, requeued or rejected, and of those what was known to be stored. */
+    settled: number;
+    settledForSure: number;
   };
 }
 
@@ -46,30 +51,41 @@ export function check(history: History): Verdict {
     ...vanished(history, state),
     ...brokenSessions(history, state),
     ...stalePositions(history),
+    ...queueAnomalies(history.queues),
   ];
   const counts = countOf(history, state, repeated.legal);
   return { valid: anomalies.length === 0, anomalies, counts };
 }
 
 function countOf(history: History, state: FinalState, repeated: number): Verdict['counts'] {
+  const { queues } = history;
   const counts = {
     operations: history.size,
     acknowledged: 0,
     refused: 0,
     unknown: 0,
     recovered: 0,
-    stored: history.drains.reduce((sum, drain) => sum + drain.offsets.length, 0),
+    stored: [...history.drains, ...queues.drains].reduce(
+      (sum, drain) => sum + drain.values.length,
+      0,
+    ),
     repeated,
     reads: history.reads.length,
     commitsAcknowledged: history.commits.filter((commit) => commit.outcome === 'ok').length,
     observations: history.observations.length,
+    deliveries: queues.deliveries.length,
+    settled: queues.settlements.length,
+    settledForSure: queues.settlements.filter((each) => each.committedAt < Number.POSITIVE_INFINITY)
+      .length,
   };
-  for (const send of history.sends) {
+  const seen = new Set(queues.deliveries.map((delivery) => delivery.value));
+  for (const drain of queues.drains) for (const value of drain.values) seen.add(value);
+  for (const send of [...history.sends, ...queues.publishes]) {
     if (send.outcome === 'ok') counts.acknowledged += 1;
     else if (send.outcome === 'fail') counts.refused += 1;
     else {
       counts.unknown += 1;
-      if (state.placesOf.has(send.value)) counts.recovered += 1;
+      if (state.placesOf.has(send.value) || seen.has(send.value)) counts.recovered += 1;
     }
   }
   return counts;

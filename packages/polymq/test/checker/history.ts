@@ -10,6 +10,8 @@
  * queue); a value is unique over the whole run.
  */
 
+import { QueueHistory } from './queue-history.ts';
+
 export type Outcome = 'ok' | 'fail' | 'info';
 
 /** One value that a producer handed over. */
@@ -75,6 +77,10 @@ export class History {
   readonly drains: Drain[] = [];
   readonly commits: Commit[] = [];
   readonly observations: Observation[] = [];
+  readonly queues: QueueHistory = new QueueHistory({
+    tick: () => this.#tick(),
+    write: (line) => this.#write?.(line),
+  });
   #now = 0;
   readonly #write: ((line: object) => void) | undefined;
 
@@ -87,7 +93,8 @@ export class History {
   get size(): number {
     const drained = this.drains.reduce((sum, drain) => sum + drain.offsets.length, 0);
     const { sends, reads, commits, observations } = this;
-    return sends.length + reads.length + commits.length + observations.length + drained;
+    const logs = sends.length + reads.length + commits.length + observations.length + drained;
+    return logs + this.queues.size;
   }
 
   send(what: Pick<Send, 'value' | 'producer' | 'log' | 'idempotent'>): Send {
@@ -164,7 +171,9 @@ export function replay(lines: Iterable<object>): History {
   const history = new History();
   const sends = new Map<string, Send>();
   const commits = new Map<number, Commit>();
+  const replayQueues = history.queues.replayer();
   for (const line of lines as Iterable<Recorded>) {
+    if (replayQueues(line)) continue;
     if (line.type === 'send') {
       const send: Send = { ...line, invokedAt: line.at, ...UNKNOWN, offset: undefined };
       sends.set(send.value, send);

@@ -194,12 +194,29 @@ class CrashRun {
 
 /** Takes one acknowledged value out of what was drained, as a broker that lost it would. */
 function plantLoss(history: History): void {
-  const send = history.sends.find((each) => each.outcome === 'ok' && each.idempotent);
-  const drain = history.drains.find((each) => each.log === send?.log);
-  const index = drain?.values.indexOf(send?.value ?? '') ?? -1;
-  if (!drain || index < 0) throw new Error('nothing to plant a loss in');
-  drain.values.splice(index, 1);
-  drain.offsets.splice(index, 1);
+  const kept = new Set<string>();
+  for (const each of history.sends)
+    if (each.outcome === 'ok' && each.idempotent) kept.add(each.value);
+  for (const each of history.queues.publishes) {
+    if (each.outcome === 'ok' && each.persistent) kept.add(each.value);
+  }
+  for (const drain of history.drains) {
+    const index = drain.values.findIndex((value) => kept.has(value));
+    if (index < 0) continue;
+    drain.values.splice(index, 1);
+    drain.offsets.splice(index, 1);
+    return;
+  }
+  const { settlements } = history.queues;
+  const settled = new Set(settlements.map(({ queue, value }) => `${queue} ${value}`));
+  for (const drain of history.queues.drains) {
+    const isKept = (value: string) => kept.has(value) && !settled.has(`${drain.queue} ${value}`);
+    const index = drain.values.findIndex(isKept);
+    if (index < 0) continue;
+    drain.values.splice(index, 1);
+    return;
+  }
+  throw new Error('nothing to plant a loss in');
 }
 
 function pause(ms: number): Promise<void> {

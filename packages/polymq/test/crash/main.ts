@@ -8,12 +8,13 @@ import { check, type Verdict } from '../checker/check.ts';
 import { replay } from '../checker/history.ts';
 import { type CrashReport, runCrashes } from './harness.ts';
 import { readHistoryFile } from './history-file.ts';
+import { WORKLOADS } from './workloads/index.ts';
 
 const HELP = `npm run test:crash -- [options]
 
-  --cycles N         kills (default 20)
+  --cycles N         kills of each workload (default 20)
   --seed S           repeats the choices of an earlier run
-  --workload NAME    default: kafka
+  --workload LIST    of: ${Object.keys(WORKLOADS).join(', ')} (default: all, one after the other)
   --durability MODE  of the broker (default fsync)
   --plant            drops one acknowledged value from the result: the run must fail
   --json FILE        writes the report
@@ -27,7 +28,7 @@ async function main(): Promise<number> {
     options: {
       cycles: { type: 'string', default: '20' },
       seed: { type: 'string' },
-      workload: { type: 'string', default: 'kafka' },
+      workload: { type: 'string', default: Object.keys(WORKLOADS).join(',') },
       durability: { type: 'string', default: 'fsync' },
       plant: { type: 'boolean', default: false },
       json: { type: 'string' },
@@ -45,18 +46,26 @@ async function main(): Promise<number> {
   if (!Number.isInteger(cycles) || cycles < 1) throw new Error('--cycles wants a whole number');
   const seed = values.seed === undefined ? Date.now() % 1_000_000_007 : Number(values.seed);
   process.stdout.write(`seed ${seed}\n`);
-  const report = await runCrashes({
-    cycles,
-    seed,
-    workload: values.workload,
-    brokerArgs: ['--durability', values.durability],
-    plant: values.plant,
-    report: (line) => process.stdout.write(`${line}\n`),
-    verbose: values.verbose,
-  });
-  print(report);
-  if (values.json) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
-  return report.valid ? 0 : 1;
+  const reports: CrashReport[] = [];
+  for (const workload of values.workload.split(',')) {
+    process.stdout.write(`workload ${workload}\n`);
+    const report = await runCrashes({
+      cycles,
+      seed,
+      workload,
+      brokerArgs: ['--durability', values.durability],
+      plant: values.plant,
+      report: (line) => process.stdout.write(`${line}\n`),
+      verbose: values.verbose,
+    });
+    print(report);
+    reports.push(report);
+  }
+  if (values.json) {
+    const all = reports.length === 1 ? reports[0] : reports;
+    writeFileSync(values.json, `${JSON.stringify(all, null, 2)}\n`);
+  }
+  return reports.every((report) => report.valid) ? 0 : 1;
 }
 
 function checkFile(path: string): number {

@@ -18,7 +18,7 @@ import {
 import { drainTopics } from './kafka/drain.ts';
 import { describeError, findSource } from './kafka/errors.ts';
 import { kafkajs, type Message, PRODUCER_KINDS, type ProducerKind } from './kafka/producer.ts';
-import { encodeValue } from './kafka/values.ts';
+import { encodeValue } from './values.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
 const TOPICS: Readonly<Record<string, number>> = { orders: 1, payments: 3, audit: 6 };

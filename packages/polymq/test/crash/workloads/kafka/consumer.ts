@@ -6,8 +6,8 @@
 import { Consumer, stringDeserializers } from '@platformatic/kafka';
 import type { EachBatchPayload } from 'kafkajs';
 import type { History } from '../../../checker/history.ts';
+import { decodeValue } from '../values.ts';
 import { KAFKAJS_RETRY, kafkajs } from './producer.ts';
-import { decodeValue } from './values.ts';
 
 export interface ConsumerOptions {
   name: string;

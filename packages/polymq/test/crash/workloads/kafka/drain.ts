@@ -1,9 +1,9 @@
 /** Reads whole topics, from their start to their end, into the history. */
 import { randomUUID } from 'node:crypto';
 import type { Drain, History } from '../../../checker/history.ts';
+import { decodeValue } from '../values.ts';
 import { logName } from './consumer.ts';
 import { kafkajs } from './producer.ts';
-import { decodeValue } from './values.ts';
 
 const QUIET_MS_MAX = 20_000;
 

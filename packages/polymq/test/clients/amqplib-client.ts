@@ -24,13 +24,12 @@ export async function openConnection(
   options: Options.Connect = {},
 ): Promise<ChannelModel> {
   const { host: hostname, port } = peer;
-  const connection = await connect({
-    hostname,
-    port,
-    username: 'guest',
-    password: 'guest',
-    ...options,
-  });
+  const { credentials, ...where } = options;
+  const connection = await connect(
+    { hostname, port, username: 'guest', password: 'guest', ...where },
+    // amqplib looks for them here alone.
+    credentials === undefined ? {} : { credentials },
+  );
   // Whoever expects an error listens too; for others the channel's own failure says enough.
   connection.on('error', () => undefined);
   onTestFinished(() => connection.close().catch(() => undefined));

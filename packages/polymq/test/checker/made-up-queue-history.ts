@@ -28,6 +28,7 @@ export function madeUpQueueHistory(messages: number, write?: (line: object) => v
   }
   const deliver = (value: string, reader: string, redelivered: boolean) =>
     queues.delivered({ queue: 'q', value, reader, redelivered });
+  queues.opening('c#1');
   for (let i = 0; i < messages; i += 1) {
     const value = `v${i}`;
     const what = { queue: 'q', value, reader: 'c#1' };
@@ -48,6 +49,7 @@ export function madeUpQueueHistory(messages: number, write?: (line: object) => v
       queues.committed([queues.settle({ ...what, kind: 'ack' })]);
     }
   }
+  queues.opening('c#2');
   for (const value of again) {
     deliver(value, 'c#2', true);
     queues.settle({ queue: 'q', value, reader: 'c#2', kind: 'ack' });

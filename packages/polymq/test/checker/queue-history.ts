@@ -59,6 +59,8 @@ export interface Clock {
 export class QueueHistory {
   /** Every queue, and where it puts what is rejected. */
   readonly deadLetters: Map<string, string | undefined> = new Map();
+  /** When each reader's connection was opened: what it gets, the broker sent after that. */
+  readonly readers: Map<string, number> = new Map();
   readonly publishes: Publish[] = [];
   readonly deliveries: Delivery[] = [];
   readonly settlements: Settlement[] = [];
@@ -89,6 +91,13 @@ export class QueueHistory {
     const at = this.#clock.tick();
     this.#clock.write({ type: 'published', value: publish.value, outcome, error, at });
     end(publish, outcome, at);
+  }
+
+  /** To be called before the connection of this reader is made. */
+  opening(reader: string): void {
+    const at = this.#clock.tick();
+    this.readers.set(reader, at);
+    this.#clock.write({ type: 'opening', reader, at });
   }
 
   delivered(what: Pick<Delivery, 'queue' | 'value' | 'reader' | 'redelivered'>): void {
@@ -123,6 +132,7 @@ export class QueueHistory {
     return (given) => {
       const line = given as Recorded;
       if (line.type === 'queue') this.deadLetters.set(line.queue, line.deadLetter);
+      else if (line.type === 'opening') this.readers.set(line.reader, line.at);
       else if (line.type === 'publish') publishes.set(line.value, this.#publish(line, line.at));
       else if (line.type === 'published') end(publishes.get(line.value)!, line.outcome, line.at);
       else if (line.type === 'delivered') this.deliveries.push(line);
@@ -160,6 +170,7 @@ function end(publish: Publish, outcome: Outcome, at: number): void {
 }
 
 type Recorded =
+  | { type: 'opening'; reader: string; at: number }
   | { type: 'queue'; queue: string; deadLetter?: string }
   | ({ type: 'publish'; at: number } & Pick<
       Publish,

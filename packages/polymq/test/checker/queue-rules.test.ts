@@ -52,6 +52,16 @@ const PLANTED: readonly (readonly [AnomalyKind, string, (history: History) => vo
   ],
   [
     'unflagged',
+    'a message that came marked comes again without the mark',
+    (h) => {
+      const again = h.queues.deliveries.find((each) => each.reader === 'c#2')!;
+      const first = h.queues.deliveries.find((each) => each.value === again.value)!;
+      first.redelivered = true;
+      again.redelivered = false;
+    },
+  ],
+  [
+    'unflagged',
     'a dead letter comes twice without the mark',
     (h) => {
       for (const reader of ['d#1', 'd#2']) {
@@ -115,6 +125,15 @@ describe('the rules about queues', () => {
     const history = madeUpQueueHistory(100);
     const unknown = history.queues.settlements.find((each) => each.reader === 'c#2')!;
     history.queues.delivered({ ...unknown, reader: 'c#3', redelivered: true });
+    expect(check(history).anomalies).toEqual([]);
+  });
+
+  it('allow that a marked copy is read before the first one, from another connection', () => {
+    const history = madeUpQueueHistory(100);
+    history.queues.readers.set('c#2', 0);
+    const again = history.queues.deliveries.find((each) => each.reader === 'c#2')!;
+    history.queues.deliveries.find((each) => each.value === again.value)!.redelivered = true;
+    again.redelivered = false;
     expect(check(history).anomalies).toEqual([]);
   });
 

@@ -158,16 +158,27 @@ function returned(course: Course, courses: Courses): Anomaly[] {
   return anomalies;
 }
 
-/** A message comes without the mark only once, as the first; once per reject in a dead-letter queue. */
+/**
+ * A message comes without the mark only once, as the first; in a dead-letter queue once per reject. Two
+ * connections are read in any order, so "first" is sure only within one reader, and for readers that
+ * connected after the other delivery was seen.
+ */
 function unflagged(course: Course, courses: Courses): Anomaly[] {
-  const isDeadLetter = courses.sourcesOf.has(course.queue);
-  const fresh = course.deliveries.filter((each) => !each.redelivered);
-  const again = isDeadLetter
-    ? fresh.slice(courses.rejectsInto(course))
-    : fresh.filter((each) => each !== course.deliveries[0]);
-  return again.map((each) => {
-    const before = course.deliveries[0]!;
-    const message = `value ${course.value} came to ${before.reader} and then to ${each.reader}, not marked as redelivered`;
+  const { deliveries, queue, value } = course;
+  const fresh = deliveries.filter((each) => !each.redelivered);
+  if (fresh.length === 0 || deliveries.length < 2) return [];
+  const allowed = courses.sourcesOf.has(queue) ? courses.rejectsInto(course) : 1;
+  const isLater = (each: Delivery) => {
+    const openedAt = courses.history.readers.get(each.reader) ?? 0;
+    return deliveries.some(
+      (other) => other.at < each.at && (other.reader === each.reader || other.at < openedAt),
+    );
+  };
+  const wrong = fresh.slice(allowed);
+  if (allowed === 1 && wrong.length === 0 && isLater(fresh[0]!)) wrong.push(fresh[0]!);
+  return wrong.map((each) => {
+    const others = deliveries.filter((other) => other !== each).map((other) => other.reader);
+    const message = `value ${value} came to ${others.join(', ')} and to ${each.reader}, there not marked as redelivered`;
     return anomaly('unflagged', course, message);
   });
 }

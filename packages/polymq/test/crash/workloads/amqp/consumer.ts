@@ -87,7 +87,8 @@ export class Consumer {
   }
 
   async #consume(): Promise<void> {
-    const { port, queue, random } = this.#options;
+    const { port, queue, random, history } = this.#options;
+    history.opening(this.#reader);
     const wire = await AmqpWire.connect({ port, connectTimeoutMs: 2000 });
     const channel = await wire.openChannel();
     await channel.call('confirm.select');

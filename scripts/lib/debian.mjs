@@ -1,8 +1,22 @@
 /** Programs that the tests need and that npm does not have. */
+import { existsSync } from 'node:fs';
 import { capture, run, say } from './process.mjs';
 
-/** Program → Debian package. */
-const PROGRAMS = { kcat: 'kcat', strace: 'strace' };
+const runs = (program) => capture(program, ['-V']) !== undefined;
+
+/** Debian package → whether what the tests want of it is there. */
+const PACKAGES = {
+  kcat: () => runs('kcat'),
+  strace: () => runs('strace'),
+  'amqp-tools': () => runs('amqp-publish'),
+  'python3-pika': () => capture('/usr/bin/python3', ['-c', 'import pika'])?.code === 0,
+  'rabbitmq-server': () => !rabbitmqWanted() || existsSync('/usr/lib/rabbitmq/bin/rabbitmq-server'),
+};
+
+/** Only as the peer to compare with: it brings all of Erlang, and a service. */
+function rabbitmqWanted() {
+  return process.env.TEST_RABBITMQ_PEER === 'rabbitmq';
+}
 
 /** Installs what is missing if that is possible here. Returns a line for each thing it is not. */
 export async function installDebianPackages() {
@@ -18,15 +32,19 @@ export async function installDebianPackages() {
     await aptGet(['update', '-q']);
     await aptGet(command.split(' ').slice(1));
   }
+  // The tests start their own; a service nobody asked for would only hold the port.
+  if (missing.includes('rabbitmq-server')) {
+    capture('systemctl', ['disable', '--now', 'rabbitmq-server']);
+  }
   const still = missingPackages();
   if (still.length === 0) return [];
   return [`tests were skipped that need: ${still.join(', ')}. This failed: ${command}`];
 }
 
 function missingPackages() {
-  return Object.entries(PROGRAMS)
-    .filter(([program]) => capture(program, ['-V']) === undefined)
-    .map(([, name]) => name);
+  return Object.entries(PACKAGES)
+    .filter(([, isThere]) => !isThere())
+    .map(([name]) => name);
 }
 
 async function aptGet(args) {

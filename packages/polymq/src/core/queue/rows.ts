@@ -2,7 +2,7 @@
  * The message table: one row per message in a queue, whichever queue. Rows are numbers; their fields are columns of
  * typed arrays, so that ten million waiting messages are some hundred arrays to the garbage collector.
  *
- *   row = page number << 14 | index in page            a page: 16,384 rows, about 0.9 MB
+ *   row = page number << 14 | index in page            a page: 16,384 rows, about 1 MB
  *
  * Pages are made when needed and dropped when all their rows are free again. A message in a hundred queues has a
  * hundred rows that name the same place in the journal.
@@ -52,6 +52,8 @@ export class RowPage {
   readonly bytes: Uint32Array = new Uint32Array(PAGE_ROWS);
   /** When it expires, ms since the epoch; 0: never. */
   readonly expiresMs: Float64Array = new Float64Array(PAGE_ROWS);
+  /** When it came into its queue, ms since the epoch; set by the store, for persistent rows only. */
+  readonly enqueuedMs: Float64Array = new Float64Array(PAGE_ROWS);
   /** The next row in whatever list this one is in. */
   readonly next: Int32Array = new Int32Array(PAGE_ROWS);
   /** Its timer in the wheel, 0 if none. */

@@ -1,0 +1,181 @@
+/**
+ * Sends on what dies in queues. Messages wait in one line for all queues, so that one that dies while another is sent on
+ * does not deepen the stack, and a million that expire together are sent over many turns of the event loop.
+ *
+ *   die ─► line ─► in memory? ── yes ─► put to the targets ─► removed from its queue, in the same turn
+ *            ▲         └── no ─► load ─┐
+ *            └─────────────────────────┘
+ *
+ * The targets get the message before its queue loses it; a crash in between leaves it in both or, as both are in one
+ * batch, in none.
+ */
+import type { Clock, Timers } from '../../lib/environment/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { DeathReason } from '../message/history.ts';
+import { MessageDraft } from '../message/message-draft.ts';
+import type { CoreQueue } from './core-queue.ts';
+import {
+  type DeadLetterAddress,
+  draftDeadLetter,
+  draftRefused,
+  isCycle,
+  type MessageFacts,
+  type ReadFacts,
+} from './death.ts';
+import type { MessageStore } from './message-store.ts';
+import type { Queue } from './queue.ts';
+import type { QueueCounters } from './queue-counters.ts';
+import type { DeadLetterRouter } from './queues.ts';
+
+/** Dead letters sent on before others get their turn of the event loop. */
+const TURN_MAX = 1000;
+/** A chain of queues, each of which refuses the dead letter of the one before, ends here. */
+const REFUSALS_DEEP_MAX = 16;
+
+const REASONS: readonly DeathReason[] = ['rejected', 'expired', 'maxlen', 'delivery_limit'];
+
+export interface DeadLettersOptions {
+  store: MessageStore;
+  clock: Clock;
+  timers: Timers;
+  logger: Logger;
+  counters: QueueCounters;
+  /** The queue of a row; undefined if it is deleted. */
+  queueOf: (row: number) => CoreQueue | undefined;
+  publish: (draft: MessageDraft, queues: readonly Queue[]) => number;
+}
+
+export class DeadLetters {
+  readonly #options: DeadLettersOptions;
+  readonly #draft: MessageDraft = new MessageDraft();
+  /** Rows and the indexes of their reasons. */
+  #line: number[] = [];
+  #at = 0;
+  /** Somebody works on the line, or will. */
+  #busy = false;
+  #refusalsDeep = 0;
+  router: DeadLetterRouter | undefined;
+  readFacts: ReadFacts | undefined;
+
+  constructor(options: DeadLettersOptions) {
+    this.#options = options;
+  }
+
+  /** Dead letters that wait for their turn. */
+  get waiting(): number {
+    return (this.#line.length - this.#at) / 2;
+  }
+
+  add(row: number, reason: DeathReason): void {
+    this.#line.push(row, REASONS.indexOf(reason));
+    if (!this.#busy) this.#work();
+  }
+
+  /** Sends on a message that its queue did not take. */
+  addRefused(queue: CoreQueue, refused: MessageDraft): void {
+    if (this.#refusalsDeep === REFUSALS_DEEP_MAX) return;
+    const properties = refused.content.subarray(
+      refused.contentStart,
+      refused.contentStart + refused.propertiesBytes,
+    );
+    const draft = new MessageDraft();
+    const facts = this.#facts(refused.format, properties);
+    const death = {
+      queue: queue.name,
+      reason: 'maxlen',
+      nowMs: this.#options.clock.nowMs(),
+    } as const;
+    const address = draftRefused(draft, refused, death, queue.definition.settings, facts);
+    this.#refusalsDeep += 1;
+    try {
+      this.#send(queue.namespace, address, draft, 'maxlen');
+    } finally {
+      this.#refusalsDeep -= 1;
+    }
+  }
+
+  #work(): void {
+    this.#busy = true;
+    for (let count = 0; this.#at < this.#line.length; count++) {
+      const row = this.#line[this.#at]!;
+      const queue = this.#options.queueOf(row);
+      if (queue !== undefined && !this.#options.store.locate(row)) {
+        this.#load(row);
+        return;
+      }
+      if (count === TURN_MAX) {
+        this.#options.timers.immediate(() => this.#work());
+        return;
+      }
+      const reason = REASONS[this.#line[this.#at + 1]!]!;
+      this.#at += 2;
+      if (queue === undefined) this.#drop(row);
+      else this.#sendRow(queue, row, reason);
+    }
+    this.#line = [];
+    this.#at = 0;
+    this.#busy = false;
+  }
+
+  #load(row: number): void {
+    this.#options.store.load(row).then(
+      () => this.#work(),
+      (error: unknown) => {
+        // It cannot be read now, so it stays in the journal: the next start finds it again.
+        this.#options.logger.error({ error }, 'a dead letter could not be read');
+        this.#at += 2;
+        this.#work();
+      },
+    );
+  }
+
+  /** The store's view is at the row. */
+  #sendRow(queue: CoreQueue, row: number, reason: DeathReason): void {
+    const { store, clock } = this.#options;
+    const { view } = store;
+    const facts = this.#facts(view.format, view.properties);
+    const draft = this.#draft;
+    draft.priority = facts.priority ?? store.rows.page(row).priority[store.rows.index(row)]!;
+    draft.groupId = queue.groupIdOf(row);
+    const death = { queue: queue.name, reason, nowMs: clock.nowMs() };
+    const address = draftDeadLetter(draft, view, death, queue.definition.settings, facts);
+    const hold = store.hold();
+    try {
+      this.#send(queue.namespace, address, draft, reason);
+    } finally {
+      store.release(hold);
+      draft.clear();
+    }
+    queue.forgetDead(row);
+  }
+
+  #send(
+    namespace: string,
+    { exchange, routingKeys }: DeadLetterAddress,
+    draft: MessageDraft,
+    reason: DeathReason,
+  ): void {
+    const { counters, publish } = this.#options;
+    const routed = this.router?.(namespace, exchange, routingKeys, draft) ?? [];
+    const history = draft.history ?? [];
+    const targets =
+      reason === 'rejected' ? routed : routed.filter(({ name }) => !isCycle(name, history));
+    if (targets.length === 0) {
+      counters.dropped += 1;
+      return;
+    }
+    counters.deadLettered += 1;
+    publish(draft, targets);
+  }
+
+  #drop(row: number): void {
+    const { store, counters } = this.#options;
+    counters.dropped += 1;
+    store.remove(row);
+    store.rows.free(row);
+  }
+
+  #facts(format: number, properties: Buffer): MessageFacts {
+    return this.readFacts?.(format, properties) ?? {};
+  }
+}

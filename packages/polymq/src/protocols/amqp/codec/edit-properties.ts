@@ -35,22 +35,26 @@ export function editProperties(
 ): Buffer {
   const oldFlags = checkContentHeader(buffer, start, end);
   const writer = new FieldWriter();
-  writer.bytes(buffer.subarray(start, start + LIST_AT));
   let flags = 0;
   let at = start + LIST_AT;
+  // What is not changed is copied in runs as long as they get.
+  let runStart = start;
   for (const [name, type, flag] of PROPERTIES) {
     const from = at;
     if ((oldFlags & flag) !== 0) at = afterProperty(buffer, at, end, type);
     const change = changes[name];
     if (change === undefined) {
       flags |= oldFlags & flag;
-      writer.bytes(buffer.subarray(from, at));
-    } else if (change !== null) {
-      flags |= flag;
-      if (Buffer.isBuffer(change)) writer.longstr(change);
-      else putProperty(writer, type, change);
+      continue;
     }
+    writer.range(buffer, runStart, from);
+    runStart = at;
+    if (change === null) continue;
+    flags |= flag;
+    if (Buffer.isBuffer(change)) writer.longstr(change);
+    else putProperty(writer, type, change);
   }
+  writer.range(buffer, runStart, end);
   if (at !== end) refuse(`properties end at byte ${at}, their frame at byte ${end}`);
   writer.patchUint16(flags, FLAGS_AT);
   return writer.finish();
@@ -86,7 +90,7 @@ export function editTable(
     const next = entryEnd(buffer, at, end);
     const name = utf8At(buffer, at + 1, at + 1 + buffer[at]!);
     if (name === undefined || !Object.hasOwn(changes, name)) {
-      writer.bytes(buffer.subarray(at, next));
+      writer.range(buffer, at, next);
     } else {
       const value = pending.get(name);
       if (value !== undefined) writer.entry(name, value);

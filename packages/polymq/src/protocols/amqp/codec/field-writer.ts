@@ -41,12 +41,14 @@ export class FieldWriter {
 
   uint16(value: number): void {
     this.#check(value, 0xffff);
-    this.#buffer.writeUInt16BE(value, this.#reserve(2));
+    const at = this.#reserve(2);
+    this.#buffer.writeUInt16BE(value, at);
   }
 
   uint32(value: number): void {
     this.#check(value, 0xffff_ffff);
-    this.#buffer.writeUInt32BE(value, this.#reserve(4));
+    const at = this.#reserve(4);
+    this.#buffer.writeUInt32BE(value, at);
   }
 
   uint64(value: number): void {
@@ -76,9 +78,11 @@ export class FieldWriter {
     else this.#buffer.set(value, at);
   }
 
-  /** Bytes as they are. */
-  bytes(value: Buffer): void {
-    this.#buffer.set(value, this.#reserve(value.length));
+  /** `[start, end)` of another buffer as it is. */
+  range(source: Buffer, start: number, end: number): void {
+    if (start >= end) return;
+    const at = this.#reserve(end - start);
+    source.copy(this.#buffer, at, start, end);
   }
 
   /** A table with its length in front. */
@@ -134,10 +138,12 @@ export class FieldWriter {
   #number(value: number): void {
     if (!Number.isSafeInteger(value) || Object.is(value, -0)) {
       this.#letter('d');
-      this.#buffer.writeDoubleBE(value, this.#reserve(8));
+      const at = this.#reserve(8);
+      this.#buffer.writeDoubleBE(value, at);
     } else if (value >= INT32_MIN && value <= INT32_MAX) {
       this.#letter('I');
-      this.#buffer.writeInt32BE(value, this.#reserve(4));
+      const at = this.#reserve(4);
+      this.#buffer.writeInt32BE(value, at);
     } else {
       this.#long(BigInt(value));
     }
@@ -147,7 +153,8 @@ export class FieldWriter {
     if (value < LONG_MIN || value > LONG_MAX)
       refuse(`${value} does not fit a signed 64-bit integer`);
     this.#letter('l');
-    this.#buffer.writeBigInt64BE(value, this.#reserve(8));
+    const at = this.#reserve(8);
+    this.#buffer.writeBigInt64BE(value, at);
   }
 
   #object(value: Exclude<FieldValue, string | boolean | number | bigint>): void {
@@ -201,6 +208,7 @@ export class FieldWriter {
     }
   }
 
+  /** Makes room; the memory may have moved, so ask for the position before the buffer. */
   #reserve(bytes: number): number {
     const at = this.#position;
     const end = at + bytes;

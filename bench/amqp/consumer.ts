@@ -23,8 +23,10 @@ export interface ConsumerOptions {
   body: Buffer;
   /** Queues; consumer tags end in the digit of the queue. */
   queues: number;
-  /** The publisher of all messages that come here. */
-  publisher: Publisher;
+  /** The publisher of all messages that come here, if it waits for them. */
+  publisher?: Publisher | undefined;
+  /** Messages may have been delivered before, as after a restart. */
+  redelivered?: boolean | undefined;
   onDelivered(messages: number): void;
   onFailure(error: Error): void;
 }
@@ -69,7 +71,8 @@ export class Consumer {
     let at = 0;
     let count = 0;
     const { publisher } = this.#options;
-    const nowMs = publisher.options.confirms ? 0 : performance.now();
+    const timed = publisher?.options.confirms === false ? publisher : undefined;
+    const nowMs = timed ? performance.now() : 0;
     while (end - at >= 8) {
       const size =
         (buffer[at + 3]! << 24) |
@@ -82,7 +85,7 @@ export class Consumer {
       if (type === FRAME_BODY) {
         if (this.#onBody(buffer, at + 7, size)) {
           count += 1;
-          if (nowMs !== 0) publisher.timeDelivery(this.#number, nowMs);
+          timed?.timeDelivery(this.#number, nowMs);
         }
       } else if (type === FRAME_HEADER) {
         this.#bodyBytes = buffer.readUInt32BE(at + 15);
@@ -93,8 +96,8 @@ export class Consumer {
     if (this.#acksFilled > 0) this.#flush();
     if (count > 0) {
       this.#options.onDelivered(count);
-      publisher.onDeliveredInOrder(count);
-      publisher.pump();
+      publisher?.onDeliveredInOrder(count);
+      publisher?.pump();
     }
     return at;
   }
@@ -113,7 +116,8 @@ export class Consumer {
       (buffer[tagEnd + 5]! << 16) |
       (buffer[tagEnd + 6]! << 8) |
       buffer[tagEnd + 7]!;
-    if ((buffer[tagEnd + 8]! & 1) !== 0) this.#fail(`message ${this.#tag} came as redelivered`);
+    if ((buffer[tagEnd + 8]! & 1) !== 0 && !this.#options.redelivered)
+      this.#fail(`message ${this.#tag} came as redelivered`);
   }
 
   /** True when the message is complete. */

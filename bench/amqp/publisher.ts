@@ -19,8 +19,12 @@ export interface PublisherOptions {
   /** Whether confirms open the window; else deliveries do. */
   confirms: boolean;
   window: number;
-  /** Messages that may be published but not delivered when confirms open the window. */
-  backlogMax: number;
+  /** Messages that may be published but not delivered when confirms open the window. Default: no limit. */
+  backlogMax?: number | undefined;
+  /** The number of the first message. Default 0. */
+  numbersFrom?: number | undefined;
+  /** Ends after this many. */
+  messagesMax?: number | undefined;
   /** Queues that get every message. */
   copies: number;
   /** Undefined: as fast as the window allows. */
@@ -55,7 +59,7 @@ export class Publisher {
   constructor(channel: AmqpChannel, options: PublisherOptions) {
     this.#channel = channel;
     this.options = options;
-    const { units, window, backlogMax } = options;
+    const { units, window, backlogMax = 0 } = options;
     this.#unitBytes = units[0]!.length;
     let slots = Math.max(RING_UNITS_MIN, units.length);
     while (slots < window + 1) slots *= 2;
@@ -93,13 +97,17 @@ export class Publisher {
   /** Sends what the window allows, if that is worth a write. */
   pump(): void {
     if (this.stopped || this.options.ratePerSecond !== undefined) return;
-    const { window, confirms, backlogMax, copies } = this.options;
+    const { window, confirms, backlogMax, messagesMax, copies } = this.options;
     const delivered = Math.floor(this.delivered / copies);
     const answered = confirms ? this.confirmed : delivered;
     let room = window - (this.published - answered);
-    if (confirms) room = Math.min(room, backlogMax - (this.published - delivered));
+    if (confirms && backlogMax !== undefined) {
+      room = Math.min(room, backlogMax - (this.published - delivered));
+    }
     // A write per message would make the generator the limit. What is under way opens more room.
-    if (room <= 0 || room * 8 < window) return;
+    if (room * 8 < window) return;
+    if (messagesMax !== undefined) room = Math.min(room, messagesMax - this.published);
+    if (room <= 0) return;
     this.#send(room, performance.now(), 0);
   }
 
@@ -129,6 +137,7 @@ export class Publisher {
     const { socket } = this.#channel.wire;
     const unitBytes = this.#unitBytes;
     const ring = this.#ring;
+    const { numbersFrom = 0 } = this.options;
     let left = count;
     let atMs = firstMs;
     while (left > 0) {
@@ -136,12 +145,12 @@ export class Publisher {
       const some = Math.min(left, this.#mask + 1 - slot);
       let at = slot * unitBytes + this.options.bodyAt;
       for (let i = 0; i < some; i += 1) {
-        const number = this.published + i;
+        const number = numbersFrom + this.published + i;
         ring[at] = number >>> 24;
         ring[at + 1] = number >>> 16;
         ring[at + 2] = number >>> 8;
         ring[at + 3] = number;
-        this.#sentAt[number & (this.#sentAt.length - 1)] = atMs;
+        this.#sentAt[(this.published + i) & (this.#sentAt.length - 1)] = atMs;
         at += unitBytes;
         atMs += msPerMessage;
       }

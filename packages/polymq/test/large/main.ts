@@ -1,13 +1,11 @@
 /**
- * `npx tsx packages/polymq/test/large/main.ts --gib 10`: one topic of many gigabytes.
+ * `npm run test:large -- --gib 10`: one topic of many gigabytes. With `--amqp`: large queues (`amqp.ts`).
  *
  *   fill ─► clean stop ─► start (below 1 s) ─► read from the middle
  *        ─► more, kill -9 ─► start (below 5 s per GiB that was not stopped cleanly) ─► read
  *
  * Memory is taken after each start, on an empty log and on the full one: it must not grow with the log.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createTopic, endOffsets } from '../../../../bench/kafka/admin.ts';
 import { openFetchLoad } from '../../../../bench/kafka/fetch-load.ts';
@@ -21,6 +19,8 @@ import {
 import type { Target } from '../../../../bench/kafka/targets.ts';
 import { type Polymq, startPolymq } from '../support/polymq.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { largeAmqp } from './amqp.ts';
+import { folderBytes, memoryMib, say } from './figures.ts';
 
 const GIB = 2 ** 30;
 const TOPIC = 'large';
@@ -41,6 +41,8 @@ const shape: ProduceShape = {
 };
 
 async function main(): Promise<number> {
+  const args = process.argv.slice(2);
+  if (args.includes('--amqp')) return largeAmqp(args);
   const { values } = parseArgs({
     options: {
       gib: { type: 'string', default: '10' },
@@ -66,7 +68,7 @@ async function main(): Promise<number> {
   await fill(broker, gib * GIB);
   const end = await endOf(broker);
   say(
-    `filled: ${end} records, ${sizeGib(folder.path).toFixed(2)} GiB, ${memoryMib(broker.pid).toFixed(0)} MiB resident`,
+    `filled: ${end} records, ${(folderBytes(folder.path) / GIB).toFixed(2)} GiB, ${memoryMib(broker.pid).toFixed(0)} MiB resident`,
   );
   const stopping = performance.now();
   const exit = await broker.stop(120_000);
@@ -159,22 +161,6 @@ function targetOf(broker: Polymq): Target {
     pid: broker.pid,
     stop: async () => {},
   };
-}
-
-function memoryMib(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) / 1024;
-}
-
-function sizeGib(folder: string): number {
-  let bytes = 0;
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    if (entry.isFile()) bytes += statSync(join(entry.parentPath, entry.name)).size;
-  }
-  return bytes / GIB;
-}
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
 }
 
 main().then(

@@ -13,7 +13,7 @@ import type { MetaWriter } from '../meta/meta-journal.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Queues } from '../queue/queues.ts';
 import { checkBinding, checkDefinition } from './binding-rules.ts';
-import type { DelayQueues } from './delay-queues.ts';
+import { type DelayQueues, isDelayQueue } from './delay-queues.ts';
 import type { BindingDeclaration, ExchangeCommand } from './exchange-commands.ts';
 import { checkName, type ExchangeLimits } from './exchange-rules.ts';
 import type {
@@ -199,6 +199,7 @@ export class ExchangeCatalogue implements Exchanges {
 
   /** A queue was deleted: its bindings are gone at once, and from the log soon. */
   queueGone(queue: Queue): void {
+    this.#options.delayQueues.queueGone(queue);
     const { namespace, name, id: queueId } = queue;
     const end = this.#topology.queueEnd(namespace, name);
     if (end === undefined || end.queueId !== queueId) return;
@@ -214,6 +215,20 @@ export class ExchangeCatalogue implements Exchanges {
     if (this.#options.streamExists(name) || !this.#topology.streamNames().has(name)) return;
     this.#topology.streamGone(name);
     this.#record({ type: 'stream-gone', name });
+    this.#settle();
+  }
+
+  /** Drops bindings whose queue or stream has gone since they were made, at start. */
+  async dropOrphans(): Promise<void> {
+    const { queues, streamExists } = this.#options;
+    for (const { namespace, name, queueId } of this.#topology.queueEnds()) {
+      if (queues.get(namespace, name)?.id === queueId) continue;
+      this.#topology.queueGone(namespace, name, queueId);
+      this.#record({ type: 'queue-gone', namespace, name, queueId });
+    }
+    for (const name of this.#topology.streamNames())
+      if (!streamExists(name)) this.streamChanged(name);
+    await Promise.allSettled(this.#background);
     this.#settle();
   }
 
@@ -276,7 +291,9 @@ export class ExchangeCatalogue implements Exchanges {
   }
 
   #record(command: ExchangeCommand): void {
-    this.#inBackground(this.#options.writer.propose(command));
+    // A moment later, so that it comes after the deletion itself in the log.
+    const proposed = Promise.resolve().then(() => this.#options.writer.propose(command));
+    this.#inBackground(proposed);
   }
 
   #inBackground(work: Promise<void>): void {
@@ -313,7 +330,7 @@ export class ExchangeCatalogue implements Exchanges {
     }
     if (kind !== 'queue') return { durable, queue: undefined };
     const queue = this.#options.queues.get(namespace, destination);
-    if (queue === undefined) {
+    if (queue === undefined || isDelayQueue(destination)) {
       throw new BrokerError('unknown-queue', `there is no queue "${destination}"`);
     }
     durable &&= queue.definition.durable && !queue.definition.exclusive;

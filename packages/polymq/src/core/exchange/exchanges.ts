@@ -102,4 +102,6 @@ export interface Publisher {
    * is undefined or has resolved.
    */
   publish(draft: MessageDraft, route: Route): number;
+  /** What the last `publish` has given to streams and is not durable yet. Rejects if one of them does not take it. */
+  streamsPending(): Promise<void> | undefined;
 }

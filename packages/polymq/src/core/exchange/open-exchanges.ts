@@ -4,12 +4,15 @@
  */
 import type { Environment } from '../../lib/environment/environment.ts';
 import type { Logger } from '../../lib/logger.ts';
+import type { MessageFormats } from '../message/message-formats.ts';
 import type { MetaJournal } from '../meta/meta-journal.ts';
-import type { Queues } from '../queue/queues.ts';
+import type { DeadLetterRouter, Queues } from '../queue/queues.ts';
+import { createDeadLetterRouter } from './dead-letter-router.ts';
 import { DelayQueues } from './delay-queues.ts';
 import { ExchangeCatalogue } from './exchange-catalogue.ts';
 import { EXCHANGE_LIMITS, type ExchangeLimits } from './exchange-rules.ts';
 import { ExchangeTable } from './exchange-table.ts';
+import { HistoryKeeper } from './history-keeper.ts';
 import { ExchangePublisher } from './publisher.ts';
 import { RouteFinder } from './route-finder.ts';
 import { Topology } from './topology.ts';
@@ -21,37 +24,49 @@ export interface OpenExchangesOptions {
   queues: Queues;
   streamExists: (name: string) => boolean;
   limits?: Partial<ExchangeLimits>;
+  /** Who can read the headers of messages that the broker itself publishes again. */
+  formats: MessageFormats;
   logger: Logger;
 }
 
 export interface OpenExchanges {
   exchanges: ExchangeCatalogue;
   publisher: ExchangePublisher;
+  /** To be set on the queues. */
+  deadLetterRouter: DeadLetterRouter;
   /** To be called before the queues and the meta log are closed. */
   close(): Promise<void>;
 }
 
 export async function openExchanges(options: OpenExchangesOptions): Promise<OpenExchanges> {
-  const { environment, meta, queues, streamExists, logger } = options;
+  const { environment, meta, queues, streamExists, formats, logger } = options;
   const { clock, random } = environment;
   const topology = new Topology((end) => random.integer(end));
   const writer = meta.register(new ExchangeTable(topology));
   topology.emptied = [];
   const finder = new RouteFinder({ topology, queues, streamExists, clock });
-  const publisher = new ExchangePublisher(queues, () => undefined);
-  const delayQueues = new DelayQueues(queues, () => undefined);
+  const publisher = new ExchangePublisher(queues, clock);
+  const parts = { topology, queues, streamExists, finder, publisher, formats, clock, logger };
+  const history = new HistoryKeeper(parts);
+  publisher.remember = (sources, draft) => history.remember(sources, draft);
+  const delayQueues = new DelayQueues(parts);
   const exchanges = new ExchangeCatalogue({
-    topology,
+    ...parts,
     writer,
-    finder,
     delayQueues,
-    queues,
-    streamExists,
     limits: { ...EXCHANGE_LIMITS, ...options.limits },
-    clock,
-    logger,
-    onBound: () => undefined,
+    onBound: (binding) => history.bound(binding),
   });
   queues.onDeleted((queue) => exchanges.queueGone(queue));
-  return { exchanges, publisher, close: () => exchanges.close() };
+  await exchanges.dropOrphans();
+  await delayQueues.open();
+  return {
+    exchanges,
+    publisher,
+    deadLetterRouter: createDeadLetterRouter(parts),
+    close: async () => {
+      delayQueues.close();
+      await exchanges.close();
+    },
+  };
 }

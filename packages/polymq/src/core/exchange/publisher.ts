@@ -1,6 +1,9 @@
+import type { Clock } from '../../lib/environment/clock.ts';
 import type { MessageDraft } from '../message/message-draft.ts';
+import type { Queue } from '../queue/queue.ts';
 import type { Queues } from '../queue/queues.ts';
 import type { Publisher, Route } from './exchanges.ts';
+import type { LiveExchange } from './live-exchange.ts';
 import type { LiveRoute, RouteExtras } from './live-route.ts';
 
 /** Appends the message to a stream as a record; resolves when it is durable. Copies what it keeps before it returns. */
@@ -9,28 +12,35 @@ export type StreamTarget = (name: string, draft: MessageDraft) => Promise<unknow
 /** Hands messages to queues and streams as their routes say. */
 export class ExchangePublisher implements Publisher {
   readonly #queues: Queues;
-  readonly #remember: (extras: RouteExtras, draft: MessageDraft) => void;
+  readonly #clock: Clock;
+  /** Set by whoever keeps the newest messages of exchanges. */
+  remember: ((exchanges: readonly LiveExchange[], draft: MessageDraft) => void) | undefined;
   #streamsPending: Promise<void> | undefined;
   /** Set by whoever bridges messages to streams; until then streams get nothing. */
   streamTarget: StreamTarget | undefined;
 
-  constructor(queues: Queues, remember: (extras: RouteExtras, draft: MessageDraft) => void) {
+  constructor(queues: Queues, clock: Clock) {
     this.#queues = queues;
-    this.#remember = remember;
+    this.#clock = clock;
   }
 
   publish(draft: MessageDraft, route: Route): number {
     const { queues } = route;
     this.#streamsPending = undefined;
+    if (route.delayed) return this.#wait(draft, queues, draft.dueMs);
     const refused = queues.length === 0 ? 0 : this.#queues.publish(draft, queues);
     let count = queues.length;
     if (route.streams.length > 0) count += this.appendToStreams(draft, route.streams);
     const { extras } = route as LiveRoute;
-    if (extras !== undefined) {
-      this.#remember(extras, draft);
-      count += this.#wait(draft, extras);
-    }
+    if (extras !== undefined) count += this.#extend(draft, extras);
     return refused > 0 ? -refused : count;
+  }
+
+  /** Gives a message whose queues the caller serves himself to all others on the route. */
+  publishBesideQueues(draft: MessageDraft, route: LiveRoute): void {
+    this.#streamsPending = undefined;
+    if (route.streams.length > 0) this.appendToStreams(draft, route.streams);
+    if (route.extras !== undefined) this.#extend(draft, route.extras);
   }
 
   /**
@@ -52,13 +62,19 @@ export class ExchangePublisher implements Publisher {
     return appended.length;
   }
 
-  /** The message goes on behind delayed exchanges when its time has come. */
-  #wait(draft: MessageDraft, { waiting, dueMs }: RouteExtras): number {
-    if (waiting.length === 0) return 0;
-    const before = draft.dueMs;
+  #extend(draft: MessageDraft, { remembering, waiting, dueMs }: RouteExtras): number {
+    if (remembering.length > 0) this.remember?.(remembering, draft);
+    return waiting.length === 0 ? 0 : this.#wait(draft, waiting, dueMs);
+  }
+
+  /** The time to live counts from when the message is due. */
+  #wait(draft: MessageDraft, queues: readonly Queue[], dueMs: number): number {
+    const { dueMs: ownDueMs, ttlMs } = draft;
     draft.dueMs = dueMs;
-    this.#queues.publish(draft, waiting);
-    draft.dueMs = before;
-    return waiting.length;
+    if (ttlMs >= 0) draft.ttlMs = ttlMs + Math.max(0, dueMs - this.#clock.nowMs());
+    const refused = this.#queues.publish(draft, queues);
+    draft.dueMs = ownDueMs;
+    draft.ttlMs = ttlMs;
+    return refused > 0 ? -refused : queues.length;
   }
 }

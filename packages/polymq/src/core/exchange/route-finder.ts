@@ -5,6 +5,7 @@
 import type { Clock } from '../../lib/environment/clock.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Queues } from '../queue/queues.ts';
+import { isDelayQueue } from './delay-queues.ts';
 import type { RoutingFacts } from './exchanges.ts';
 import type { QueueEnd } from './live-binding.ts';
 import type { LiveExchange } from './live-exchange.ts';
@@ -36,7 +37,7 @@ export class RouteFinder {
     this.#guide = {
       queueOf: (end) => this.#queueOf(end),
       exchange: (namespace, name) => topology.exchange(namespace, name),
-      queue: (namespace, name) => queues.get(namespace, name),
+      queue: (namespace, name) => (isDelayQueue(name) ? undefined : queues.get(namespace, name)),
       streamExists,
       isFuture: (dueMs) => dueMs > clock.nowMs(),
     };

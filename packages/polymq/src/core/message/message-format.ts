@@ -14,4 +14,6 @@ export interface MessageFormat {
   fromNeutral(message: NeutralMessage, bodyBytes: number): Buffer;
   /** Application headers alone, for routing by headers. */
   headers(properties: Buffer): ReadonlyMap<string, unknown>;
+  /** Routing keys in the properties, to which the message goes beside the one it was published with. Missing: none. */
+  copies?(properties: Buffer): readonly string[];
 }

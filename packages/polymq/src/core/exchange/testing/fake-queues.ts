@@ -28,7 +28,7 @@ interface Stored {
   row: number;
   bytes: Buffer;
   dueMs: number;
-  draft: Pick<MessageDraft, 'priority' | 'ttlMs' | 'groupId' | 'dueMs'>;
+  draft: Pick<MessageDraft, 'priority' | 'ttlMs' | 'groupId' | 'dueMs'> & { expiresMs: number };
 }
 
 export class FakeQueue implements Queue {
@@ -150,12 +150,29 @@ export class FakeQueues implements Queues {
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    const find = (row: number) => this.#stored(row).draft;
     this.store = Object.assign(this.storeState, {
+      hold: () => undefined,
+      release: () => undefined,
+      rows: {
+        index: (row: number) => row,
+        page: (row: number) => ({
+          priority: { [row]: find(row).priority },
+          expiresMs: { [row]: find(row).ttlMs < 0 ? 0 : find(row).expiresMs },
+        }),
+      },
       onCommitted: (listener: () => void) => {
         this.#commitListeners.add(listener);
         return () => this.#commitListeners.delete(listener);
       },
     }) as unknown as MessageStore;
+  }
+
+  #stored(row: number): Stored {
+    const stored = this.list()
+      .flatMap(({ leased, messages }) => [...leased, ...messages])
+      .find((one) => one.row === row);
+    return stored!;
   }
 
   commit(): void {
@@ -223,7 +240,8 @@ export class FakeQueues implements Queues {
         continue;
       }
       const { priority, ttlMs, groupId, dueMs } = draft;
-      const seen = { priority, ttlMs, groupId, dueMs };
+      const expiresMs = this.#clock.nowMs() + ttlMs;
+      const seen = { priority, ttlMs, groupId, dueMs, expiresMs };
       queue.messages.push({ row: this.#nextRow++, bytes, dueMs, draft: seen });
       queue.pump();
     }

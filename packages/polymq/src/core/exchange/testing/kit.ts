@@ -4,6 +4,8 @@ import { silentLogger } from '../../../lib/logger.ts';
 import type { LogEngine } from '../../../log/log.ts';
 import { createMemoryEngine } from '../../../log/memory/memory-engine.ts';
 import { MessageDraft } from '../../message/message-draft.ts';
+import type { MessageFormat } from '../../message/message-format.ts';
+import { MessageFormats } from '../../message/message-formats.ts';
 import { MetaJournal } from '../../meta/meta-journal.ts';
 import type {
   Binding,
@@ -42,6 +44,22 @@ export interface Facts {
   dueMs: number;
 }
 
+/** Properties are JSON of headers, `copies` among them. */
+export const TEST_FORMAT: MessageFormat = {
+  id: 9,
+  name: 'test',
+  toNeutral: (properties) => {
+    const { messageId } = JSON.parse(properties.toString()) as { messageId?: string };
+    return { headers: [], ...(messageId !== undefined && { messageId }) };
+  },
+  fromNeutral: () => Buffer.from('{}'),
+  headers: (properties) => new Map(Object.entries(JSON.parse(properties.toString()) as object)),
+  copies: (properties) => {
+    const { copies = [] } = JSON.parse(properties.toString()) as { copies?: string[] };
+    return copies;
+  },
+};
+
 type KitOptions = Partial<Omit<OpenExchangesOptions, 'meta' | 'queues' | 'streamExists'>> & {
   engine?: LogEngine;
   queues?: FakeQueues;
@@ -62,6 +80,7 @@ export async function openExchangeKit(options: KitOptions = {}): Promise<Exchang
   const opened = await openExchanges({
     environment: { clock, random: real.random },
     logger: silentLogger,
+    formats: new MessageFormats([TEST_FORMAT]),
     ...options,
     meta,
     queues,
@@ -89,7 +108,7 @@ export async function openExchangeKit(options: KitOptions = {}): Promise<Exchang
       return [...found.queues.map((queue) => queue.name), ...found.streams].sort();
     },
     publish: (name, key, body, facts = {}) => {
-      const draft = draftOf(name, key, body);
+      const draft = draftOf(name, key, body, { ...facts.headers, ...facts.properties });
       draft.dueMs = facts.dueMs ?? 0;
       return publisher.publish(draft, route(name, key, facts));
     },
@@ -128,9 +147,15 @@ export function factsOf({
   };
 }
 
-export function draftOf(exchange: string, key: string, body: string): MessageDraft {
+export function draftOf(
+  exchange: string,
+  key: string,
+  body: string,
+  properties: Record<string, unknown> = {},
+): MessageDraft {
   const draft = new MessageDraft();
+  draft.format = TEST_FORMAT.id;
   draft.setNames(exchange, key);
-  draft.setContent(Buffer.alloc(0), Buffer.from(body));
+  draft.setContent(Buffer.from(JSON.stringify(properties)), Buffer.from(body));
   return draft;
 }

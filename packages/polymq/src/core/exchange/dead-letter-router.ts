@@ -1,0 +1,26 @@
+import type { MessageFormats } from '../message/message-formats.ts';
+import type { DeadLetterRouter } from '../queue/queues.ts';
+import { DraftFacts } from './draft-facts.ts';
+import type { ExchangePublisher } from './publisher.ts';
+import type { RouteFinder } from './route-finder.ts';
+import type { Topology } from './topology.ts';
+
+export interface DeadLetterRouterOptions {
+  topology: Topology;
+  finder: RouteFinder;
+  publisher: ExchangePublisher;
+  formats: MessageFormats;
+}
+
+/** Sends dead letters the way of all messages; those whose exchange does not exist go nowhere. */
+export function createDeadLetterRouter(options: DeadLetterRouterOptions): DeadLetterRouter {
+  const { topology, finder, publisher, formats } = options;
+  return (namespace, exchangeName, routingKeys, draft) => {
+    const exchange = topology.exchange(namespace, exchangeName);
+    if (exchange === undefined) return [];
+    const facts = new DraftFacts(formats, draft, draft.dueMs);
+    const route = finder.route(exchange, routingKeys, facts);
+    publisher.publishBesideQueues(draft, route);
+    return route.queues;
+  };
+}

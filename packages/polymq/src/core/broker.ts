@@ -1,10 +1,21 @@
+import type { Alarms } from './alarms.ts';
+import type { Exchanges, Publisher } from './exchange/exchanges.ts';
 import type { Groups } from './group/groups.ts';
+import type { MessageFormats } from './message/message-formats.ts';
+import type { Queues } from './queue/queues.ts';
 import type { Streams } from './stream/streams.ts';
 
 /** The core as protocols see it: one facade per noun, and who this broker is. */
 export interface Broker {
   readonly streams: Streams;
   readonly groups: Groups;
+  readonly queues: Queues;
+  readonly exchanges: Exchanges;
+  readonly publisher: Publisher;
+  /** Who can read which messages. Protocols register theirs when they start. */
+  readonly formats: MessageFormats;
+  /** What is short, so that publishers must wait. */
+  readonly alarms: Alarms;
   readonly producerIds: ProducerIds;
   /** The same for all nodes that form one broker; survives restarts. */
   readonly clusterId: string;

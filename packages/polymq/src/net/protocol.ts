@@ -26,6 +26,8 @@ export interface ProtocolContext {
   limits: ProtocolLimits;
   /** The effective settings by name, for protocols that show them to clients. */
   settings: ReadonlyMap<string, string>;
+  /** Of this broker. */
+  version: string;
 }
 
 export interface ProtocolLimits {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { formatUrl, isLoopback, parseAdvertisedAddress, parseListenAddress } from './address.ts';
+import { isLoopback } from '../net/loopback.ts';
+import { formatUrl, parseAdvertisedAddress, parseListenAddress } from './address.ts';
 
 describe('parseListenAddress', () => {
   it.each([

@@ -3,6 +3,7 @@
  * and from which settings the parts of the core get theirs.
  */
 import { resolve } from 'node:path';
+import { Alarms } from '../core/alarms.ts';
 import type { Broker } from '../core/broker.ts';
 import { type GroupRegistry, openGroups } from '../core/group/group-registry.ts';
 import { openClusterId } from '../core/meta/cluster-id.ts';
@@ -18,6 +19,7 @@ import { createMemoryEngine } from '../log/memory/memory-engine.ts';
 import type { Config } from './config/settings.ts';
 import { watermarkOf } from './disk-watch.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import { openMessaging } from './messaging.ts';
 import { subscribedStreams } from './protocols.ts';
 
 /** The value of the setting `data` that stands for no directory at all. */
@@ -73,9 +75,15 @@ export async function openCore(options: CoreOptions): Promise<OpenCore> {
       }),
     (opened) => opened.close(),
   );
+  const { queues, exchanges, formats } = await openMessaging(options, engine, meta, streams);
   const broker: Broker = {
     streams,
     groups,
+    queues,
+    exchanges: exchanges.exchanges,
+    publisher: exchanges.publisher,
+    formats,
+    alarms: new Alarms(),
     producerIds,
     clusterId,
     nodeId: config.nodeId,

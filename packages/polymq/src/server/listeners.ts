@@ -12,14 +12,16 @@ import type { Environment } from '../lib/environment/environment.ts';
 import type { Logger } from '../lib/logger.ts';
 import { ConnectionLimiter } from '../net/connection-limiter.ts';
 import { Listener } from '../net/listener.ts';
+import { isLoopback } from '../net/loopback.ts';
 import type { Protocol, ProtocolServer } from '../net/protocol.ts';
-import { formatHostPort, formatUrl, isLoopback } from './address.ts';
+import { formatHostPort, formatUrl } from './address.ts';
 import { settingRows } from './config/rows.ts';
 import { type Config, SETTINGS } from './config/settings.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { type PlannedListener, planAdvertised, planListeners } from './listen-plan.ts';
 import { connectionsPossible } from './open-files.ts';
 import { HTTP_DEFAULT_PORT, HTTP_SCHEME, PROTOCOLS } from './protocols.ts';
+import { version } from './version.ts';
 
 export interface BoundListener {
   readonly protocol: string;
@@ -164,6 +166,7 @@ function openServer(
     advertised,
     limits: config.limits,
     settings: settingTexts(config),
+    version: version(),
   });
 }
 

@@ -1,8 +1,9 @@
 import type { Protocol } from '../net/protocol.ts';
+import { amqp } from '../protocols/amqp/index.ts';
 import { kafka } from '../protocols/kafka/index.ts';
 
 /** Every protocol there is, in the order in which their listeners are announced. */
-export const PROTOCOLS: readonly Protocol[] = [kafka];
+export const PROTOCOLS: readonly Protocol[] = [kafka, amqp];
 
 /** The scheme of the HTTP listener: health, metrics and, later, the admin API. */
 export const HTTP_SCHEME = 'http';

@@ -30,6 +30,8 @@ export interface Config {
   limits: LimitsConfig;
   streams: StreamsConfig;
   groups: GroupsConfig;
+  queues: QueuesConfig;
+  amqp: AmqpConfig;
   storage: StorageConfig;
   admin: AdminConfig;
 }
@@ -69,6 +71,21 @@ export interface GroupsConfig {
   countMax: number;
   offsetsRetentionMs: number;
   offsetMetadataBytesMax: number;
+}
+
+export interface QueuesConfig {
+  countMax: number;
+  memoryBytesMax: number;
+}
+
+export interface AmqpConfig {
+  frameBytesMax: number;
+  channelsMax: number;
+  heartbeatS: number;
+  messageBytesMax: number;
+  consumerTimeoutMs: number;
+  sendTimeoutMs: number;
+  vhosts: readonly string[];
 }
 
 export interface StorageConfig {
@@ -257,6 +274,67 @@ const groups: SettingsOf<Config>['groups'] = {
   },
 };
 
+const queues: SettingsOf<Config>['queues'] = {
+  countMax: { kind: 'integer', default: 100_000, min: 1, doc: 'How many queues there may be.' },
+  memoryBytesMax: {
+    kind: 'bytes',
+    default: 256 * MIB,
+    min: 16 * MIB,
+    doc: 'Memory for the messages of all queues. What does not fit is read from disk when it is its turn.',
+  },
+};
+
+const amqp: SettingsOf<Config>['amqp'] = {
+  frameBytesMax: {
+    kind: 'bytes',
+    default: 128 * KIB,
+    min: 4 * KIB,
+    max: MIB,
+    doc: 'The largest AMQP frame that is offered to clients (`frame_max`). Larger bodies come in several frames.',
+  },
+  channelsMax: {
+    kind: 'integer',
+    default: 2_047,
+    min: 1,
+    max: 65_535,
+    doc: 'Channels that one AMQP connection may open (`channel_max`).',
+  },
+  heartbeatS: {
+    kind: 'integer',
+    default: 60,
+    min: 0,
+    max: 65_535,
+    doc: 'The AMQP heartbeat interval that is offered to clients, in seconds. 0: none.',
+  },
+  messageBytesMax: {
+    kind: 'bytes',
+    default: 16 * MIB,
+    min: KIB,
+    max: 512 * MIB,
+    doc: 'The largest body of a message that AMQP clients may publish.',
+  },
+  consumerTimeoutMs: {
+    kind: 'milliseconds',
+    default: 1_800 * SECOND_MS,
+    min: 0,
+    doc: 'A delivery that is not acknowledged for this long closes its channel. 0: never. Queues may say otherwise (`x-consumer-timeout`).',
+  },
+  sendTimeoutMs: {
+    kind: 'milliseconds',
+    default: 60 * SECOND_MS,
+    min: SECOND_MS,
+    doc: 'An AMQP client that has not read for this long what was sent to it is cut off.',
+  },
+  vhosts: {
+    kind: 'list',
+    default: ['/'],
+    placeholder: 'NAME',
+    check: (text) =>
+      text === '' || text.includes(',') ? 'must be a name without commas' : undefined,
+    doc: 'The virtual hosts that AMQP clients may open. Each has its own queues and exchanges; streams belong to `/`.',
+  },
+};
+
 const storage: SettingsOf<Config>['storage'] = {
   freeBytesMin: {
     kind: 'bytes',
@@ -348,6 +426,8 @@ export const SETTINGS: SettingsOf<Config> = {
   limits,
   streams,
   groups,
+  queues,
+  amqp,
   storage,
   admin,
 };

@@ -1,0 +1,49 @@
+/** AMQP's names for the types of exchanges, as a table, and what a declaration means to the core. */
+import type { ExchangeDefinition, ExchangeType } from '../../core/exchange/exchanges.ts';
+import type { DeclaredValues } from '../../core/queue/queue-definition.ts';
+import { AmqpError } from './errors.ts';
+import type { Methods } from './methods/index.ts';
+
+const TYPES: Readonly<Record<string, ExchangeType>> = {
+  direct: 'direct',
+  fanout: 'fanout',
+  topic: 'topic',
+  headers: 'headers',
+  'x-consistent-hash': 'consistent-hash',
+  'x-modulus-hash': 'modulus-hash',
+  'x-random': 'random',
+  'x-recent-history': 'recent-history',
+};
+
+export const DELAYED_TYPE = 'x-delayed-message';
+
+/** Throws 503 for a type that does not exist, as RabbitMQ does. */
+export function exchangeDefinition(
+  args: Methods['exchange.declare'],
+  values: DeclaredValues,
+): ExchangeDefinition {
+  const delayed = args.type === DELAYED_TYPE;
+  const type = TYPES[delayed ? delayedType(values) : args.type];
+  if (type === undefined) {
+    throw new AmqpError('commandInvalid', `unknown exchange type '${args.type}'`);
+  }
+  const alternate = values['alternate-exchange'];
+  return {
+    type,
+    durable: args.durable,
+    autoDelete: args.autoDelete,
+    internal: args.internal,
+    ...(typeof alternate === 'string' ? { alternate } : {}),
+    ...(delayed ? { delayed } : {}),
+    declared: { type: args.type, arguments: values },
+  };
+}
+
+function delayedType(values: DeclaredValues): string {
+  const type = values['x-delayed-type'];
+  if (typeof type === 'string' && TYPES[type] !== undefined) return type;
+  throw new AmqpError(
+    'preconditionFailed',
+    `Invalid argument, 'x-delayed-type' must be an existing exchange type`,
+  );
+}

@@ -1,0 +1,27 @@
+import type { PropertiesScan } from './codec/scan-properties.ts';
+import { AmqpError } from './errors.ts';
+
+/** Digits of the longest time that is allowed. */
+const DIGITS_MAX = 13;
+const ZERO = 0x30;
+
+/** The `expiration` property: milliseconds as text, which is how RabbitMQ has them. */
+export function expirationMs(buffer: Buffer, scan: PropertiesScan): number {
+  const { expirationStart: start, expirationEnd: end } = scan;
+  let ms = 0;
+  for (let at = start; at < end; at++) {
+    const digit = buffer[at]! - ZERO;
+    if (digit < 0 || digit > 9 || end - start > DIGITS_MAX) refuse(buffer, scan);
+    ms = ms * 10 + digit;
+  }
+  if (start === end) refuse(buffer, scan);
+  return ms;
+}
+
+function refuse(buffer: Buffer, scan: PropertiesScan): never {
+  const text = buffer.toString('utf8', scan.expirationStart, scan.expirationEnd);
+  throw new AmqpError(
+    'preconditionFailed',
+    `invalid expiration '${text}': it must be a number of milliseconds, as text`,
+  );
+}

@@ -1,0 +1,127 @@
+/** Class 40: exchanges and the bindings between them. */
+import type { Exchange, ExchangeDefinition } from '../../../core/exchange/exchanges.ts';
+import type { DeclaredValues } from '../../../core/queue/queue-definition.ts';
+import { methodFrame } from '../codec/index.ts';
+import { checkEquivalent, type Declared } from '../equivalence.ts';
+import { AmqpError } from '../errors.ts';
+import { exchangeDefinition } from '../exchange-types.ts';
+import { exchangeNamed, RESERVED_PREFIX } from '../lookup.ts';
+import { plainTable } from '../plain-values.ts';
+import type { AmqpSession } from '../session.ts';
+import type { Handlers } from './handler.ts';
+
+/** The arguments by which declarations are compared. */
+const COMPARED = ['alternate-exchange', 'x-delayed-type', 'hash-header', 'hash-property'];
+
+export const exchangeHandlers: Handlers = {
+  async 'exchange.declare'(session, args, channel) {
+    const name = args.exchange;
+    if (args.passive) exchangeNamed(session, name);
+    else {
+      refuseDefault(name);
+      await declare(session, name, exchangeDefinition(args, plainTable(args.arguments)));
+    }
+    if (args.noWait) return;
+    session.output.frame(methodFrame(channel.number, 'exchange.declare-ok', {}));
+  },
+
+  async 'exchange.delete'(session, { exchange: name, ifUnused, noWait }, channel) {
+    refuseDefault(name);
+    refuseReserved(name);
+    const exchange = session.server.broker.exchanges.get(session.namespace, name);
+    if (exchange !== undefined) {
+      if (ifUnused && exchange.bindingCount > 0) {
+        throw new AmqpError(
+          'preconditionFailed',
+          `exchange '${name}' in vhost '${session.vhost}' in use`,
+        );
+      }
+      await session.server.broker.exchanges.delete(exchange, { ifUnused });
+    }
+    if (noWait) return;
+    session.output.frame(methodFrame(channel.number, 'exchange.delete-ok', {}));
+  },
+
+  async 'exchange.bind'(session, args, channel) {
+    await session.server.broker.exchanges.bind(bindingOf(session, args));
+    if (args.noWait) return;
+    session.output.frame(methodFrame(channel.number, 'exchange.bind-ok', {}));
+  },
+
+  async 'exchange.unbind'(session, args, channel) {
+    await session.server.broker.exchanges.unbind(bindingOf(session, args));
+    if (args.noWait) return;
+    session.output.frame(methodFrame(channel.number, 'exchange.unbind-ok', {}));
+  },
+};
+
+async function declare(
+  session: AmqpSession,
+  name: string,
+  definition: ExchangeDefinition,
+): Promise<void> {
+  const { exchanges } = session.server.broker;
+  const current = exchanges.get(session.namespace, name);
+  if (current !== undefined) {
+    checkEquivalent(
+      declaredOf(session, current, current.definition),
+      declaredOf(session, current, definition),
+      COMPARED,
+    );
+    return;
+  }
+  refuseReserved(name);
+  await exchanges.declare(session.namespace, name, definition);
+}
+
+function declaredOf(
+  { vhost }: AmqpSession,
+  { name }: Exchange,
+  { type, declared, durable, autoDelete, internal }: ExchangeDefinition,
+): Declared {
+  return {
+    what: `exchange '${name}' in vhost '${vhost}'`,
+    flags: {
+      type: typeof declared['type'] === 'string' ? declared['type'] : type,
+      durable,
+      auto_delete: autoDelete,
+      internal,
+    },
+    arguments: (declared['arguments'] ?? {}) as DeclaredValues,
+  };
+}
+
+function bindingOf(
+  session: AmqpSession,
+  args: {
+    source: string;
+    destination: string;
+    routingKey: string;
+    arguments: Parameters<typeof plainTable>[0];
+  },
+) {
+  refuseDefault(args.source);
+  refuseDefault(args.destination);
+  exchangeNamed(session, args.source);
+  exchangeNamed(session, args.destination);
+  return {
+    namespace: session.namespace,
+    source: args.source,
+    destination: args.destination,
+    destinationKind: 'exchange' as const,
+    routingKey: args.routingKey,
+    arguments: plainTable(args.arguments),
+  };
+}
+
+/** Everything is bound to the default exchange already, by its name. */
+export function refuseDefault(name: string): void {
+  if (name === '') {
+    throw new AmqpError('accessRefused', 'operation not permitted on the default exchange');
+  }
+}
+
+function refuseReserved(name: string): void {
+  if (!name.startsWith(RESERVED_PREFIX)) return;
+  throw new AmqpError('accessRefused', `exchange name '${name}' contains reserved prefix 'amq.*'`);
+}

@@ -1,0 +1,118 @@
+/** Class 50: queues and their bindings. A queue of the type `stream` is a stream of the core. */
+
+import { BrokerError } from '../../../core/errors.ts';
+import type { Binding } from '../../../core/exchange/exchanges.ts';
+import type { Queue } from '../../../core/queue/queue.ts';
+import type { Channel } from '../channel.ts';
+import { methodFrame } from '../codec/index.ts';
+import { AmqpError } from '../errors.ts';
+import { exchangeNamed, findTarget, queueName, queueNamed, targetNamed } from '../lookup.ts';
+import type { Methods } from '../methods/index.ts';
+import { plainTable } from '../plain-values.ts';
+import { declareQueue } from '../queue-declaration.ts';
+import type { AmqpSession } from '../session.ts';
+import { refuseDefault } from './exchange.ts';
+import type { Handlers } from './handler.ts';
+
+/** In front of a stream's name where an exchange's is expected: its records are what is routed. */
+const STREAM_SOURCE = 'stream:';
+
+export const queueHandlers: Handlers = {
+  async 'queue.declare'(session, args, channel) {
+    const declared = await declareQueue(channel, args);
+    channel.lastQueue = declared.name;
+    if (args.noWait) return;
+    const { name, messageCount, consumerCount } = declared;
+    session.output.frame(
+      methodFrame(channel.number, 'queue.declare-ok', {
+        queue: name,
+        messageCount: Math.min(messageCount, 0xffff_ffff),
+        consumerCount,
+      }),
+    );
+  },
+
+  async 'queue.bind'(session, args, channel) {
+    await session.server.broker.exchanges.bind(bindingOf(session, args, channel));
+    if (args.noWait) return;
+    session.output.frame(methodFrame(channel.number, 'queue.bind-ok', {}));
+  },
+
+  async 'queue.unbind'(session, args, channel) {
+    await session.server.broker.exchanges.unbind(bindingOf(session, args, channel));
+    session.output.frame(methodFrame(channel.number, 'queue.unbind-ok', {}));
+  },
+
+  async 'queue.purge'(session, { queue: name, noWait }, channel) {
+    const messageCount = await queueNamed(channel, name, 'queue.purge').purge();
+    if (noWait) return;
+    session.output.frame(methodFrame(channel.number, 'queue.purge-ok', { messageCount }));
+  },
+
+  async 'queue.delete'(session, args, channel) {
+    const messageCount = await remove(channel, args);
+    if (args.noWait) return;
+    session.output.frame(methodFrame(channel.number, 'queue.delete-ok', { messageCount }));
+  },
+};
+
+/** A queue that does not exist counts as deleted, as in RabbitMQ. */
+async function remove(channel: Channel, args: Methods['queue.delete']): Promise<number> {
+  const { session } = channel;
+  const { broker } = session.server;
+  const name = queueName(channel, args.queue);
+  if (findTarget(session, name) === undefined) return 0;
+  const { queue, stream } = targetNamed(channel, name);
+  if (stream !== undefined) {
+    await broker.streams.delete(stream.name);
+    return 0;
+  }
+  refuseUse(session, queue, args);
+  const count = await broker.queues.delete(queue, args);
+  session.server.owners.delete(queue);
+  return count;
+}
+
+function refuseUse(
+  { vhost }: AmqpSession,
+  queue: Queue,
+  { ifUnused, ifEmpty }: Methods['queue.delete'],
+): void {
+  const what = `queue '${queue.name}' in vhost '${vhost}'`;
+  if (ifUnused && queue.consumerCount > 0) {
+    throw new AmqpError('preconditionFailed', `${what} in use`);
+  }
+  if (ifEmpty && queue.readyCount > 0) {
+    throw new AmqpError('preconditionFailed', `${what} not empty`);
+  }
+}
+
+function bindingOf(
+  session: AmqpSession,
+  args: Methods['queue.bind'] | Methods['queue.unbind'],
+  channel: Channel,
+): Binding {
+  const { queue, stream } = targetNamed(channel, args.queue);
+  refuseDefault(args.exchange);
+  const sourceStream = sourceStreamOf(session, args.exchange);
+  if (sourceStream === undefined) exchangeNamed(session, args.exchange);
+  return {
+    namespace: session.namespace,
+    source: sourceStream ?? args.exchange,
+    ...(sourceStream === undefined ? {} : { sourceKind: 'stream' as const }),
+    destination: queue?.name ?? stream!.name,
+    destinationKind: queue === undefined ? 'stream' : 'queue',
+    // As RabbitMQ: who names neither the queue nor a key means the queue that was declared last for both.
+    routingKey: args.queue === '' && args.routingKey === '' ? channel.lastQueue : args.routingKey,
+    arguments: plainTable(args.arguments),
+  };
+}
+
+function sourceStreamOf(session: AmqpSession, exchange: string): string | undefined {
+  if (!exchange.startsWith(STREAM_SOURCE) || session.namespace !== '') return undefined;
+  const name = exchange.slice(STREAM_SOURCE.length);
+  if (session.server.broker.streams.get(name) === undefined) {
+    throw new BrokerError('unknown-stream', `no stream '${name}' whose records could be routed`);
+  }
+  return name;
+}

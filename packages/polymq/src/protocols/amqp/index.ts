@@ -1,0 +1,9 @@
+import type { Protocol } from '../../net/protocol.ts';
+import { AmqpServer } from './server.ts';
+
+/** AMQP 0-9-1 as RabbitMQ speaks it. */
+export const amqp: Protocol = {
+  scheme: 'amqp',
+  defaultPort: 5672,
+  open: (context) => new AmqpServer(context),
+};

@@ -1,0 +1,125 @@
+/**
+ * The arguments of `queue.declare`, as a table: which there are, what values they take, and which rule of the core's
+ * each one sets. Arguments that speak of replicas, memory or file formats of RabbitMQ are accepted and change nothing.
+ */
+import type {
+  DeclaredValue,
+  DeclaredValues,
+  QueueSettings,
+} from '../../core/queue/queue-definition.ts';
+import { AmqpError } from './errors.ts';
+
+type Check = (value: DeclaredValue) => string | undefined;
+
+interface ArgumentRow {
+  check: Check;
+  /** The setting that takes the value as it is. */
+  setting?: keyof QueueSettings;
+}
+
+const MS_MAX = 315_360_000_000;
+
+const count: Check = (value) => {
+  if (typeof value !== 'number' || !Number.isInteger(value)) return 'not a whole number';
+  return value < 0 ? `negative value: ${value}` : undefined;
+};
+const milliseconds: Check = (value) =>
+  count(value) ?? ((value as number) > MS_MAX ? `larger than ${MS_MAX}` : undefined);
+const positiveMilliseconds: Check = (value) =>
+  milliseconds(value) ?? (value === 0 ? 'zero' : undefined);
+const text: Check = (value) => (typeof value === 'string' ? undefined : 'not a string');
+const flag: Check = (value) => (typeof value === 'boolean' ? undefined : 'not a boolean');
+const priority: Check = (value) =>
+  count(value) ?? ((value as number) > 255 ? 'larger than 255' : undefined);
+const oneOf =
+  (...allowed: string[]): Check =>
+  (value) =>
+    allowed.includes(value as string) ? undefined : `not one of ${allowed.join(', ')}`;
+const anything: Check = () => undefined;
+/** `7D`, `12h`: a number and a unit. */
+const age: Check = (value) =>
+  typeof value === 'string' && AGE.test(value) ? undefined : 'not a number with a unit (YMDhms)';
+
+const AGE = /^[0-9]{1,9}[YMDhms]$/;
+const SECOND_MS = 1_000;
+const DAY_MS = 86_400 * SECOND_MS;
+const UNIT_MS: Readonly<Record<string, number>> = {
+  Y: 365 * DAY_MS,
+  M: 30 * DAY_MS,
+  D: DAY_MS,
+  h: 3_600 * SECOND_MS,
+  m: 60 * SECOND_MS,
+  s: SECOND_MS,
+};
+
+export const QUEUE_ARGUMENTS: Readonly<Record<string, ArgumentRow>> = {
+  'x-queue-type': { check: oneOf('classic', 'quorum', 'stream') },
+  'x-message-ttl': { check: milliseconds, setting: 'messageTtlMs' },
+  'x-expires': { check: positiveMilliseconds, setting: 'expiresMs' },
+  'x-max-length': { check: count, setting: 'lengthMax' },
+  'x-max-length-bytes': { check: count, setting: 'bytesMax' },
+  'x-overflow': { check: oneOf('drop-head', 'reject-publish', 'reject-publish-dlx') },
+  'x-dead-letter-exchange': { check: text, setting: 'deadLetterExchange' },
+  'x-dead-letter-routing-key': { check: text, setting: 'deadLetterRoutingKey' },
+  'x-single-active-consumer': { check: flag, setting: 'singleActiveConsumer' },
+  'x-max-priority': { check: priority, setting: 'priorityMax' },
+  'x-delivery-limit': { check: anything },
+  'x-consumer-timeout': { check: milliseconds },
+  // For streams only.
+  'x-max-age': { check: age },
+  'x-stream-max-segment-size-bytes': { check: count },
+  'x-stream-filter-size-bytes': { check: count },
+};
+
+/** Quorum queues give up on a message after so many deliveries unless told otherwise, as in RabbitMQ 4. */
+const QUORUM_DELIVERY_LIMIT = 20;
+
+const OVERFLOW = {
+  'drop-head': 'drop-head',
+  'reject-publish': 'reject',
+  'reject-publish-dlx': 'reject-dead-letter',
+} as const;
+
+/** Throws 406 for a value that its argument cannot have. */
+export function checkQueueArguments(values: DeclaredValues, queue: string, vhost: string): void {
+  for (const [name, value] of Object.entries(values)) {
+    const problem = QUEUE_ARGUMENTS[name]?.check(value);
+    if (problem !== undefined) throw invalid(name, queue, vhost, `${problem}`);
+  }
+  const hasKey = values['x-dead-letter-routing-key'] !== undefined;
+  if (hasKey && values['x-dead-letter-exchange'] === undefined) {
+    throw invalid('x-dead-letter-routing-key', queue, vhost, 'routing_key_but_no_dlx_defined');
+  }
+}
+
+export function queueSettings(values: DeclaredValues): QueueSettings {
+  const settings: Record<string, DeclaredValue> = {};
+  for (const [name, { setting }] of Object.entries(QUEUE_ARGUMENTS)) {
+    const value = values[name];
+    if (setting !== undefined && value !== undefined) settings[setting] = value;
+  }
+  const overflow = values['x-overflow'];
+  if (overflow !== undefined) settings['overflow'] = OVERFLOW[overflow as keyof typeof OVERFLOW];
+  const limit = deliveryLimit(values);
+  if (limit !== undefined) settings['deliveryLimit'] = limit;
+  return settings as QueueSettings;
+}
+
+/** -1 means none, as in RabbitMQ 4. */
+function deliveryLimit(values: DeclaredValues): number | undefined {
+  const given = values['x-delivery-limit'];
+  if (typeof given === 'number') return given < 0 ? undefined : given;
+  return values['x-queue-type'] === 'quorum' ? QUORUM_DELIVERY_LIMIT : undefined;
+}
+
+/** `x-max-age` in ms. */
+export function ageMs(value: string): number {
+  return Number(value.slice(0, -1)) * UNIT_MS[value.at(-1)!]!;
+}
+
+function invalid(argument: string, queue: string, vhost: string, problem: string): AmqpError {
+  return new AmqpError(
+    'preconditionFailed',
+    `invalid arg '${argument}' for queue '${queue}' in vhost '${vhost}': ${problem}`,
+  );
+}

@@ -1,0 +1,146 @@
+/** `queue.declare`: finds, compares, or makes a queue or a stream. */
+import type { Queue } from '../../core/queue/queue.ts';
+import type { DeclaredValues, QueueDefinition } from '../../core/queue/queue-definition.ts';
+import type { StreamConfigName } from '../../core/stream/stream-config.ts';
+import type { Stream } from '../../core/stream/streams.ts';
+import type { Channel } from './channel.ts';
+import { checkEquivalent, type Declared } from './equivalence.ts';
+import { AmqpError } from './errors.ts';
+import { checkOwner, findTarget, noQueue, queueName, RESERVED_PREFIX } from './lookup.ts';
+import type { Methods } from './methods/index.ts';
+import { plainTable } from './plain-values.ts';
+import { ageMs, checkQueueArguments, QUEUE_ARGUMENTS, queueSettings } from './queue-arguments.ts';
+
+export interface DeclaredQueue {
+  name: string;
+  messageCount: number;
+  consumerCount: number;
+}
+
+type Args = Methods['queue.declare'];
+
+const GENERATED_BYTES = 16;
+
+export async function declareQueue(channel: Channel, args: Args): Promise<DeclaredQueue> {
+  const { session } = channel;
+  if (args.passive) return found(channel, queueName(channel, args.queue));
+  const values = plainTable(args.arguments);
+  const name = args.queue === '' ? generatedName(channel) : args.queue;
+  checkQueueArguments(values, name, session.vhost);
+  const target = findTarget(session, name);
+  if (target?.queue !== undefined) return again(channel, target.queue, args, values);
+  if (values['x-queue-type'] === 'stream') return declareStream(channel, name, args, values);
+  if (target !== undefined) return describe(target.stream);
+  if (args.queue.startsWith(RESERVED_PREFIX)) {
+    throw new AmqpError('accessRefused', `queue name '${name}' contains reserved prefix 'amq.*'`);
+  }
+  checkQuorum(name, args, values);
+  const { queues } = session.server.broker;
+  const queue = await queues.declare(session.namespace, name, definitionOf(args, values));
+  if (args.exclusive) session.server.own(queue, session);
+  return describeQueue(queue);
+}
+
+function found(channel: Channel, name: string): DeclaredQueue {
+  const target = findTarget(channel.session, name);
+  if (target === undefined) throw noQueue(channel.session, name);
+  if (target.queue === undefined) return describe(target.stream);
+  checkOwner(channel.session, target.queue);
+  return describeQueue(target.queue);
+}
+
+function again(channel: Channel, queue: Queue, args: Args, values: DeclaredValues): DeclaredQueue {
+  checkOwner(channel.session, queue);
+  const compared = new Set([...Object.keys(values), ...Object.keys(queue.definition.declared)]);
+  checkEquivalent(
+    declaredOf(channel, queue.name, queue.definition),
+    declaredOf(channel, queue.name, definitionOf(args, values)),
+    [...compared].filter((name) => QUEUE_ARGUMENTS[name] !== undefined),
+  );
+  return describeQueue(queue);
+}
+
+function declaredOf(channel: Channel, name: string, definition: QueueDefinition): Declared {
+  const { durable, autoDelete, exclusive, declared } = definition;
+  return {
+    what: `queue '${name}' in vhost '${channel.session.vhost}'`,
+    flags: { durable, auto_delete: autoDelete, exclusive },
+    arguments: { 'x-queue-type': 'classic', ...declared },
+  };
+}
+
+function definitionOf(args: Args, values: DeclaredValues): QueueDefinition {
+  return {
+    durable: args.durable,
+    autoDelete: args.autoDelete,
+    exclusive: args.exclusive,
+    settings: queueSettings(values),
+    declared: values,
+  };
+}
+
+function checkQuorum(name: string, args: Args, values: DeclaredValues): void {
+  if (values['x-queue-type'] !== 'quorum') return;
+  const wrong = args.exclusive ? 'exclusive-owner' : args.durable ? undefined : 'non-durable';
+  if (wrong === undefined) return;
+  throw new AmqpError(
+    'preconditionFailed',
+    `invalid property '${wrong}' for queue '${name}': quorum queues are durable and for all connections`,
+  );
+}
+
+/** A stream with one partition, or the one that is there, whoever made it. */
+async function declareStream(
+  channel: Channel,
+  name: string,
+  args: Args,
+  values: DeclaredValues,
+): Promise<DeclaredQueue> {
+  const { session } = channel;
+  if (!args.durable || args.exclusive || args.autoDelete) {
+    throw new AmqpError(
+      'preconditionFailed',
+      `invalid property for queue '${name}' in vhost '${session.vhost}': streams are durable, neither exclusive nor auto-delete`,
+    );
+  }
+  if (session.namespace !== '') {
+    throw new AmqpError(
+      'preconditionFailed',
+      `streams belong to vhost '/'; queue '${name}' in vhost '${session.vhost}' cannot be one`,
+    );
+  }
+  const { streams } = session.server.broker;
+  const stream =
+    streams.get(name) ??
+    (await streams.create({ name, partitionCount: 1, overrides: streamOverrides(values) }));
+  return describe(stream);
+}
+
+function streamOverrides(values: DeclaredValues): ReadonlyMap<StreamConfigName, string> {
+  const overrides = new Map<StreamConfigName, string>();
+  const age = values['x-max-age'];
+  if (typeof age === 'string') overrides.set('retentionMs', String(ageMs(age)));
+  const bytes = values['x-max-length-bytes'];
+  if (bytes !== undefined) overrides.set('retentionBytes', String(bytes));
+  const segment = values['x-stream-max-segment-size-bytes'];
+  if (segment !== undefined) overrides.set('segmentBytes', String(segment));
+  return overrides;
+}
+
+function generatedName(channel: Channel): string {
+  const bytes = channel.session.server.environment.random.bytes(GENERATED_BYTES);
+  return `${RESERVED_PREFIX}gen-${bytes.toString('base64url')}`;
+}
+
+function describeQueue(queue: Queue): DeclaredQueue {
+  const { name, readyCount, consumerCount } = queue;
+  return { name, messageCount: readyCount, consumerCount };
+}
+
+/** As many messages as a reader from the start would see. */
+function describe(stream: Stream): DeclaredQueue {
+  let messageCount = 0;
+  for (const { startOffset, endOffset } of stream.partitions)
+    messageCount += endOffset - startOffset;
+  return { name: stream.name, messageCount, consumerCount: 0 };
+}

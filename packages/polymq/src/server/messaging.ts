@@ -1,0 +1,103 @@
+/**
+ * Opens what messages live in, bottom-up: queue declarations, the message store, exchanges, the crossing to streams.
+ */
+import { StreamBindings } from '../core/crossing/stream-bindings.ts';
+import { StreamTarget } from '../core/crossing/stream-target.ts';
+import { type OpenExchanges, openExchanges } from '../core/exchange/open-exchanges.ts';
+import { MessageFormats } from '../core/message/message-formats.ts';
+import type { MetaJournal } from '../core/meta/meta-journal.ts';
+import { openQueues } from '../core/queue/open-queues.ts';
+import type { QueueCatalogue } from '../core/queue/queue-catalogue.ts';
+import { openMessageStore } from '../core/queue/store/open-message-store.ts';
+import type { Streams } from '../core/stream/streams.ts';
+import type { LogEngine } from '../log/log.ts';
+import type { CoreOptions } from './core.ts';
+
+export interface Messaging {
+  queues: QueueCatalogue;
+  exchanges: OpenExchanges;
+  formats: MessageFormats;
+}
+
+export async function openMessaging(
+  options: CoreOptions,
+  engine: LogEngine,
+  meta: MetaJournal,
+  streams: Streams,
+): Promise<Messaging> {
+  const { config, environment, lifecycle, logger } = options;
+  const formats = new MessageFormats();
+  const store = await lifecycle.start(
+    'message store',
+    () =>
+      openMessageStore({
+        engine,
+        environment,
+        durability: config.durability,
+        logger,
+        memoryBytesMax: config.queues.memoryBytesMax,
+        knowsQueue: () => true,
+      }),
+    (opened) => opened.close(),
+  );
+  const { queues } = await lifecycle.start(
+    'queues',
+    () =>
+      openQueues({
+        environment,
+        meta,
+        store,
+        logger,
+        limits: { queuesMax: config.queues.countMax },
+      }),
+    (opened) => opened.close(),
+  );
+  const exchanges = await lifecycle.start(
+    'exchanges',
+    () =>
+      openExchanges({
+        environment,
+        meta,
+        queues,
+        streamExists: (name) => streams.get(name) !== undefined,
+        formats,
+        logger,
+      }),
+    (opened) => opened.close(),
+  );
+  queues.deadLetterRouter = exchanges.deadLetterRouter;
+  await openCrossing(options, streams, { queues, exchanges, formats });
+  return { queues, exchanges, formats };
+}
+
+/** Streams as targets and as sources of bindings. */
+async function openCrossing(
+  { environment, lifecycle, logger }: CoreOptions,
+  streams: Streams,
+  { queues, exchanges: { exchanges, publisher }, formats }: Messaging,
+): Promise<void> {
+  const target = new StreamTarget({ streams, formats, timers: environment.timers });
+  publisher.streamTarget = (name, draft) => target.appendToStream(name, draft);
+  streams.onChange(({ stream }) => exchanges.streamChanged(stream.name));
+  const pumps = await lifecycle.start(
+    'stream bindings',
+    () =>
+      new StreamBindings({
+        streams,
+        exchanges,
+        bindings: () => exchanges.streamBindings(),
+        queues,
+        publisher,
+        target,
+        environment,
+        logger,
+      }),
+    (opened) => opened.stop(),
+  );
+  await pumps.refresh();
+  exchanges.onStreamBindingsChanged(() => {
+    pumps.refresh().catch((error: unknown) => {
+      logger.warn({ error }, 'the cursors of stream bindings are not durable yet');
+    });
+  });
+}

@@ -1,27 +1,40 @@
 /**
  * Gives pumps their turns: in each turn of the event loop those in line share one budget, so that however many streams are
- * bound, sessions wait for them a few milliseconds at most. Nobody gets a turn while too much is waiting for the disk.
+ * bound, sessions wait for them a few milliseconds at most. Nobody gets a turn while too much is waiting for the
+ * disk, or the broker is short of something.
  */
 import type { Timers } from '../../lib/environment/clock.ts';
 import { Fifo } from '../../lib/fifo.ts';
+import type { Alarms } from '../alarms.ts';
 import type { MessageStore } from '../queue/message-store.ts';
 import type { StreamPump, TurnBudget } from './stream-pump.ts';
 
-/** Of one turn, for all pumps. Below a mebibyte, so that one turn is one batch of the journal. */
+/** Of one turn, for all pumps. */
 const TURN: Readonly<TurnBudget> = { records: 1000, bytes: 256 * 1024 };
 const UNCOMMITTED_BYTES_MAX = 4 * 1024 * 1024;
 
+export interface PumpLineOptions {
+  store: Pick<MessageStore, 'uncommittedBytes' | 'onCommitted'>;
+  timers: Timers;
+  alarms: Pick<Alarms, 'reason' | 'onChange'> | undefined;
+}
+
 export class PumpLine {
-  readonly #store: Pick<MessageStore, 'uncommittedBytes' | 'onCommitted'>;
+  readonly #store: PumpLineOptions['store'];
   readonly #timers: Timers;
+  readonly #alarms: PumpLineOptions['alarms'];
+  readonly #stopListening: () => void;
   readonly #line = new Fifo<StreamPump>();
   #scheduled = false;
   #stopWaiting: (() => void) | undefined;
   #stopped = false;
 
-  constructor(store: Pick<MessageStore, 'uncommittedBytes' | 'onCommitted'>, timers: Timers) {
+  constructor(options: PumpLineOptions) {
+    const { store, timers, alarms } = options;
     this.#store = store;
     this.#timers = timers;
+    this.#alarms = alarms;
+    this.#stopListening = alarms?.onChange(() => this.#schedule()) ?? (() => undefined);
   }
 
   push(pump: StreamPump): void {
@@ -32,11 +45,13 @@ export class PumpLine {
   stop(): void {
     this.#stopped = true;
     this.#line.clear();
+    this.#stopListening();
     this.#stopWaiting?.();
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#stopped || this.#stopWaiting !== undefined) return;
+    if (this.#scheduled || this.#stopped || this.#line.length === 0) return;
+    if (this.#stopWaiting !== undefined || this.#alarms?.reason !== undefined) return;
     if (this.#store.uncommittedBytes > UNCOMMITTED_BYTES_MAX) {
       this.#waitForDisk();
       return;
@@ -56,7 +71,7 @@ export class PumpLine {
       if (budget.records <= 0 || budget.bytes <= 0) break;
       this.#line.take()?.run(budget);
     }
-    if (this.#line.length > 0) this.#schedule();
+    this.#schedule();
   }
 
   #waitForDisk(): void {
@@ -64,7 +79,7 @@ export class PumpLine {
       if (this.#store.uncommittedBytes > UNCOMMITTED_BYTES_MAX / 2) return;
       this.#stopWaiting?.();
       this.#stopWaiting = undefined;
-      if (this.#line.length > 0) this.#schedule();
+      this.#schedule();
     });
   }
 }

@@ -14,6 +14,7 @@
  */
 import type { Environment } from '../../lib/environment/environment.ts';
 import { type Logger, silentLogger } from '../../lib/logger.ts';
+import type { Alarms } from '../alarms.ts';
 import type { BrokerError } from '../errors.ts';
 import type { Binding, Exchanges, Publisher } from '../exchange/exchanges.ts';
 import type { Queues } from '../queue/queues.ts';
@@ -34,6 +35,8 @@ export interface StreamBindingsOptions {
   target: Pick<StreamTarget, 'appendWhole'>;
   environment: Pick<Environment, 'clock' | 'timers'>;
   logger?: Logger;
+  /** While anything is short, records wait in their streams. */
+  alarms?: Pick<Alarms, 'reason' | 'onChange'>;
   /** The exchange that messages seem to come from which nobody published to one. Default: the stream's name. */
   exchangeName?: (stream: string) => string;
 }
@@ -69,7 +72,7 @@ export class StreamBindings {
     this.#logger = options.logger ?? silentLogger;
     const { queues, exchanges, publisher, target, environment } = options;
     const { timers, clock } = environment;
-    this.#line = new PumpLine(queues.store, timers);
+    this.#line = new PumpLine({ store: queues.store, timers, alarms: options.alarms });
     this.#context = {
       queues,
       exchanges,

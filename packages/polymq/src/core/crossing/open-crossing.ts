@@ -1,0 +1,65 @@
+import type { Environment } from '../../lib/environment/environment.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Alarms } from '../alarms.ts';
+import type { ExchangeCatalogue } from '../exchange/exchange-catalogue.ts';
+import type { ExchangePublisher } from '../exchange/publisher.ts';
+import type { MessageFormats } from '../message/message-formats.ts';
+import type { Queues } from '../queue/queues.ts';
+import type { Streams } from '../stream/streams.ts';
+import { StreamBindings } from './stream-bindings.ts';
+import { StreamTarget } from './stream-target.ts';
+
+export interface OpenCrossingOptions {
+  streams: Streams;
+  /** With their messages. */
+  queues: Queues;
+  exchanges: ExchangeCatalogue;
+  publisher: ExchangePublisher;
+  /** With those of all protocols whose messages may be there. */
+  formats: MessageFormats;
+  environment: Pick<Environment, 'clock' | 'timers'>;
+  logger: Logger;
+  /** While anything is short, records wait in their streams. */
+  alarms?: Pick<Alarms, 'reason' | 'onChange'>;
+  /** The exchange that messages seem to come from which nobody published to one. Default: the stream's name. */
+  exchangeName?: (stream: string) => string;
+}
+
+export interface OpenCrossing {
+  readonly target: StreamTarget;
+  readonly bindings: StreamBindings;
+  /** To be called before exchanges, queues and streams are closed. */
+  close(): void;
+}
+
+/**
+ * Connects streams with queues and exchanges, both ways. Records flow when the promise resolves.
+ *
+ * Whoever binds a stream to something awaits `bindings.refresh()` before it says so.
+ */
+export async function openCrossing(options: OpenCrossingOptions): Promise<OpenCrossing> {
+  const { streams, exchanges, publisher, formats, environment, logger } = options;
+  const { timers } = environment;
+  const target = new StreamTarget({ streams, formats, timers });
+  publisher.streamTarget = (name, draft) => target.appendToStream(name, draft);
+  const bindings = new StreamBindings({
+    ...options,
+    target,
+    bindings: () => exchanges.streamBindings(),
+  });
+  const stopListening = exchanges.onStreamBindingsChanged(() => {
+    bindings.refresh().catch((error: unknown) => {
+      logger.warn({ error }, 'the cursors of stream bindings are not durable yet');
+    });
+  });
+  await bindings.refresh();
+  return {
+    target,
+    bindings,
+    close: () => {
+      stopListening();
+      bindings.stop();
+      target.flush();
+    },
+  };
+}

@@ -65,6 +65,7 @@ export async function openMessaging(
       }),
     (opened) => opened.close(),
   );
+  queues.readWishes = (format, properties) => formats.get(format).wishes?.(properties) ?? {};
   queues.deadLetterRouter = exchanges.deadLetterRouter;
   await openCrossing(options, streams, { queues, exchanges, formats });
   return { queues, exchanges, formats };

@@ -36,7 +36,7 @@ export function routingKeysOf(formats: MessageFormats, draft: MessageDraft): rea
   const { names, namesStart, namesEnd } = draft;
   const keyAt = namesStart + 1 + names[namesStart]!;
   const key = names.toString('utf8', keyAt + 1, namesEnd);
-  const more = formats.get(draft.format).copies?.(propertiesOf(draft)) ?? [];
+  const more = formats.get(draft.format).wishes?.(propertiesOf(draft)).copies ?? [];
   return more.length === 0 ? [key] : [key, ...more];
 }
 

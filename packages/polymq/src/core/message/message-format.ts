@@ -14,6 +14,14 @@ export interface MessageFormat {
   fromNeutral(message: NeutralMessage, bodyBytes: number): Buffer;
   /** Application headers alone, for routing by headers. */
   headers(properties: Buffer): ReadonlyMap<string, unknown>;
-  /** Routing keys in the properties, to which the message goes beside the one it was published with. Missing: none. */
-  copies?(properties: Buffer): readonly string[];
+  /** What the message asks of the queues it comes to, as far as its properties say so. */
+  wishes?(properties: Buffer): MessageWishes;
+}
+
+export interface MessageWishes {
+  /** Routing keys beyond the one that the message was published with. */
+  copies?: readonly string[];
+  /** The time to live that the message carries itself, in ms. */
+  ttlMs?: number;
+  priority?: number;
 }

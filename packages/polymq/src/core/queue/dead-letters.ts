@@ -13,14 +13,14 @@ import type { Clock, Timers } from '../../lib/environment/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { DeathReason } from '../message/history.ts';
 import { MessageDraft } from '../message/message-draft.ts';
+import type { MessageWishes } from '../message/message-format.ts';
 import type { CoreQueue } from './core-queue.ts';
 import {
   type DeadLetterAddress,
   draftDeadLetter,
   draftRefused,
   isCycle,
-  type MessageFacts,
-  type ReadFacts,
+  type ReadWishes,
 } from './death.ts';
 import type { MessageStore } from './message-store.ts';
 import type { Queue } from './queue.ts';
@@ -55,7 +55,7 @@ export class DeadLetters {
   #busy = false;
   #refusalsDeep = 0;
   router: DeadLetterRouter | undefined;
-  readFacts: ReadFacts | undefined;
+  readWishes: ReadWishes | undefined;
 
   constructor(options: DeadLettersOptions) {
     this.#options = options;
@@ -79,13 +79,13 @@ export class DeadLetters {
       refused.contentStart + refused.propertiesBytes,
     );
     const draft = new MessageDraft();
-    const facts = this.#facts(refused.format, properties);
+    const wishes = this.#wishes(refused.format, properties);
     const death = {
       queue: queue.name,
       reason: 'maxlen',
       nowMs: this.#options.clock.nowMs(),
     } as const;
-    const address = draftRefused(draft, refused, death, queue.definition.settings, facts);
+    const address = draftRefused(draft, refused, death, queue.definition.settings, wishes);
     this.#refusalsDeep += 1;
     try {
       this.#send(queue.namespace, address, draft, 'maxlen');
@@ -133,12 +133,12 @@ export class DeadLetters {
   #sendRow(queue: CoreQueue, row: number, reason: DeathReason): void {
     const { store, clock } = this.#options;
     const { view } = store;
-    const facts = this.#facts(view.format, view.properties);
+    const wishes = this.#wishes(view.format, view.properties);
     const draft = this.#draft;
-    draft.priority = facts.priority ?? store.rows.page(row).priority[store.rows.index(row)]!;
+    draft.priority = wishes.priority ?? store.rows.page(row).priority[store.rows.index(row)]!;
     draft.groupId = queue.groupIdOf(row);
     const death = { queue: queue.name, reason, nowMs: clock.nowMs() };
-    const address = draftDeadLetter(draft, view, death, queue.definition.settings, facts);
+    const address = draftDeadLetter(draft, view, death, queue.definition.settings, wishes);
     const hold = store.hold();
     try {
       this.#send(queue.namespace, address, draft, reason);
@@ -175,7 +175,7 @@ export class DeadLetters {
     store.rows.free(row);
   }
 
-  #facts(format: number, properties: Buffer): MessageFacts {
-    return this.readFacts?.(format, properties) ?? {};
+  #wishes(format: number, properties: Buffer): MessageWishes {
+    return this.readWishes?.(format, properties) ?? {};
   }
 }

@@ -2,19 +2,10 @@
 import { addDeath, type DeathReason, type DeathRecord, readHistory } from '../message/history.ts';
 import type { MessageView } from '../message/message-bytes.ts';
 import type { MessageDraft } from '../message/message-draft.ts';
+import type { MessageWishes } from '../message/message-format.ts';
 import type { QueueSettings } from './queue-definition.ts';
 
-/** What only the protocol that wrote the properties can tell. */
-export interface MessageFacts {
-  /** The routing key and its copies. */
-  routingKeys?: readonly string[];
-  /** The time to live that the message carries itself. */
-  ttlMs?: number;
-  /** Uncapped. */
-  priority?: number;
-}
-
-export type ReadFacts = (format: number, properties: Buffer) => MessageFacts;
+export type ReadWishes = (format: number, properties: Buffer) => MessageWishes;
 
 export interface Death {
   queue: string;
@@ -34,11 +25,13 @@ export function draftDeadLetter(
   view: MessageView,
   death: Death,
   settings: QueueSettings,
-  facts: MessageFacts,
+  wishes: MessageWishes,
 ): DeadLetterAddress {
   const { exchange, routingKey } = view;
-  const routingKeys = facts.routingKeys ?? [routingKey];
+  const routingKeys = [routingKey, ...(wishes.copies ?? [])];
   const earlier = view.hasHistory ? readHistory(view.historyJson) : [];
+  // The time to live that its properties still name was taken off when it died first.
+  const ttlMs = view.hasHistory ? undefined : wishes.ttlMs;
   draft.format = view.format;
   draft.persistent = view.persistent;
   draft.publishedMs = view.publishedMs;
@@ -47,7 +40,7 @@ export function draftDeadLetter(
   draft.contentEnd = view.end;
   draft.propertiesBytes = view.bodyStart - view.propertiesStart;
   draft.more = [];
-  draft.history = withDeath(earlier, death, { exchange, routingKeys, ttlMs: facts.ttlMs });
+  draft.history = withDeath(earlier, death, { exchange, routingKeys, ttlMs });
   return address(draft, settings, routingKeys);
 }
 
@@ -57,13 +50,13 @@ export function draftRefused(
   refused: MessageDraft,
   death: Death,
   settings: QueueSettings,
-  facts: MessageFacts,
+  wishes: MessageWishes,
 ): DeadLetterAddress {
   const keyAt = refused.namesStart + 1 + refused.names[refused.namesStart]!;
   const exchange = refused.names.toString('utf8', refused.namesStart + 1, keyAt);
   const routingKey = refused.names.toString('utf8', keyAt + 1, refused.namesEnd);
-  const routingKeys = facts.routingKeys ?? [routingKey];
-  const ttlMs = facts.ttlMs ?? (refused.ttlMs < 0 ? undefined : refused.ttlMs);
+  const routingKeys = [routingKey, ...(wishes.copies ?? [])];
+  const ttlMs = wishes.ttlMs ?? (refused.ttlMs < 0 ? undefined : refused.ttlMs);
   draft.format = refused.format;
   draft.persistent = refused.persistent;
   draft.publishedMs = refused.publishedMs;

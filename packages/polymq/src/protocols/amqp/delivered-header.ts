@@ -57,9 +57,7 @@ export function withDeaths(header: Buffer, deaths: readonly DeathRecord[]): Buff
     'x-last-death-reason': last.reason,
   });
   // The message lives on without the time limit that it may have died of.
-  return last.ttlMs === undefined
-    ? changed
-    : editProperties(changed, 0, changed.length, { expiration: null });
+  return editProperties(changed, 0, changed.length, { expiration: null });
 }
 
 function deathEntry(death: DeathRecord): FieldValue {

@@ -74,6 +74,15 @@ export const amqpFormat: MessageFormat = {
     const { headers = {} } = propertiesOf(properties);
     return new Map(Object.entries(headers).map(([name, value]) => [name, plainValue(value)]));
   },
+  wishes(properties) {
+    const { headers = {}, expiration, priority } = propertiesOf(properties);
+    const copies = headers['CC'];
+    return {
+      ...(Array.isArray(copies) ? { copies: copies.filter((key) => typeof key === 'string') } : {}),
+      ...(expiration === undefined ? {} : { ttlMs: Number(expiration) }),
+      ...(priority === undefined ? {} : { priority }),
+    };
+  },
 };
 
 function propertiesOf(stored: Buffer): BasicProperties {

@@ -42,6 +42,7 @@ export async function declareQueue(channel: Channel, args: Args): Promise<Declar
 }
 
 function found(channel: Channel, name: string): DeclaredQueue {
+  if (channel.session.server.replies.has(name)) return { name, messageCount: 0, consumerCount: 1 };
   const target = findTarget(channel.session, name);
   if (target === undefined) throw noQueue(channel.session, name);
   if (target.queue === undefined) return describe(target.stream);

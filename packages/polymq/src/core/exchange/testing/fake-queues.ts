@@ -25,6 +25,7 @@ export const CLASSIC: QueueDefinition = {
 };
 
 interface Stored {
+  view(): MessageView;
   row: number;
   bytes: Buffer;
   dueMs: number;
@@ -242,7 +243,8 @@ export class FakeQueues implements Queues {
       const { priority, ttlMs, groupId, dueMs } = draft;
       const expiresMs = this.#clock.nowMs() + ttlMs;
       const seen = { priority, ttlMs, groupId, dueMs, expiresMs };
-      queue.messages.push({ row: this.#nextRow++, bytes, dueMs, draft: seen });
+      const view = () => viewOf(bytes);
+      queue.messages.push({ view, row: this.#nextRow++, bytes, dueMs, draft: seen });
       queue.pump();
     }
     return refused;

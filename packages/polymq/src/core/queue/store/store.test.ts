@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { BATCH_HEADER_BYTES, batchBytes } from '../../../log/batch.ts';
 import { ROW_FLAG } from '../rows.ts';
+import { ENTRY_KIND } from './journal-entry.ts';
 import { memoryEngine, openKit } from './testing/kit.ts';
 
 describe('the message store', () => {
@@ -34,4 +36,59 @@ describe('the message store', () => {
     expect(await again.loadBody(again.restored[0]!.row)).toBe('six');
     expect(again.row(again.restored[0]!.row).flags & ROW_FLAG.persistent).not.toBe(0);
   });
+
+  it('journals a mark once a batch, in the batch of the messages it was set with', async () => {
+    const engine = memoryEngine();
+    const kit = await openKit(engine);
+    const body = Buffer.alloc(600);
+    for (let seq = 0; seq < 3000; seq++) {
+      kit.put([[1, seq]], { body });
+      kit.store.setMark('cursor', seq + 1);
+    }
+    await kit.committed();
+    const log = await engine.open('queues', { durability: 'fsync', segmentBytes: 1 << 20 });
+    const { buffers } = await log.read(0, 100_000_000, true);
+    let marks = 0;
+    let messages = 0;
+    for (const batch of batches(buffers)) {
+      const found = entries(batch);
+      messages += found.filter(({ kind }) => kind === ENTRY_KIND.message).length;
+      const set = found.filter(({ kind }) => kind === ENTRY_KIND.mark);
+      expect(set.map(({ at }) => batch.readDoubleBE(at + 6))).toEqual([messages]);
+      marks += set.length;
+    }
+    expect([marks, messages]).toEqual([2, 3000]);
+  });
+
+  it('keeps marks over a restart, and forgets those that are unset', async () => {
+    const engine = memoryEngine();
+    const kit = await openKit(engine);
+    kit.store.setMark('a', 1);
+    kit.store.setMark('b', 2);
+    await kit.committed();
+    kit.store.setMark('a', 3);
+    kit.store.setMark('b', undefined);
+    expect(kit.store.committed).toBeLessThan(kit.store.position);
+    await kit.committed();
+    expect(kit.store.committed).toBe(kit.store.position);
+    const again = await openKit(engine);
+    expect([again.store.mark('a'), again.store.mark('b')]).toEqual([3, undefined]);
+  });
 });
+
+function* batches(buffers: readonly Buffer[]): Generator<Buffer> {
+  for (const buffer of buffers) {
+    for (let at = 0; at < buffer.length; at += batchBytes(buffer, at)) {
+      yield buffer.subarray(at, at + batchBytes(buffer, at));
+    }
+  }
+}
+
+/** The entries of a batch: a length that does not count itself, then the kind. */
+function entries(batch: Buffer): { kind: number; at: number }[] {
+  const found: { kind: number; at: number }[] = [];
+  for (let at = BATCH_HEADER_BYTES; at < batch.length; at += 4 + batch.readUInt32BE(at)) {
+    found.push({ kind: batch[at + 4]!, at });
+  }
+  return found;
+}

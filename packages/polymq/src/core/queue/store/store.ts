@@ -7,7 +7,7 @@
  *
  * What goes on in the background (spilling, relocating, snapshots, trimming) is in `maintenance.ts`.
  */
-import { type ArenaPool, release, retain } from '../../../lib/arena.ts';
+import { release, retain } from '../../../lib/arena.ts';
 import { MessageView } from '../../message/message-bytes.ts';
 import {
   encodedHistory,
@@ -46,7 +46,6 @@ export const GONE: number = Number.NEGATIVE_INFINITY;
 /** What the store is made of. */
 export interface StoreParts {
   rows: RowTable;
-  pool: ArenaPool;
   journal: Journal;
   removals: Removals;
   extents: Extents;
@@ -72,6 +71,8 @@ export class Store implements MessageStore {
   readonly #due: SparseColumn;
   readonly #groups: GroupIds;
   readonly #marks: Map<string, Mark>;
+  /** Set since the batch was begun: a cursor that moves a thousand times in a turn is one entry. */
+  readonly #unwrittenMarks = new Set<string>();
   readonly #counters: StoreCounters;
 
   constructor(parts: StoreParts) {
@@ -88,11 +89,15 @@ export class Store implements MessageStore {
   }
 
   get counters(): Readonly<StoreCounters> {
+    this.#counters.journaledBytes = this.#journal.appendedBytes;
+    this.#counters.evictedExtents = this.#extents.evictedCount;
+    this.#counters.loads = this.#loader.loadCount;
     return this.#counters;
   }
 
   get position(): number {
-    return this.#journal.base + this.#journal.entries + this.#removals.entryCount;
+    const { base, entries } = this.#journal;
+    return base + entries + this.#removals.entryCount + this.#unwrittenMarks.size;
   }
 
   get committed(): number {
@@ -168,9 +173,23 @@ export class Store implements MessageStore {
   }
 
   setMark(name: string, value: number | undefined): void {
-    const offset = this.writeMark(name, value);
+    const mark = this.#marks.get(name);
     if (value === undefined) this.#marks.delete(name);
-    else this.#marks.set(name, { value, offset });
+    else if (mark !== undefined) mark.value = value;
+    else this.#marks.set(name, { value, offset: this.#journal.base });
+    this.#unwrittenMarks.add(name);
+    this.#journal.schedule();
+  }
+
+  /** Writes what a turn has put down beside its messages. */
+  endTurn(): void {
+    for (const name of this.#unwrittenMarks) {
+      const mark = this.#marks.get(name);
+      const offset = this.writeMark(name, mark?.value);
+      if (mark !== undefined) mark.offset = offset;
+    }
+    this.#unwrittenMarks.clear();
+    this.#removals.flush();
   }
 
   /** Writes the mark into the journal. Returns the offset of the entry. */
@@ -243,6 +262,8 @@ export class Store implements MessageStore {
     let entryBytes = ENTRY_HEAD_BYTES + persistent * TARGET_BYTES + bytes;
     if (timed) entryBytes += TIMED_BYTES;
     if (groupId !== undefined) entryBytes += 2 + Buffer.byteLength(groupId, 'utf8');
+    // Before the message, not behind it: what its publisher sets down about it goes into the same batch.
+    if (journal.full) this.flush();
     const at = journal.reserve(entryBytes);
     const { buffer, batchStart } = journal;
     writeUint32(buffer, entryBytes - 4, at);
@@ -267,7 +288,6 @@ export class Store implements MessageStore {
     extent.liveRows += count;
     extent.liveBytes += bytes * count;
     this.#counters.journaledMessages++;
-    if (journal.full) this.flush();
   }
 
   /** Rows that are not persistent share the memory, and are not targets. */
@@ -340,7 +360,7 @@ export class Store implements MessageStore {
 
   /** Closes the batch of this turn. */
   flush(): void {
-    this.#removals.flush();
+    this.endTurn();
     this.#journal.close();
   }
 }

@@ -1,4 +1,5 @@
 import type { FuzzTarget } from '../target.ts';
+import { amqpFrame, amqpProperties, amqpTable } from './amqp.ts';
 import { configFile } from './config-file.ts';
 import { CODECS, decompressTarget } from './decompress.ts';
 import { frameReader } from './frame-reader.ts';
@@ -10,6 +11,9 @@ import { subscription } from './subscription.ts';
 /** Every parser that sees bytes which somebody else made. */
 export const TARGETS: Readonly<Record<string, () => FuzzTarget | Promise<FuzzTarget>>> = {
   'kafka-request': kafkaRequest,
+  'amqp-frame': amqpFrame,
+  'amqp-table': amqpTable,
+  'amqp-properties': amqpProperties,
   'frame-reader': frameReader,
   'record-batch': recordBatch,
   ...Object.fromEntries(

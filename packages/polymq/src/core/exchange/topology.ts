@@ -26,7 +26,6 @@ interface Namespace {
   readonly sources: Map<string, StreamSource>;
 }
 
-/** What one binding costs beside its texts; only for the limit of all. */
 export class Topology {
   readonly #randomInteger: (end: number) => number;
   readonly #namespaces = new Map<string, Namespace>();
@@ -123,6 +122,7 @@ export class Topology {
     if (exchange === undefined || exchange.predeclared) return;
     this.#namespace(namespace).exchanges.delete(name);
     exchange.deleted = true;
+    exchange.history?.clear();
     this.#exchangeCount -= 1;
     for (const binding of exchange.outgoing.list()) this.remove(binding);
     for (const binding of [...exchange.incoming]) this.remove(binding);
@@ -195,8 +195,8 @@ export class Topology {
   }
 
   #source({ namespace, source, sourceKind }: BindingDeclaration): Source | undefined {
-    const known = this.#namespaces.get(namespace);
-    return sourceKind === 'stream' ? known?.sources.get(source) : known?.exchanges.get(source);
+    if (sourceKind !== 'stream') return this.exchange(namespace, source);
+    return this.#namespaces.get(namespace)?.sources.get(source);
   }
 
   #makeSource({ namespace, source }: BindingDeclaration): StreamSource {
@@ -206,8 +206,8 @@ export class Topology {
   }
 
   #destination({ namespace, kind, destination, queueId }: BindingDeclaration) {
+    if (kind === 'exchange') return this.exchange(namespace, destination);
     const known = this.#namespaces.get(namespace);
-    if (kind === 'exchange') return known?.exchanges.get(destination);
     if (kind === 'stream') return known?.streams.get(destination);
     const end = known?.queues.get(destination);
     return end?.queueId === queueId ? end : undefined;

@@ -105,7 +105,13 @@ export class FakeQueue implements Queue {
     this.leased.splice(at, 1);
   }
 
+  touch(): void {}
+
   take(): never {
+    throw new Error('not here');
+  }
+
+  takeNextOfGroup(): never {
     throw new Error('not here');
   }
 

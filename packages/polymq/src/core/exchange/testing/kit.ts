@@ -4,7 +4,7 @@ import { silentLogger } from '../../../lib/logger.ts';
 import type { LogEngine } from '../../../log/log.ts';
 import { createMemoryEngine } from '../../../log/memory/memory-engine.ts';
 import { MessageDraft } from '../../message/message-draft.ts';
-import type { MessageFormat } from '../../message/message-format.ts';
+import type { MessageFormat, MessageWishes } from '../../message/message-format.ts';
 import { MessageFormats } from '../../message/message-formats.ts';
 import { MetaJournal } from '../../meta/meta-journal.ts';
 import type {
@@ -54,10 +54,7 @@ export const TEST_FORMAT: MessageFormat = {
   },
   fromNeutral: () => Buffer.from('{}'),
   headers: (properties) => new Map(Object.entries(JSON.parse(properties.toString()) as object)),
-  copies: (properties) => {
-    const { copies = [] } = JSON.parse(properties.toString()) as { copies?: string[] };
-    return copies;
-  },
+  wishes: (properties) => JSON.parse(properties.toString()) as MessageWishes,
 };
 
 type KitOptions = Partial<Omit<OpenExchangesOptions, 'meta' | 'queues' | 'streamExists'>> & {

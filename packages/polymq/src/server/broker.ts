@@ -25,6 +25,7 @@ import {
   startListeners,
 } from './listeners.ts';
 import { EventLoopDelay, machineSamples } from './machine-samples.ts';
+import { MemoryWatch, memoryWatermark } from './memory-watch.ts';
 import { version } from './version.ts';
 
 /** Any settings of the table (docs/reference/config.md), and how the broker meets the world. */
@@ -161,7 +162,26 @@ class ComposedBroker implements RunningBroker {
     await this.#lifecycle.start(
       'disk watch',
       () => {
-        const watch = new DiskWatch(core.engine.metrics, parts.environment.timers, parts.logger);
+        const watch = new DiskWatch(
+          core.engine.metrics,
+          parts.environment.timers,
+          parts.logger,
+          core.broker.alarms,
+        );
+        watch.start();
+        return watch;
+      },
+      (watch) => watch.stop(),
+    );
+    await this.#lifecycle.start(
+      'memory watch',
+      () => {
+        const watch = new MemoryWatch({
+          bytesMax: memoryWatermark(this.config.limits.memoryPercentMax),
+          timers: parts.environment.timers,
+          logger: parts.logger,
+          alarms: core.broker.alarms,
+        });
         watch.start();
         return watch;
       },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Alarms } from '../core/alarms.ts';
 import { type Logger, silentLogger } from '../lib/logger.ts';
 import { DiskWatch, watermarkOf } from './disk-watch.ts';
 
@@ -38,7 +39,10 @@ describe('DiskWatch', () => {
     const note = (_fields: object, message: string) => void lines.push(message);
     const logger: Logger = { ...silentLogger, error: note, info: note };
     const metrics = { lowSpace: false, freeBytes: 2 * GIB };
-    const watch = new DiskWatch(metrics, timers, logger);
+    const alarms = new Alarms();
+    const reasons: (string | undefined)[] = [];
+    alarms.onChange(() => reasons.push(alarms.reason));
+    const watch = new DiskWatch(metrics, timers, logger, alarms);
     watch.start();
     expect(lines).toHaveLength(0);
     metrics.lowSpace = true;
@@ -50,6 +54,7 @@ describe('DiskWatch', () => {
       'disk space is low',
       'disk space is suf',
     ]);
+    expect(reasons).toEqual(['low on disk', undefined]);
     watch.stop();
     expect(tick).toBeUndefined();
   });

@@ -2,6 +2,7 @@
  * Says in the log when the disk gets low and when it has room again. The engine measures; below the watermark the
  * core refuses producers, and the broker is not ready, while reads, commits and deletes go on.
  */
+import type { Alarms } from '../core/alarms.ts';
 import type { Timer, Timers } from '../lib/environment/clock.ts';
 import type { Disk } from '../lib/environment/disk.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -39,6 +40,7 @@ export class DiskWatch {
   readonly #metrics: Pick<LogEngineMetrics, 'freeBytes' | 'lowSpace'>;
   readonly #timers: Timers;
   readonly #logger: Logger;
+  readonly #alarms: Alarms;
   #timer: Timer | undefined;
   #low = false;
 
@@ -46,8 +48,10 @@ export class DiskWatch {
     metrics: Pick<LogEngineMetrics, 'freeBytes' | 'lowSpace'>,
     timers: Timers,
     logger: Logger,
+    alarms: Alarms,
   ) {
     this.#metrics = metrics;
+    this.#alarms = alarms;
     this.#timers = timers;
     this.#logger = logger;
   }
@@ -64,6 +68,7 @@ export class DiskWatch {
     const { lowSpace = false, freeBytes } = this.#metrics;
     if (lowSpace !== this.#low) {
       this.#low = lowSpace;
+      this.#alarms.set('disk', lowSpace);
       if (lowSpace) {
         const message = 'disk space is low, producers are refused: free some or shorten retention';
         this.#logger.error({ freeBytes }, message);

@@ -52,6 +52,7 @@ export interface LimitsConfig {
   responsesBytesMax: number;
   decompressedBytesMax: number;
   idleMs: number;
+  memoryPercentMax: number;
 }
 
 export interface StreamsConfig extends Omit<StreamConfig, 'durability'> {
@@ -185,7 +186,14 @@ const limits: SettingsOf<Config>['limits'] = {
     kind: 'milliseconds',
     default: 600 * SECOND_MS,
     min: SECOND_MS,
-    doc: 'A connection without a request for this long is closed.',
+    doc: 'A connection without a request for this long is closed. AMQP has its heartbeats instead.',
+  },
+  memoryPercentMax: {
+    kind: 'integer',
+    default: 60,
+    min: 1,
+    max: 100,
+    doc: 'The share of the memory of this machine or container beyond which publishers to queues wait; consumers go on.',
   },
 };
 

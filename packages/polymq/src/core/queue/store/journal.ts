@@ -55,10 +55,6 @@ export interface JournalContext {
   log: Log;
   logOptions: LogOptions;
   extents: Extents;
-  /** At the end of a turn, before the batch is closed. */
-  onTurn(): void;
-  /** The batch has gone to the log. */
-  onFlushed(): void;
 }
 
 export class Journal implements EntryTarget {
@@ -77,6 +73,10 @@ export class Journal implements EntryTarget {
   failure: BrokerError | undefined;
   /** The disk is full: batches wait. */
   stalled = false;
+  /** Called at the end of a turn, before the batch is closed. */
+  onTurn: () => void = () => undefined;
+  /** Called when it has gone to the log. */
+  onFlushed: () => void = () => undefined;
   readonly #context: JournalContext;
   readonly #waiters = new CommitWaiters();
   readonly #listeners = new CommitListeners();
@@ -151,9 +151,9 @@ export class Journal implements EntryTarget {
 
   readonly #turn = (): void => {
     this.#scheduled = false;
-    this.#context.onTurn();
+    this.onTurn();
     this.close();
-    this.#context.onFlushed();
+    this.onFlushed();
   };
 
   /** Ends the open batch, and appends it. */

@@ -24,6 +24,8 @@ export class Loader {
   readonly #extents: Extents;
   readonly #pool: ArenaPool;
   loadCount = 0;
+  /** Called when there is more in memory. */
+  onLoaded: () => void = () => undefined;
 
   constructor(log: Log, extents: Extents, pool: ArenaPool) {
     this.#log = log;
@@ -59,6 +61,7 @@ export class Loader {
     }
     this.loadCount++;
     this.#extents.setLoaded(extent, reading.buffer, reading.bases, reading.starts);
+    this.onLoaded();
   }
 
   async #read(extent: Extent, reading: Reading): Promise<void> {

@@ -53,6 +53,7 @@ export class OpenMessageStore extends Store {
     this.#timers = options.timers;
     this.#restoring = restoring;
     this.#maintenance = new Maintenance(options, this, parts);
+    parts.journal.onTurn = () => this.endTurn();
     parts.journal.onFlushed = () => this.#maintenance.check();
     parts.chunks.onChunk = () => this.#maintenance.schedule();
     parts.loader.onLoaded = () => this.#maintenance.schedule();
@@ -105,7 +106,6 @@ export async function openMessageStore(options: MessageStoreOptions): Promise<Op
   const { rows, due, groups, marks } = restoring;
   const journal = new Journal({ clock, timers, logger, log, logOptions, extents });
   const removals = new Removals(journal);
-  journal.onTurn = () => removals.flush();
   const chunks = new VolatileChunks(pool);
   const loader = new Loader(log, extents, pool);
   const counters = newCounters();

@@ -1,27 +1,67 @@
-/** Replays the journal into rows, and cuts it into extents on the way. */
+/**
+ * What a start does: the newest snapshot that counts, the journal behind it, then what is alive in each extent. After
+ * anything but a clean stop every message may have been delivered before.
+ */
 import { release } from '../../../lib/arena.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { batchBaseOffset, batchBytes, batchNextOffset } from '../../../log/batch.ts';
-import { DamagedRangeError, type Log } from '../../../log/log.ts';
-import type { RowTable } from '../rows.ts';
+import { type BlobStore, DamagedRangeError, type Log } from '../../../log/log.ts';
+import { ROW_FLAG, type RowTable } from '../rows.ts';
 import { Extent, type Extents } from './extents.ts';
 import { Replay } from './replay.ts';
 import type { Restoring } from './restoring.ts';
+import type { Manifest } from './snapshot.ts';
+import { loadSnapshot, readManifests, takeCleanMark } from './snapshot-reader.ts';
 
 const READ_BYTES = 4 << 20;
 /** Extents made from what is on disk are closed when they hold as much. */
 const EXTENT_BYTES = 1 << 20;
 
-export async function replayLog(context: {
+export interface RecoveryContext {
   log: Log;
+  blobs: BlobStore;
   logger: Logger;
   extents: Extents;
   restoring: Restoring;
-  from: number;
-}): Promise<void> {
+}
+
+export interface Recovered {
+  /** The snapshot that was taken. */
+  manifest: Manifest | undefined;
+  replayedBytes: number;
+}
+
+export async function recover(context: RecoveryContext): Promise<Recovered> {
+  const { log, blobs, extents, restoring } = context;
+  const cleanMark = await takeCleanMark(blobs);
+  const manifest = await takeSnapshot(context);
+  const replayedBytes = await replayLog(context, manifest?.from ?? 0);
+  countLive(restoring.rows, extents);
+  const clean =
+    cleanMark !== undefined &&
+    cleanMark.end === log.committed &&
+    cleanMark.sequence === manifest?.sequence;
+  if (!clean) setRedelivered(restoring.rows);
+  return { manifest, replayedBytes };
+}
+
+async function takeSnapshot(context: RecoveryContext): Promise<Manifest | undefined> {
+  const { log, blobs, logger, extents, restoring } = context;
+  for (const manifest of await readManifests(blobs, log)) {
+    const loaded = await loadSnapshot({ blobs, log, logger, restoring }, manifest);
+    if (loaded === undefined) continue;
+    for (const extent of loaded) extents.add(extent);
+    return manifest;
+  }
+  return undefined;
+}
+
+/** Applies the journal from `from` on. Returns how many bytes there were. */
+async function replayLog(context: RecoveryContext, from: number): Promise<number> {
   const { log, logger, extents } = context;
   const replay = new Replay(context.restoring);
-  let at = Math.max(context.from, log.start);
+  let bytes = 0;
+  let at = Math.max(from, log.start);
   let extent: Extent | undefined;
   while (at < log.committed) {
     extent ??= new Extent(at, at);
@@ -31,9 +71,9 @@ export async function replayLog(context: {
         extent = replayBuffer(buffer, replay, extents, extent);
         release(buffer);
       }
-      if (read.nextOffset <= at)
-        throw new Error(`nothing to read at offset ${at} of "${log.name}"`);
+      if (read.nextOffset <= at) throw new Error(`nothing to read at ${at} of "${log.name}"`);
       at = read.nextOffset;
+      bytes += read.bytes;
     } catch (error: unknown) {
       if (!(error instanceof DamagedRangeError)) throw error;
       logger.error(
@@ -45,6 +85,7 @@ export async function replayLog(context: {
     extent.end = at;
   }
   if (extent !== undefined) extents.add(extent);
+  return bytes;
 }
 
 function replayBuffer(buffer: Buffer, replay: Replay, extents: Extents, open: Extent): Extent {
@@ -65,9 +106,15 @@ function replayBuffer(buffer: Buffer, replay: Replay, extents: Extents, open: Ex
 }
 
 /** Counts what is alive in each extent. */
-export function countLive(rows: RowTable, extents: Extents): void {
+function countLive(rows: RowTable, extents: Extents): void {
   rows.forEach((_row, page, index) => {
     const extent = extents.find(page.offset[index]!);
     if (extent !== undefined) extents.addLive(extent, 1, page.bytes[index]!);
+  });
+}
+
+function setRedelivered(rows: RowTable): void {
+  rows.forEach((_row, page, index) => {
+    page.flags[index]! |= ROW_FLAG.redelivered;
   });
 }

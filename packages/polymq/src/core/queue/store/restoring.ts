@@ -1,8 +1,8 @@
 /** What recovery builds: rows, what few of them have beside, and marks. */
-import { NO_ROW, ROW_STATE, type RowTable } from '../rows.ts';
-import type { GroupIds } from './group-ids.ts';
+import { NO_ROW, ROW_STATE, RowTable } from '../rows.ts';
+import { GroupIds } from './group-ids.ts';
 import { RowIndex } from './row-index.ts';
-import type { SparseColumn } from './sparse-column.ts';
+import { SparseColumn } from './sparse-column.ts';
 
 export interface Mark {
   value: number;
@@ -11,28 +11,16 @@ export interface Mark {
 }
 
 export class Restoring {
-  readonly rows: RowTable;
-  readonly due: SparseColumn;
-  readonly groups: GroupIds;
-  readonly marks: Map<string, Mark>;
+  readonly rows: RowTable = new RowTable();
+  readonly due: SparseColumn = new SparseColumn();
+  readonly groups: GroupIds = new GroupIds();
+  readonly marks: Map<string, Mark> = new Map();
   readonly index: RowIndex = new RowIndex();
   readonly #knowsQueue: (id: number) => boolean;
   #lastQueue = -1;
   #lastKnown = false;
 
-  constructor(
-    target: {
-      rows: RowTable;
-      due: SparseColumn;
-      groups: GroupIds;
-      marks: Map<string, Mark>;
-    },
-    knowsQueue: (id: number) => boolean,
-  ) {
-    this.rows = target.rows;
-    this.due = target.due;
-    this.groups = target.groups;
-    this.marks = target.marks;
+  constructor(knowsQueue: (id: number) => boolean) {
     this.#knowsQueue = knowsQueue;
   }
 

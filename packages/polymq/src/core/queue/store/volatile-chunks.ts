@@ -33,6 +33,8 @@ export class VolatileChunks {
   #open: VolatileChunk | undefined;
   #at = 0;
   memoryBytes = 0;
+  /** Called when there is one more. */
+  onChunk: () => void = () => undefined;
 
   constructor(pool: ArenaPool) {
     this.#pool = pool;
@@ -106,6 +108,7 @@ export class VolatileChunks {
     this.#order.push(chunk);
     this.#open = chunk;
     this.#at = 0;
+    this.onChunk();
     return chunk;
   }
 

@@ -1,0 +1,259 @@
+/**
+ * What keeps memory and the journal small, one thing at a time and in slices:
+ *
+ *   evict      committed messages leave memory, oldest first                when half of the memory is theirs
+ *   spill      messages that are in memory only go to the journal           when three quarters are in use
+ *   trim       the journal ends where the first message is alive            when that frees a segment
+ *   relocate   what is alive at the beginning moves to the end              when little of the journal is alive
+ *   snapshot   rows are written down, for a quick start                     after so much journal
+ *
+ * The journal may be trimmed up to an extent when no row needs what is below, in memory, and what was moved from
+ * there is committed. Recovery knows it: rows and marks that lie below the start of the journal are gone.
+ */
+import type { Clock, Timer, Timers } from '../../../lib/environment/clock.ts';
+import type { Logger } from '../../../lib/logger.ts';
+import type { BlobStore, Durability, Log } from '../../../log/log.ts';
+import type { Extent } from './extents.ts';
+import { Mover } from './mover.ts';
+import { type CleanMark, type Manifest, SnapshotWriter, snapshotKey } from './snapshot.ts';
+import type { Store, StoreParts } from './store.ts';
+
+const REVIEW_MS = 5000;
+/** Relocation begins when the journal has this many segments, and less than this part of it is alive. */
+const RELOCATE_SEGMENTS_MIN = 4;
+const RELOCATE_BELOW = 0.4;
+/** A snapshot is not taken before the journal has grown by this many times its size. */
+const SNAPSHOT_GROWTH = 4;
+/** In modes without waiting for fdatasync, how long what was moved takes to be safe from a power cut. */
+const SETTLE_MS = 1000;
+
+export interface MaintenanceOptions {
+  clock: Clock;
+  timers: Timers;
+  logger: Logger;
+  log: Log;
+  blobs: BlobStore;
+  durability: Durability;
+  memoryBytesMax: number;
+  segmentBytes: number;
+  snapshotBytes: number;
+  /** The newest snapshot, and how much journal there is behind it. */
+  manifest: Manifest | undefined;
+  replayedBytes: number;
+}
+
+export class Maintenance {
+  readonly #options: MaintenanceOptions;
+  readonly #store: Store;
+  readonly #parts: StoreParts;
+  readonly #mover: Mover;
+  #manifest: Manifest | undefined;
+  /** What was appended when the last snapshot began, and when the journal was looked at last. */
+  #snapshotAt: number;
+  #reviewedAt = 0;
+  /** The journal must be committed up to here, and this time must have come, before it is trimmed. */
+  #trimBarrier = 0;
+  #trimNotBeforeMs = 0;
+  #running: Promise<void> | undefined;
+  #scheduled = false;
+  #stopped = false;
+  #timer: Timer | undefined;
+
+  constructor(options: MaintenanceOptions, store: Store, parts: StoreParts) {
+    this.#options = options;
+    this.#store = store;
+    this.#parts = parts;
+    this.#mover = new Mover(store, parts, options);
+    this.#manifest = options.manifest;
+    this.#snapshotAt = -options.replayedBytes;
+    this.#arm();
+  }
+
+  /** Looks, at the end of this turn, whether something is to be done. */
+  schedule(): void {
+    if (this.#scheduled || this.#stopped) return;
+    this.#scheduled = true;
+    this.#options.timers.immediate(() => {
+      this.#scheduled = false;
+      this.check();
+    });
+  }
+
+  /** Quick: called once a turn. */
+  check(): void {
+    const { extents, journal } = this.#parts;
+    const { memoryBytesMax, segmentBytes } = this.#options;
+    extents.evictLoaded(memoryBytesMax / 8);
+    extents.evict(memoryBytesMax / 2, journal.committed);
+    if (this.#running !== undefined || this.#stopped) return;
+    const grown = journal.appendedBytes - this.#reviewedAt;
+    if (this.#spillDue || this.#snapshotDue || grown > segmentBytes / 4) this.#run(false);
+  }
+
+  /** Ends what goes on, trims, and writes the last snapshot. Everything must be committed. */
+  async close(): Promise<void> {
+    this.#stopped = true;
+    this.#mover.stop();
+    this.#options.timers.clear(this.#timer);
+    await this.#running;
+    const { journal } = this.#parts;
+    if (journal.failure !== undefined || journal.committed < this.#store.position) return;
+    try {
+      await this.#trim();
+      await this.#snapshot(() => false);
+      if (this.#manifest?.end !== this.#store.position) return;
+      const mark: CleanMark = { sequence: this.#manifest.sequence, end: this.#manifest.end };
+      await this.#options.blobs.put(snapshotKey.clean, Buffer.from(JSON.stringify(mark)));
+    } catch (error) {
+      this.#options.logger.warn({ error }, 'could not write the last snapshot of queues');
+    }
+  }
+
+  #arm(): void {
+    this.#timer = this.#options.timers.after(REVIEW_MS, () => {
+      this.#arm();
+      if (this.#running === undefined && !this.#stopped) this.#run(true);
+    });
+    this.#timer.unref();
+  }
+
+  get #spillDue(): boolean {
+    const { memoryBytesMax } = this.#options;
+    return (
+      this.#store.memoryBytes > (memoryBytesMax / 4) * 3 &&
+      this.#parts.chunks.memoryBytes > memoryBytesMax / 4 &&
+      !this.#parts.journal.stalled &&
+      this.#parts.journal.failure === undefined
+    );
+  }
+
+  get #snapshotDue(): boolean {
+    const grown = this.#parts.journal.appendedBytes - this.#snapshotAt;
+    const { snapshotBytes } = this.#options;
+    return grown > Math.max(snapshotBytes, SNAPSHOT_GROWTH * (this.#manifest?.bytes ?? 0));
+  }
+
+  #run(idle: boolean): void {
+    this.#running = this.#work(idle)
+      .catch((error: unknown) => {
+        this.#options.logger.warn({ error }, 'could not tidy up the journal of queues');
+      })
+      .finally(() => {
+        this.#running = undefined;
+      });
+  }
+
+  async #work(idle: boolean): Promise<void> {
+    const { chunks, journal, extents } = this.#parts;
+    if (this.#spillDue) {
+      const bytes = this.#store.memoryBytes - this.#options.memoryBytesMax / 2;
+      await this.#mover.spill(chunks.oldest(bytes));
+    }
+    this.#reviewedAt = journal.appendedBytes;
+    if (idle && journal.base === this.#store.position && extents.memoryBytes > 0) {
+      // Nothing happens: the open extent may be freed and trimmed with the others.
+      this.#parts.journal.endExtent();
+    }
+    const old = this.#toRelocate();
+    if (old.length > 0) await this.#relocate(old);
+    if (this.#trimFreesSegment) await this.#trim();
+    if (this.#snapshotDue && !this.#stopped) await this.#snapshot(() => this.#stopped);
+  }
+
+  /** The extents at the beginning that are worth to be moved, about a segment of them. */
+  #toRelocate(): Extent[] {
+    const { extents, journal } = this.#parts;
+    const { segmentBytes } = this.#options;
+    let bytes = 0;
+    let liveBytes = 0;
+    for (const extent of extents.list) {
+      bytes += extent.bytes;
+      liveBytes += Math.min(extent.bytes, extent.liveBytes);
+    }
+    if (bytes < RELOCATE_SEGMENTS_MIN * segmentBytes || liveBytes > RELOCATE_BELOW * bytes)
+      return [];
+    const chosen: Extent[] = [];
+    let chosenBytes = 0;
+    for (const extent of extents.list) {
+      if (chosenBytes >= segmentBytes || extent.end > journal.committed) break;
+      chosen.push(extent);
+      chosenBytes += extent.bytes;
+    }
+    while (chosen.length > 0 && chosen[0]!.liveRows === 0) chosen.shift();
+    return chosen;
+  }
+
+  async #relocate(extents: Extent[]): Promise<void> {
+    await this.#mover.relocate(extents);
+    this.#movedUntilNow();
+    await this.#parts.journal.whenCommitted(this.#store.position);
+  }
+
+  /** Nothing below what was moved may go before the moved is safe. */
+  #movedUntilNow(): void {
+    this.#trimBarrier = this.#store.position;
+    if (this.#options.durability === 'fsync') return;
+    this.#trimNotBeforeMs = this.#options.clock.monotonicMs() + SETTLE_MS;
+  }
+
+  /** How far no row needs the journal. */
+  get #deadEnd(): number {
+    const { extents, journal } = this.#parts;
+    let end = 0;
+    for (const extent of extents.list) {
+      if (extent.liveRows > 0 || extent.end > journal.committed) break;
+      end = extent.end;
+    }
+    return end;
+  }
+
+  get #trimFreesSegment(): boolean {
+    const { log } = this.#options;
+    const end = this.#deadEnd;
+    const first = log.segments()[0];
+    if (end <= log.start || first === undefined) return false;
+    return first.endOffset <= end && first.bytes > 0;
+  }
+
+  async #trim(): Promise<void> {
+    const { log, clock } = this.#options;
+    const { journal, marks, extents } = this.#parts;
+    const before = this.#deadEnd;
+    if (before <= log.start || clock.monotonicMs() < this.#trimNotBeforeMs) return;
+    for (const [name, mark] of marks) {
+      if (mark.offset >= before) continue;
+      mark.offset = this.#store.writeMark(name, mark.value);
+      this.#movedUntilNow();
+    }
+    if (clock.monotonicMs() < this.#trimNotBeforeMs) return;
+    await journal.whenCommitted(this.#trimBarrier);
+    await log.trim(before);
+    extents.trim(before);
+    this.#parts.counters.trims++;
+  }
+
+  async #snapshot(stopped: () => boolean): Promise<void> {
+    const { journal, counters } = this.#parts;
+    const { blobs, timers } = this.#options;
+    this.#store.flush();
+    journal.endExtent();
+    const begun = journal.appendedBytes;
+    const sequence = (this.#manifest?.sequence ?? 0) + 1;
+    const writer = new SnapshotWriter(blobs, timers, this.#parts, sequence);
+    const manifest = await writer.write(() => this.#store.position, stopped);
+    if (manifest === undefined) return;
+    await this.#removeOldParts(manifest);
+    this.#manifest = manifest;
+    this.#snapshotAt = begun;
+    counters.snapshots++;
+  }
+
+  /** Parts of the snapshot that was in this slot before, which had more of them. */
+  async #removeOldParts({ sequence, parts }: Manifest): Promise<void> {
+    const { blobs } = this.#options;
+    const prefix = snapshotKey.part(sequence, 0).slice(0, -1);
+    for (const key of await blobs.list(prefix)) {
+      if (Number(key.slice(prefix.length)) >= parts) await blobs.delete(key);
+    }
+  }
+}

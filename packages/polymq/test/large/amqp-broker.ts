@@ -9,14 +9,24 @@ import type { LargeOptions } from './amqp.ts';
 const READ_BYTES = 256 * 1024;
 const START_MS_MAX = 180_000;
 
-export function startBroker(data: string, options: LargeOptions): Promise<Polymq> {
-  return startPolymq({
+const running = new Set<Polymq>();
+
+export async function startBroker(data: string, options: LargeOptions): Promise<Polymq> {
+  const broker = await startPolymq({
     data,
     listen: ['amqp://127.0.0.1:0'],
     args: ['--durability', options.durability],
     nodeArgs: options.nodeArgs,
     readyTimeoutMs: START_MS_MAX,
   });
+  running.add(broker);
+  void broker.exited.then(() => running.delete(broker));
+  return broker;
+}
+
+/** Ends what a part that failed has left. */
+export async function endBrokers(): Promise<void> {
+  for (const broker of running) await broker.kill9();
 }
 
 export async function connect(broker: Polymq): Promise<AmqpChannel> {

@@ -8,6 +8,7 @@
  */
 import { parseArgs } from 'node:util';
 import { backlog } from './amqp-backlog.ts';
+import { endBrokers } from './amqp-broker.ts';
 import { fanout } from './amqp-fanout.ts';
 import { many } from './amqp-many.ts';
 import { slow } from './amqp-slow.ts';
@@ -56,6 +57,8 @@ export async function largeAmqp(args: string[]): Promise<number> {
       for (const problem of await part(options)) problems.push(`${name}: ${problem}`);
     } catch (error) {
       problems.push(`${name}: ${error instanceof Error ? error.stack : error}`);
+    } finally {
+      await endBrokers();
     }
   }
   for (const problem of problems) say(`PROBLEM ${problem}`);

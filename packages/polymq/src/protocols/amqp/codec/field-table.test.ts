@@ -139,6 +139,13 @@ describe('field tables', () => {
     }
   });
 
+  it('may stand side by side in any number of levels', () => {
+    const wide = { k: Array.from({ length: 40 }, () => [{}]) };
+    const bytes = writeTable(wide);
+    expect(refusal(() => checkTable(bytes, 0, bytes.length))).toBeUndefined();
+    expect(decode(bytes)).toEqual(bare(wide));
+  });
+
   it('may have 1,000 entries when they are sent, counting those inside', () => {
     const allowed = Buffer.concat([
       ...new Array<Buffer>(499).fill(entry('V')),

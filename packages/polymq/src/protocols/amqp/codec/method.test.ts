@@ -162,6 +162,17 @@ describe('methods', () => {
     expect(refusal(() => methodFrame(1, 'basic.nothing' as 'basic.ack', {} as never))).toBe(503);
   });
 
+  it('refuses a table of more than 1,000 entries', () => {
+    const withEntries = (count: number): Buffer => {
+      const entries = Array.from({ length: count }, (_, index) => [`k${index}`, null]);
+      return payload(
+        methodFrame(1, 'queue.declare', { queue: '', arguments: Object.fromEntries(entries) }),
+      );
+    };
+    expect(refusal(() => read(withEntries(1000)))).toBeUndefined();
+    expect(refusal(() => read(withEntries(1001)))).toBe(502);
+  });
+
   it('refuses names that are not UTF-8 with 501, as RabbitMQ does', () => {
     const frame = methodFrame(1, 'basic.consume-ok', { consumerTag: 'abc' });
     frame[13] = 0xff;

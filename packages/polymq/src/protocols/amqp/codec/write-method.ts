@@ -1,4 +1,9 @@
-/** Writes methods as whole frames, by the rows of the method table compiled once into lists of steps. */
+/**
+ * Writes methods as whole frames.
+ *
+ * Each row of the method table is compiled once into a list of steps, as in `read-method.ts`. What goes out
+ * by the hundred thousand has functions of its own in `write-hot.ts`, to which this is the measure.
+ */
 import { METHODS, type MethodInputs, type MethodName } from '../methods/index.ts';
 import type { ArgumentType, FieldTable } from '../methods/row.ts';
 import { AmqpSyntaxError } from './amqp-syntax-error.ts';

@@ -1,4 +1,7 @@
-/** Class 10: negotiation, authentication and the end of a connection. All of it on channel 0. */
+/**
+ * Class 10: negotiation, authentication and the end of a connection, all of it on channel 0. `blocked`,
+ * `unblocked` and `update-secret` are extensions of RabbitMQ.
+ */
 export const connection = {
   'connection.start': {
     id: [10, 10],

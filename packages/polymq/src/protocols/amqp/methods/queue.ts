@@ -1,4 +1,7 @@
-/** Class 50: queues and their bindings. */
+/**
+ * Class 50: queues and their bindings. Of a declaration, what RabbitMQ adds is in the arguments: `x-…`.
+ * `unbind` has no `noWait`, unlike its siblings.
+ */
 export const queue = {
   'queue.declare': {
     id: [50, 10],

@@ -117,16 +117,26 @@ export class DeadLetters {
     this.#busy = false;
   }
 
+  /** The row is the first of the line. */
   #load(row: number): void {
-    this.#options.store.load(row).then(
-      () => this.#work(),
-      (error: unknown) => {
-        // It cannot be read now, so it stays in the journal: the next start finds it again.
-        this.#options.logger.error({ error }, 'a dead letter could not be read');
-        this.#at += 2;
+    const { store, logger } = this.#options;
+    store
+      .load(row)
+      .catch((error: unknown) => logger.error({ error }, 'a dead letter could not be read'))
+      .then(() => {
+        const queue = this.#options.queueOf(row);
+        if (queue !== undefined && !store.locate(row)) this.#lose(queue, row);
         this.#work();
-      },
-    );
+      });
+  }
+
+  /** What is not in memory although it was loaded cannot be read any more. */
+  #lose(queue: CoreQueue, row: number): void {
+    const { counters, logger } = this.#options;
+    logger.error({ queue: queue.name }, 'a dead letter cannot be read any more and is dropped');
+    counters.lost += 1;
+    this.#at += 2;
+    queue.forgetDead(row);
   }
 
   /** The store's view is at the row. */

@@ -73,8 +73,13 @@ export class MessageGroups {
     return this.#next(group);
   }
 
-  /** The row was taken from the ready list. */
+  /** A row that is nowhere keeps the others waiting. */
   lease(row: number): void {
+    this.#groupOf(row)!.leased += 1;
+  }
+
+  /** The row was taken from the ready list, and keeps the others waiting. */
+  leaseQueued(row: number): void {
     const group = this.#groupOf(row)!;
     group.queued = false;
     group.leased += 1;
@@ -83,6 +88,13 @@ export class MessageGroups {
   /** The row does not keep the others waiting any more; it is offered again or leaves now. */
   unlease(row: number): void {
     this.#groupOf(row)!.leased -= 1;
+  }
+
+  /** The same for a row that stays in its group, but not ready. Returns the row that the ready list gets, or none. */
+  release(row: number): number {
+    const group = this.#groupOf(row)!;
+    group.leased -= 1;
+    return this.#next(group);
   }
 
   /** The row is gone. Returns the row that the ready list gets instead, or none. */

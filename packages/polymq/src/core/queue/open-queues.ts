@@ -1,31 +1,57 @@
-/** Brings the queues up: their declarations from the meta log, then, through the store, their messages. */
+/**
+ * Brings the queues up. Which there are stands in the meta log, and what is in them in the store; the store has to know
+ * the former to read the latter:
+ *
+ *   meta ─► declaredQueues ─► open the store (`knows`) ─► openQueues ─► their messages are in them
+ */
 import type { Environment } from '../../lib/environment/environment.ts';
 import type { Logger } from '../../lib/logger.ts';
-import type { MetaJournal } from '../meta/meta-journal.ts';
-import type { MessageStore } from './message-store.ts';
+import type { MetaJournal, MetaWriter } from '../meta/meta-journal.ts';
+import type { MessageStore, RestoredMessage } from './message-store.ts';
 import { QueueCatalogue } from './queue-catalogue.ts';
 import { QUEUE_LIMITS, type QueueLimits } from './queue-limits.ts';
-import { QueueTable } from './queue-table.ts';
+import { type QueueCommand, QueueTable } from './queue-table.ts';
+
+/** The durable queues as the meta log declares them. */
+export interface DeclaredQueues {
+  readonly table: QueueTable;
+  readonly writer: MetaWriter<QueueCommand>;
+  /** Whether a queue with that id exists: messages of others are forgotten. */
+  knows(id: number): boolean;
+}
+
+/** A store that has messages of before the restart. */
+export interface RestorableStore extends MessageStore {
+  /** Hands out every message once, those of a queue in the order of `seq`. The object is used again for the next. */
+  restore(onRestored: (message: RestoredMessage) => void): void;
+}
 
 export interface OpenQueuesOptions {
   environment: Environment;
-  meta: MetaJournal;
-  store: MessageStore;
+  declared: DeclaredQueues;
+  store: RestorableStore;
   limits?: Partial<QueueLimits>;
   logger: Logger;
 }
 
 export interface OpenedQueues {
   queues: QueueCatalogue;
-  /** To be called when no session uses queues any more, and before the store is closed. */
+  /** To be called when no session uses queues any more, and before the store and the meta log are closed. */
   close(): Promise<void>;
 }
 
-export async function openQueues(options: OpenQueuesOptions): Promise<OpenedQueues> {
-  const { environment, meta, store, logger } = options;
+export function declaredQueues(meta: MetaJournal): DeclaredQueues {
   const table = new QueueTable();
   const writer = meta.register(table);
+  return { table, writer, knows: (id) => table.declarations.has(id) };
+}
+
+export function openQueues(options: OpenQueuesOptions): OpenedQueues {
+  const { environment, declared, store, logger } = options;
+  const { table, writer } = declared;
   const limits = { ...QUEUE_LIMITS, ...options.limits };
   const queues = new QueueCatalogue({ environment, store, table, writer, limits, logger });
+  store.restore((message) => queues.restore(message));
+  queues.restored();
   return { queues, close: () => queues.close() };
 }

@@ -19,9 +19,9 @@ import type { MessageDraft } from '../message/message-draft.ts';
 import type { MetaWriter } from '../meta/meta-journal.ts';
 import { CoreQueue } from './core-queue.ts';
 import { DeadLetters } from './dead-letters.ts';
-import type { ReadFacts } from './death.ts';
+import type { ReadWishes } from './death.ts';
 import { Discarder } from './discarder.ts';
-import type { MessageStore } from './message-store.ts';
+import type { MessageStore, RestoredMessage } from './message-store.ts';
 import type { Queue } from './queue.ts';
 import type { QueueContext } from './queue-context.ts';
 import { QueueCounters } from './queue-counters.ts';
@@ -67,6 +67,8 @@ export class QueueCatalogue implements Queues, QueueContext {
   #nextTransientId = TRANSIENT_ID_MIN;
   #version = 0;
   #waiting: CoreQueue[] = [];
+  /** What `publish` hands to the store: one row. */
+  readonly #row: number[] = [NO_ROW];
   #closed = false;
 
   constructor(options: QueueCatalogueOptions) {
@@ -113,12 +115,12 @@ export class QueueCatalogue implements Queues, QueueContext {
   }
 
   /** What protocols know about the messages they wrote. Set once by the composition root. */
-  get readFacts(): ReadFacts | undefined {
-    return this.#deadLetters.readFacts;
+  get readWishes(): ReadWishes | undefined {
+    return this.#deadLetters.readWishes;
   }
 
-  set readFacts(readFacts: ReadFacts | undefined) {
-    this.#deadLetters.readFacts = readFacts;
+  set readWishes(readWishes: ReadWishes | undefined) {
+    this.#deadLetters.readWishes = readWishes;
   }
 
   get(namespace: string, name: string): CoreQueue | undefined {
@@ -205,7 +207,6 @@ export class QueueCatalogue implements Queues, QueueContext {
     queue.enqueue(row, draft.dueMs, nowMs);
     return 0;
   }
-  readonly #row: number[] = [NO_ROW];
 
   #publishToMany(draft: MessageDraft, queues: readonly CoreQueue[]): number {
     const nowMs = this.clock.nowMs();
@@ -251,6 +252,18 @@ export class QueueCatalogue implements Queues, QueueContext {
     this.#remove(queue).catch((error: unknown) => {
       this.logger.error({ queue: queue.name, error }, 'an unused queue could not be deleted');
     });
+  }
+
+  /** Takes in a message of before the restart. In the order of `seq`, more or less. */
+  restore(message: RestoredMessage): void {
+    const queue = this.#queueOf(message.row);
+    if (queue === undefined) this.#removeRow(message.row);
+    else queue.restore(message, this.clock.nowMs());
+  }
+
+  /** All messages of before the restart are here. */
+  restored(): void {
+    for (const queue of this.#byId.values()) queue.proceed();
   }
 
   /** Refuses further declarations, and waits for what is under way. */
@@ -330,6 +343,10 @@ export class QueueCatalogue implements Queues, QueueContext {
       return;
     }
     // The lease of a message whose queue is deleted.
+    this.#removeRow(row);
+  }
+
+  #removeRow(row: number): void {
     this.store.remove(row);
     this.store.rows.free(row);
   }

@@ -15,4 +15,6 @@ export class QueueCounters {
   /** Gone without anybody having seen them: no dead-letter exchange, no queue behind it, or a cycle. */
   dropped = 0;
   purged = 0;
+  /** Damaged on disk. */
+  lost = 0;
 }

@@ -35,11 +35,20 @@ export interface Queue {
   /** The consumer wants messages again: it has credit, or its connection has room. */
   resume(consumer: QueueConsumer): void;
 
+  /** It is in use: it was declared again. Matters for the expiry of unused queues. */
+  touch(): void;
+
   /**
    * Leases the next ready message to the caller, for `leaseMs` (0: until he answers), and points the store's view at it.
-   * `undefined`: nothing is ready. Counts as use for the expiry of unused queues.
+   * `undefined`: nothing is ready. Counts as use for the expiry of unused queues. Who has awaited a promise points the
+   * view himself (`store.locate`): others may have used it meanwhile.
    */
   take(leaseMs?: number): number | undefined | Promise<number | undefined>;
+  /**
+   * Leases the next message of the message group of a row that is leased, although that one is not answered yet, and
+   * points the view at it. `undefined`: there is none, or it is not in memory.
+   */
+  takeNextOfGroup(row: number, leaseMs?: number): number | undefined;
 
   /** Whether the row is leased and still the message with that `seq`. */
   holds(row: number, seq: number): boolean;

@@ -1,0 +1,36 @@
+import type { MessageDraft } from '../message/message-draft.ts';
+import type { QueueSettings } from './queue-definition.ts';
+import type { QueueMessages } from './queue-messages.ts';
+
+/** How many messages, and bytes of them, may be ready in a queue. */
+export class LengthLimit {
+  readonly limited: boolean;
+  readonly #messages: QueueMessages;
+  readonly #lengthMax: number;
+  readonly #bytesMax: number;
+  /** New messages are refused, instead of the oldest ones being dropped. */
+  readonly #refuses: boolean;
+
+  constructor(settings: QueueSettings, messages: QueueMessages) {
+    const { lengthMax, bytesMax, overflow } = settings;
+    this.#messages = messages;
+    this.limited = lengthMax !== undefined || bytesMax !== undefined;
+    this.#lengthMax = lengthMax ?? Number.POSITIVE_INFINITY;
+    this.#bytesMax = bytesMax ?? Number.POSITIVE_INFINITY;
+    this.#refuses = overflow === 'reject' || overflow === 'reject-dead-letter';
+  }
+
+  /** Whether one more message would be too many, and is to be refused. */
+  refuses(draft: MessageDraft): boolean {
+    if (!this.#refuses) return false;
+    const { readyCount, readyBytes } = this.#messages;
+    return readyCount + 1 > this.#lengthMax || readyBytes + draft.bodyBytes > this.#bytesMax;
+  }
+
+  /** Whether there are too many. */
+  isOver(): boolean {
+    return (
+      this.#messages.readyCount > this.#lengthMax || this.#messages.readyBytes > this.#bytesMax
+    );
+  }
+}

@@ -217,7 +217,7 @@ describe.each(['memory', 'file'] as const)('over a restart on the %s engine', (e
     const pump = kit.crossing.bindings.pumps[0]!;
     expect([pump.position, pump.counters.records]).toEqual([5, 2]);
     kit = await kit.restart();
-    await kit.settle();
+    expect(await kit.bodies('q')).toEqual(numbers(0, 5));
     expect(kit.crossing.bindings.pumps[0]!.counters.records).toBe(0);
   });
 

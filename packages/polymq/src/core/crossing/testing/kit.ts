@@ -5,7 +5,7 @@ import type { Binding } from '../../exchange/exchanges.ts';
 import { type OpenExchanges, openExchanges } from '../../exchange/open-exchanges.ts';
 import { MessageFormats } from '../../message/message-formats.ts';
 import type { NeutralMessage } from '../../message/neutral-message.ts';
-import { openQueues } from '../../queue/open-queues.ts';
+import { declaredQueues, openQueues } from '../../queue/open-queues.ts';
 import type { Queue } from '../../queue/queue.ts';
 import type { QueueCatalogue } from '../../queue/queue-catalogue.ts';
 import type { QueueSettings } from '../../queue/queue-definition.ts';
@@ -48,13 +48,14 @@ export class CrossingKit {
   static async #on(base: Kit): Promise<CrossingKit> {
     const { engine, environment, meta, streams } = base;
     const logger = silentLogger;
+    const declared = declaredQueues(meta);
     const store = await openMessageStore({
       engine,
       environment,
       durability: 'fsync',
-      knowsQueue: () => true,
+      knowsQueue: (id) => declared.knows(id),
     });
-    const { queues } = await openQueues({ environment, meta, store, logger });
+    const { queues } = openQueues({ environment, declared, store, logger });
     const formats = new MessageFormats();
     const streamExists = (name: string): boolean => streams.get(name) !== undefined;
     const opened = { environment, meta, queues, formats, logger };

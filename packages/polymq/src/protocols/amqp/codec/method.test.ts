@@ -203,6 +203,18 @@ describe('methods', () => {
     expect(Buffer.byteLength(shortText(`x${'é'.repeat(200)}`))).toBe(254);
   });
 
+  it('have arguments of the types that the table says', () => {
+    const frame = methodFrame(1, 'basic.get', { queue: 'orders', noAck: true });
+    const got = read(payload(frame));
+    if (got.method !== 'basic.get') throw new TypeError(`read ${got.method}`);
+    const { queue, noAck }: { queue: string; noAck: boolean } = got.args;
+    expect({ queue, noAck }).toEqual({ queue: 'orders', noAck: true });
+    // @ts-expect-error Reserved arguments are not there.
+    expect(got.args.reserved1).toBeUndefined();
+    // @ts-expect-error A queue has a name.
+    expect(refusal(() => methodFrame(1, 'basic.get', {}))).toBe(502);
+  });
+
   it('throws errors that are protocol errors', () => {
     expect(new AmqpSyntaxError(501, 'x').name).toBe('ProtocolError');
   });

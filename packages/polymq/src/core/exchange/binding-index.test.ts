@@ -25,7 +25,7 @@ describe('binding index', () => {
           index.delete(known);
           model.delete(key);
         } else if (!remove && known === undefined) {
-          const rule = { routingKey, argumentsText, arguments: {}, durable: true };
+          const rule = { routingKey, argumentsText, durable: true };
           const binding = new LiveBinding(source, end, rule);
           index.add(binding);
           model.set(key, binding);

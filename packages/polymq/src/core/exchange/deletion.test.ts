@@ -135,22 +135,28 @@ describe('deleting a queue', () => {
 });
 
 describe('deleting a stream', () => {
-  it('removes the bindings from and to it, and tells who follows them', async () => {
+  it('shows who follows bindings from streams when they come and go', async () => {
     const kit = await withQueue();
     kit.streams.add('s');
-    let told = 0;
+    const told: number[] = [];
     const stop = kit.exchanges.onStreamBindingsChanged(() => {
-      told += 1;
+      told.push(kit.exchanges.streamBindings().length);
     });
     await kit.bind('amq.direct', 's', TO_STREAM);
-    expect(told).toBe(0);
     await kit.bind('s', 'q', { sourceKind: 'stream' });
-    expect(told).toBe(1);
-    expect(kit.exchanges.streamBindings()).toHaveLength(1);
-    expect((await kit.restart()).exchanges.streamBindings()).toHaveLength(1);
-    const again = await openExchangeKit({ streams: kit.streams });
+    await kit.bind('s', 'amq.fanout', { sourceKind: 'stream', ...TO_EXCHANGE });
+    expect(told).toEqual([1, 2]);
+    await kit.unbind('s', 'q', { sourceKind: 'stream' });
+    await kit.queues.delete(kit.queues.get('', 'q')!);
+    expect(told).toEqual([1, 2, 1]);
+    expect((await kit.restart()).exchanges.streamBindings()).toEqual(
+      kit.exchanges.streamBindings(),
+    );
     stop();
-    void again;
+    kit.streams.delete('s');
+    kit.exchanges.streamChanged('s');
+    expect(kit.exchanges.streamBindings()).toEqual([]);
+    expect(told).toHaveLength(3);
   });
 
   it('is noticed when the exchanges are told of it, or at the next start', async () => {

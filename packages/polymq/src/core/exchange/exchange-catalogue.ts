@@ -177,7 +177,7 @@ export class ExchangeCatalogue implements Exchanges {
       stream: () => this.#topology.streamEnd(namespace, name),
       exchange: () => this.get(namespace, name),
     }[kind]();
-    return [...(end?.incoming ?? [])].map((binding) => binding.toBinding());
+    return (end?.incoming ?? []).map((binding) => binding.toBinding());
   }
 
   route(exchange: Exchange, routingKeys: readonly string[], facts: RoutingFacts): Route {
@@ -203,7 +203,7 @@ export class ExchangeCatalogue implements Exchanges {
     const { namespace, name, id: queueId } = queue;
     const end = this.#topology.queueEnd(namespace, name);
     if (end === undefined || end.queueId !== queueId) return;
-    const durable = [...end.incoming].some((binding) => binding.durable);
+    const durable = end.incoming.some((binding) => binding.durable);
     this.#topology.queueGone(namespace, name, queueId);
     if (durable) this.#record({ type: 'queue-gone', namespace, name, queueId });
     this.#settle();

@@ -14,8 +14,42 @@ import type { LiveExchange } from './live-exchange.ts';
 
 const NO_ARGUMENTS: DeclaredValues = Object.freeze({});
 
+/** What bindings lead to. Most queues have one binding, so a set is made only for the second. */
+export class BindingEnd {
+  #incoming: LiveBinding | Set<LiveBinding> | undefined = undefined;
+
+  /** The bindings that lead here; a copy, so that they may be removed while going through it. */
+  get incoming(): LiveBinding[] {
+    const known = this.#incoming;
+    if (known === undefined) return [];
+    return known instanceof Set ? [...known] : [known];
+  }
+
+  get hasIncoming(): boolean {
+    return this.#incoming !== undefined;
+  }
+
+  /** The binding must not be there. */
+  addIncoming(binding: LiveBinding): void {
+    const known = this.#incoming;
+    if (known === undefined) this.#incoming = binding;
+    else if (known instanceof Set) known.add(binding);
+    else this.#incoming = new Set([known, binding]);
+  }
+
+  /** The binding must be there. */
+  deleteIncoming(binding: LiveBinding): void {
+    const known = this.#incoming;
+    if (known instanceof Set) {
+      known.delete(binding);
+      if (known.size > 0) return;
+    }
+    this.#incoming = undefined;
+  }
+}
+
 /** A queue that bindings lead to. */
-export class QueueEnd {
+export class QueueEnd extends BindingEnd {
   readonly kind = 'queue' as const;
   readonly namespace: string;
   readonly name: string;
@@ -23,9 +57,9 @@ export class QueueEnd {
   readonly queueId: number;
   /** Looked up when it is first needed. */
   queue: Queue | undefined = undefined;
-  readonly incoming: Set<LiveBinding> = new Set();
 
   constructor(namespace: string, name: string, queueId: number) {
+    super();
     this.namespace = namespace;
     this.name = name;
     this.queueId = queueId;
@@ -33,13 +67,13 @@ export class QueueEnd {
 }
 
 /** A stream that bindings lead to. */
-export class StreamEnd {
+export class StreamEnd extends BindingEnd {
   readonly kind = 'stream' as const;
   readonly namespace: string;
   readonly name: string;
-  readonly incoming: Set<LiveBinding> = new Set();
 
   constructor(namespace: string, name: string) {
+    super();
     this.namespace = namespace;
     this.name = name;
   }
@@ -68,7 +102,6 @@ export class LiveBinding {
   readonly routingKey: string;
   /** The arguments as canonical JSON, '' if there are none: equal texts, equal arguments. */
   readonly argumentsText: string;
-  readonly arguments: DeclaredValues;
   readonly durable: boolean;
 
   constructor(source: Source, destination: Destination, rule: BindingRule) {
@@ -76,8 +109,13 @@ export class LiveBinding {
     this.destination = destination;
     this.routingKey = rule.routingKey;
     this.argumentsText = rule.argumentsText;
-    this.arguments = rule.argumentsText === '' ? NO_ARGUMENTS : rule.arguments;
     this.durable = rule.durable;
+  }
+
+  /** Made anew each time: there may be a million bindings, and few are asked. */
+  get arguments(): DeclaredValues {
+    const text = this.argumentsText;
+    return text === '' ? NO_ARGUMENTS : (JSON.parse(text) as DeclaredValues);
   }
 
   toBinding(): Binding {
@@ -97,7 +135,6 @@ export class LiveBinding {
 export interface BindingRule {
   routingKey: string;
   argumentsText: string;
-  arguments: DeclaredValues;
   durable: boolean;
 }
 

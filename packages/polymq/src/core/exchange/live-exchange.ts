@@ -1,14 +1,14 @@
 import type { Queue } from '../queue/queue.ts';
 import { BindingIndex } from './binding-index.ts';
 import type { Exchange, ExchangeDefinition } from './exchanges.ts';
-import type { LiveBinding } from './live-binding.ts';
+import { BindingEnd } from './live-binding.ts';
 import type { LiveRoute } from './live-route.ts';
 import type { RecentHistory } from './recent-history.ts';
 import { createRouter } from './routers/create-router.ts';
 import type { Router } from './routers/router.ts';
 
 /** An exchange with its bindings, its way to route by them, and the routes found already. */
-export class LiveExchange implements Exchange {
+export class LiveExchange extends BindingEnd implements Exchange {
   readonly kind = 'exchange' as const;
   readonly namespace: string;
   readonly name: string;
@@ -16,7 +16,6 @@ export class LiveExchange implements Exchange {
   /** Exists in every namespace and cannot be deleted. */
   readonly predeclared: boolean;
   readonly outgoing: BindingIndex = new BindingIndex();
-  readonly incoming: Set<LiveBinding> = new Set();
   readonly router: Router;
   /** Kept by the route cache. */
   readonly routes: Map<string, LiveRoute> = new Map();
@@ -36,6 +35,7 @@ export class LiveExchange implements Exchange {
     definition: ExchangeDefinition,
     options: { predeclared: boolean; randomInteger: (end: number) => number },
   ) {
+    super();
     this.namespace = namespace;
     this.name = name;
     this.definition = definition;

@@ -125,7 +125,7 @@ export class Topology {
     exchange.history?.clear();
     this.#exchangeCount -= 1;
     for (const binding of exchange.outgoing.list()) this.remove(binding);
-    for (const binding of [...exchange.incoming]) this.remove(binding);
+    for (const binding of exchange.incoming) this.remove(binding);
     this.#version += 1;
   }
 
@@ -148,11 +148,10 @@ export class Topology {
     const binding = new LiveBinding(source, destination, {
       routingKey: declaration.key,
       argumentsText: text,
-      arguments: declaration.arguments ?? {},
       durable,
     });
     source.outgoing.add(binding);
-    destination.incoming.add(binding);
+    destination.addIncoming(binding);
     if (source.kind === 'exchange') source.router.add(binding);
     else this.streamBindingsVersion += 1;
     this.#bindingCount += 1;
@@ -163,7 +162,7 @@ export class Topology {
   remove(binding: LiveBinding): void {
     const { source, destination } = binding;
     source.outgoing.delete(binding);
-    destination.incoming.delete(binding);
+    destination.deleteIncoming(binding);
     if (source.kind === 'exchange') {
       source.router.remove(binding);
       if (source.definition.autoDelete && source.outgoing.size === 0 && !source.deleted) {
@@ -175,7 +174,7 @@ export class Topology {
         this.#namespace(source.namespace).sources.delete(source.name);
       }
     }
-    if (destination.incoming.size === 0) this.#forget(destination);
+    if (!destination.hasIncoming) this.#forget(destination);
     this.#bindingCount -= 1;
     this.#bindingBytes -= bytesOf(binding);
     this.#version += 1;
@@ -184,12 +183,12 @@ export class Topology {
   queueGone(namespace: string, name: string, queueId: number): void {
     const end = this.queueEnd(namespace, name);
     if (end === undefined || end.queueId !== queueId) return;
-    for (const binding of [...end.incoming]) this.remove(binding);
+    for (const binding of end.incoming) this.remove(binding);
   }
 
   streamGone(name: string): void {
     for (const { streams, sources } of [...this.#namespaces.values()]) {
-      for (const binding of [...(streams.get(name)?.incoming ?? [])]) this.remove(binding);
+      for (const binding of streams.get(name)?.incoming ?? []) this.remove(binding);
       for (const binding of sources.get(name)?.outgoing.list() ?? []) this.remove(binding);
     }
   }

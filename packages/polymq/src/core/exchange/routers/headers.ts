@@ -41,9 +41,10 @@ export class HeadersRouter implements Router {
 }
 
 function conditionsOf(binding: LiveBinding): Conditions {
-  const match = binding.arguments[X_MATCH];
+  const declared = binding.arguments;
+  const match = declared[X_MATCH];
   const withX = match === 'all-with-x' || match === 'any-with-x';
-  const entries = Object.entries(binding.arguments).filter(([name]) => {
+  const entries = Object.entries(declared).filter(([name]) => {
     return name !== X_MATCH && (withX || !name.startsWith('x-'));
   });
   return {

@@ -76,7 +76,7 @@ function scanHeaders(buffer: Buffer, at: number, end: number, scan: PropertiesSc
   scan.hasXNames = false;
   if ((scan.flags & PROPERTY_FLAG.headers) === 0) return at;
   const entries = at + 4;
-  if (entries > end) cut(at);
+  // A length that is cut off reads as some number; even 0 ends behind the end.
   const next = entries + uint32At(buffer, at);
   if (next > end) cut(at);
   const seen = checkHeaders(buffer, entries, next);

@@ -117,7 +117,7 @@ function afterValue(buffer: Buffer, at: number, end: number, depth: number): num
   if (entriesLeft < 0) refuse(`a table has more than ${TABLE_ENTRIES_MAX} entries`);
   if (at >= end) refuse(`a table entry at byte ${at} has no value`);
   const bytes = VALUE_BYTES[buffer[at]!]!;
-  const next = at + 1 + (bytes >= 0 ? bytes : sizedBytes(buffer, at, end, bytes));
+  const next = at + 1 + (bytes >= 0 ? bytes : sizedBytes(buffer, at, bytes));
   if (next > end) refuse(`the value of a table entry at byte ${at} is cut off`);
   if (bytes <= ARRAY) {
     if (depth === TABLE_DEPTH_MAX) refuse(`tables are nested deeper than ${TABLE_DEPTH_MAX}`);
@@ -127,12 +127,12 @@ function afterValue(buffer: Buffer, at: number, end: number, depth: number): num
   return next;
 }
 
-function sizedBytes(buffer: Buffer, at: number, end: number, kind: number): number {
+function sizedBytes(buffer: Buffer, at: number, kind: number): number {
   if (kind === UNKNOWN) {
     const letter = JSON.stringify(String.fromCharCode(buffer[at]!));
     refuse(`a field table knows no type ${letter} at byte ${at}`);
   }
-  if (at + 5 > end) refuse(`the length of a table entry at byte ${at} is cut off`);
+  // A length that is cut off reads as some number; even 0 ends behind the end.
   return 4 + uint32At(buffer, at + 1);
 }
 

@@ -3,8 +3,12 @@
  * metrics. Totals are cheap; what exists per partition or group is a generator, so that whoever asks for the first
  * thousand pays for a thousand.
  */
+
+import { type Alarms, RESOURCES } from '../core/alarms.ts';
 import type { GroupOffset } from '../core/group/group-registry.ts';
 import type { GroupState } from '../core/group/groups.ts';
+import type { Queue } from '../core/queue/queue.ts';
+import type { QueueCounters } from '../core/queue/queue-counters.ts';
 import type { Streams } from '../core/stream/streams.ts';
 import type { Labels } from '../lib/counters.ts';
 import type { LogEngineMetrics } from '../log/log.ts';
@@ -23,9 +27,18 @@ export interface ObservedGroups {
   committed(): Iterable<GroupOffset>;
 }
 
+/** What the metrics need of the queues. */
+export interface ObservedQueues {
+  list(): Queue[];
+  readonly counters: QueueCounters;
+  readonly store: { readonly memoryBytes: number; readonly uncommittedBytes: number };
+}
+
 export interface Observed {
   readonly streams: Pick<Streams, 'get' | 'list'>;
   readonly groups: ObservedGroups;
+  readonly queues: ObservedQueues;
+  readonly alarms: Alarms;
   readonly engine: LogEngineMetrics;
 }
 
@@ -33,6 +46,7 @@ export interface Observed {
 export interface ObjectFilter {
   readonly stream?: string | undefined;
   readonly group?: string | undefined;
+  readonly queue?: string | undefined;
 }
 
 function sample(name: string, value: number, labels: Labels = {}): Sample {
@@ -40,7 +54,7 @@ function sample(name: string, value: number, labels: Labels = {}): Sample {
 }
 
 /** One series per fact, whatever the number of streams and groups. */
-export function* totals({ streams, groups, engine }: Observed): Generator<Sample> {
+export function* totals({ streams, groups, queues, alarms, engine }: Observed): Generator<Sample> {
   yield sample('polymq_log_appended_bytes_total', engine.appendedBytes);
   yield sample('polymq_log_appended_batches_total', engine.appendedBatches);
   yield sample('polymq_log_read_bytes_total', engine.readBytes);
@@ -61,6 +75,52 @@ export function* totals({ streams, groups, engine }: Observed): Generator<Sample
   }
   yield sample('polymq_group_members', groups.memberCount());
   yield sample('polymq_group_offsets', groups.offsetCount);
+  yield* queueTotals(queues);
+  for (const resource of RESOURCES) {
+    yield sample('polymq_publishers_blocked', Number(alarms.isOn(resource)), { resource });
+  }
+}
+
+function* queueTotals(queues: ObservedQueues): Generator<Sample> {
+  const all = queues.list();
+  yield sample('polymq_queues', all.length);
+  const sum = (count: (queue: Queue) => number): number =>
+    all.reduce((total, queue) => total + count(queue), 0);
+  yield sample(
+    'polymq_queue_messages',
+    sum((queue) => queue.readyCount),
+    { state: 'ready' },
+  );
+  yield sample(
+    'polymq_queue_messages',
+    sum((queue) => queue.leasedCount),
+    { state: 'leased' },
+  );
+  yield sample(
+    'polymq_queue_messages',
+    sum((queue) => queue.delayedCount),
+    { state: 'delayed' },
+  );
+  for (const [event, count] of Object.entries(queues.counters)) {
+    yield sample('polymq_queue_events_total', count as number, { event });
+  }
+  yield sample('polymq_queue_memory_bytes', queues.store.memoryBytes);
+  yield sample('polymq_queue_uncommitted_bytes', queues.store.uncommittedBytes);
+}
+
+/** The depth of every queue. */
+export function* queueDepths(
+  { queues }: Pick<Observed, 'queues'>,
+  filter: ObjectFilter = {},
+): Generator<Sample> {
+  for (const queue of queues.list()) {
+    if (filter.queue !== undefined && filter.queue !== queue.name) continue;
+    const labels = { namespace: queue.namespace, queue: queue.name };
+    yield sample('polymq_queue_ready_messages', queue.readyCount, labels);
+    yield sample('polymq_queue_leased_messages', queue.leasedCount, labels);
+    yield sample('polymq_queue_bytes', queue.bytes, labels);
+    yield sample('polymq_queue_consumers', queue.consumerCount, labels);
+  }
 }
 
 /** How far each group is behind, partition by partition. */

@@ -10,6 +10,7 @@ import {
   type ObjectFilter,
   type Observed,
   partitionSizes,
+  queueDepths,
   type Sample,
   totals,
 } from './broker-samples.ts';
@@ -37,7 +38,7 @@ export function metricsRoutes(options: MetricsOptions): Route[] {
     },
     {
       path: '/metrics/per-object',
-      doc: 'metrics of every partition and group; ?stream= ?group= ?offset= ?limit=',
+      doc: 'metrics of every partition, group and queue; ?stream= ?group= ?queue= ?offset= ?limit=',
       handle: (query) => perObject(options, query),
     },
   ];
@@ -46,13 +47,16 @@ export function metricsRoutes(options: MetricsOptions): Route[] {
 async function aggregated(options: MetricsOptions): Promise<string> {
   const { observed, counters, seriesMax } = options;
   const lag = take(groupLag(observed), Math.ceil(seriesMax / 2));
-  const sizes = take(partitionSizes(observed), seriesMax - lag.samples.length);
-  const truncated = Number(lag.more || sizes.more);
+  const depths = take(queueDepths(observed), Math.ceil((seriesMax - lag.samples.length) / 2));
+  const room = seriesMax - lag.samples.length - depths.samples.length;
+  const sizes = take(partitionSizes(observed), room);
+  const truncated = Number(lag.more || depths.more || sizes.more);
   const samples = [
     ...(await options.further()),
     ...totals(observed),
     { name: 'polymq_metrics_truncated', labels: {}, value: truncated },
     ...lag.samples,
+    ...depths.samples,
     ...sizes.samples,
   ];
   const [own, process] = [
@@ -71,6 +75,7 @@ async function perObject({ observed }: MetricsOptions, query: URLSearchParams): 
   const filter: ObjectFilter = {
     stream: query.get('stream') ?? undefined,
     group: query.get('group') ?? undefined,
+    queue: query.get('queue') ?? undefined,
   };
   const page = take(objects(observed, filter), Math.min(limit, PAGE_SERIES_MAX), offset);
   const body = await metricsPage(page.samples);
@@ -79,8 +84,14 @@ async function perObject({ observed }: MetricsOptions, query: URLSearchParams): 
 }
 
 function* objects(observed: Observed, filter: ObjectFilter): Generator<Sample> {
+  if (filter.queue !== undefined) {
+    yield* queueDepths(observed, filter);
+    return;
+  }
   yield* groupLag(observed, filter);
-  if (filter.group === undefined) yield* partitionSizes(observed, filter);
+  if (filter.group !== undefined) return;
+  yield* partitionSizes(observed, filter);
+  if (filter.stream === undefined) yield* queueDepths(observed, filter);
 }
 
 /** Up to `count` samples after the first `skip`, and whether there are more. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Alarms } from '../core/alarms.ts';
 import { CounterRegistry } from '../lib/counters.ts';
 import type { Observed } from './broker-samples.ts';
 import { metricsPage } from './metrics-page.ts';
@@ -22,6 +23,22 @@ function observed(streams: number): Observed {
       offsetCount: committed.length,
       committed: () => committed,
     },
+    queues: {
+      list: () => [
+        {
+          namespace: '',
+          name: 'q"1',
+          readyCount: 5,
+          leasedCount: 2,
+          delayedCount: 1,
+          bytes: 800,
+          consumerCount: 3,
+        },
+      ],
+      counters: { published: 8 },
+      store: { memoryBytes: 900, uncommittedBytes: 0 },
+    },
+    alarms: new Alarms(),
     engine: {
       appendedBytes: 1,
       appendedBatches: 2,
@@ -46,7 +63,9 @@ async function ask(streams: number, seriesMax: number, path: string): Promise<An
 }
 
 function seriesOf({ body }: Answer): string[] {
-  return body.split('\n').filter((line) => /^polymq_(partition_|group_lag)/.test(line));
+  return body
+    .split('\n')
+    .filter((line) => /^polymq_(partition_|group_lag|queue_.*queue=)/.test(line));
 }
 
 describe('metricsPage', () => {
@@ -71,12 +90,14 @@ describe('metricsPage', () => {
 describe('/metrics', () => {
   it('shows lag and sizes of every partition while there are few, with labels escaped', async () => {
     const answer = await ask(2, 2_000, '/metrics');
-    expect(seriesOf(answer)).toHaveLength(4 + 4 * 3);
+    expect(seriesOf(answer)).toHaveLength(4 + 4 * 3 + 4);
     const labels = '{group="g\\"1\\n",stream="s1",partition="1"}';
     expect(answer.body).toContain(`polymq_group_lag_records${labels} 3\n`);
     expect(answer.body).toContain('polymq_partition_end_offset{stream="s0",partition="0"} 10\n');
     expect(answer.body).toContain('polymq_metrics_truncated 0\n');
     expect(answer.body).toContain('polymq_stored_bytes 400\n');
+    expect(answer.body).toContain('polymq_queue_ready_messages{namespace="",queue="q\\"1"} 5\n');
+    expect(answer.body).toContain('polymq_queue_messages{state="leased"} 2\n');
   });
 
   it('shows no more series than allowed, and says that there are more', async () => {

@@ -1,6 +1,8 @@
 /** What the broker is short of: while anything is, publishers wait and consumers go on. */
 export type Resource = 'memory' | 'disk';
 
+export const RESOURCES: readonly Resource[] = ['memory', 'disk'];
+
 export class Alarms {
   readonly #on = new Set<Resource>();
   readonly #listeners = new Set<() => void>();
@@ -9,6 +11,10 @@ export class Alarms {
   get reason(): string | undefined {
     if (this.#on.size === 0) return undefined;
     return `low on ${[...this.#on].sort().join(' and ')}`;
+  }
+
+  isOn(resource: Resource): boolean {
+    return this.#on.has(resource);
   }
 
   set(resource: Resource, on: boolean): void {

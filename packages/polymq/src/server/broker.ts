@@ -221,14 +221,20 @@ class ComposedBroker implements RunningBroker {
     ];
   }
 
-  #metricsRoutes({ broker, engine, groups }: OpenCore): Route[] {
+  #metricsRoutes({ broker, engine, groups, queues }: OpenCore): Route[] {
     const labels = {
       version: version(),
       cluster_id: broker.clusterId,
       node_id: String(broker.nodeId),
     };
     return metricsRoutes({
-      observed: { streams: broker.streams, groups, engine: engine.metrics },
+      observed: {
+        streams: broker.streams,
+        groups,
+        queues,
+        alarms: broker.alarms,
+        engine: engine.metrics,
+      },
       counters: this.#counters,
       seriesMax: this.config.admin.seriesMax,
       further: () => [

@@ -8,6 +8,7 @@ import type { Broker } from '../core/broker.ts';
 import { type GroupRegistry, openGroups } from '../core/group/group-registry.ts';
 import { openClusterId } from '../core/meta/cluster-id.ts';
 import { MetaJournal } from '../core/meta/meta-journal.ts';
+import type { QueueCatalogue } from '../core/queue/queue-catalogue.ts';
 import { type OpenedStreams, openStreams } from '../core/stream/open-streams.ts';
 import { openProducerIds } from '../core/stream/producer-ids.ts';
 import { STREAM_CONFIG_NAMES, type StreamConfig } from '../core/stream/stream-config.ts';
@@ -36,6 +37,7 @@ export interface OpenCore {
   readonly broker: Broker;
   readonly engine: LogEngine;
   readonly groups: GroupRegistry;
+  readonly queues: QueueCatalogue;
 }
 
 export async function openCore(options: CoreOptions): Promise<OpenCore> {
@@ -89,7 +91,7 @@ export async function openCore(options: CoreOptions): Promise<OpenCore> {
     nodeId: config.nodeId,
     autoCreateStreams: config.streams.autoCreate,
   };
-  return { broker, engine, groups };
+  return { broker, engine, groups, queues };
 }
 
 async function openEngine({ config, environment }: CoreOptions): Promise<LogEngine> {

@@ -1,12 +1,13 @@
 /**
- * Opens what messages live in, bottom-up: queue declarations, the message store, exchanges, the crossing to streams.
+ * Opens what messages live in, bottom-up: declarations of queues, the message store, exchanges, the crossing to streams. Pumps
+ * from streams start last, when everything that they may publish to is there.
  */
 import { StreamBindings } from '../core/crossing/stream-bindings.ts';
 import { StreamTarget } from '../core/crossing/stream-target.ts';
 import { type OpenExchanges, openExchanges } from '../core/exchange/open-exchanges.ts';
 import { MessageFormats } from '../core/message/message-formats.ts';
 import type { MetaJournal } from '../core/meta/meta-journal.ts';
-import { openQueues } from '../core/queue/open-queues.ts';
+import { declaredQueues, openQueues } from '../core/queue/open-queues.ts';
 import type { QueueCatalogue } from '../core/queue/queue-catalogue.ts';
 import { openMessageStore } from '../core/queue/store/open-message-store.ts';
 import type { Streams } from '../core/stream/streams.ts';
@@ -27,6 +28,7 @@ export async function openMessaging(
 ): Promise<Messaging> {
   const { config, environment, lifecycle, logger } = options;
   const formats = new MessageFormats();
+  const declared = declaredQueues(meta);
   const store = await lifecycle.start(
     'message store',
     () =>
@@ -36,7 +38,7 @@ export async function openMessaging(
         durability: config.durability,
         logger,
         memoryBytesMax: config.queues.memoryBytesMax,
-        knowsQueue: () => true,
+        knowsQueue: (id) => declared.knows(id),
       }),
     (opened) => opened.close(),
   );
@@ -45,7 +47,7 @@ export async function openMessaging(
     () =>
       openQueues({
         environment,
-        meta,
+        declared,
         store,
         logger,
         limits: { queuesMax: config.queues.countMax },

@@ -1,4 +1,7 @@
-/** `queue.declare`: finds, compares, or makes a queue or a stream. */
+/**
+ * `queue.declare`: finds, compares, or makes a queue or a stream. What exists is compared flag by flag and argument by argument, as
+ * RabbitMQ does; a stream is taken as it is, since it may be somebody's Kafka topic.
+ */
 import type { Queue } from '../../core/queue/queue.ts';
 import type { DeclaredValues, QueueDefinition } from '../../core/queue/queue-definition.ts';
 import type { StreamConfigName } from '../../core/stream/stream-config.ts';

@@ -1,4 +1,7 @@
-/** Class 60: consuming, fetching and answering. Publishing and single acknowledgements have their own way. */
+/**
+ * Class 60: consuming, fetching and answering. Publishing and single acknowledgements do not come here: the session takes
+ * them where they lie (`publishing.ts`, `channel.ts`).
+ */
 import type { Queue } from '../../../core/queue/queue.ts';
 import { ROW_FLAG } from '../../../core/queue/rows.ts';
 import type { Channel } from '../channel.ts';

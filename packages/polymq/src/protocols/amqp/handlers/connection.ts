@@ -1,4 +1,7 @@
-/** Class 10: from the first octets of a connection to its end. */
+/**
+ * Class 10: from the first octets of a connection to its end. Each method is taken only in its state (`session.ts`); what is
+ * negotiated here holds for the life of the connection.
+ */
 
 import { FRAME_MIN_BYTES } from '../codec/frame.ts';
 import { methodFrame } from '../codec/index.ts';

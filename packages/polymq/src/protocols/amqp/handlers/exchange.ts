@@ -1,4 +1,7 @@
-/** Class 40: exchanges and the bindings between them. */
+/**
+ * Class 40: exchanges and the bindings between them. The core declares and routes; here are AMQP's rules on names, and its
+ * words when something does not fit.
+ */
 import type { Exchange, ExchangeDefinition } from '../../../core/exchange/exchanges.ts';
 import type { DeclaredValues } from '../../../core/queue/queue-definition.ts';
 import { methodFrame } from '../codec/index.ts';

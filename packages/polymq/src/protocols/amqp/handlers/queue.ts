@@ -1,4 +1,7 @@
-/** Class 50: queues and their bindings. A queue of the type `stream` is a stream of the core. */
+/**
+ * Class 50: queues and their bindings. A queue of the type `stream` is a stream of the core, and `stream:NAME` in the place of an
+ * exchange binds a queue to the records of a stream.
+ */
 
 import { BrokerError } from '../../../core/errors.ts';
 import type { Binding } from '../../../core/exchange/exchanges.ts';

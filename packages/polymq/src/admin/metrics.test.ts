@@ -118,7 +118,7 @@ describe('/metrics/per-object', () => {
       if (next === undefined) break;
       path = `/metrics/per-object?limit=7&offset=${next}`;
     }
-    expect(seen.size).toBe(5 * 2 * 4);
+    expect(seen.size).toBe(5 * 2 * 4 + 4);
   });
 
   it('shows one stream or one group', async () => {

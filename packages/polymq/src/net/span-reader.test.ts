@@ -57,6 +57,22 @@ describe('span reader', () => {
     expect(seen.join('')).toBe(`ab${'c'.repeat(300_000)}`);
   });
 
+  it('finds the next bytes where the socket was told to put them before the session went on', () => {
+    const lines: string[] = [];
+    let open = false;
+    const take = takeLines(lines);
+    const reader = openReader((buffer, start, end) => (open ? take(buffer, start, end) : 0));
+    feed(reader, 'ab\ncd\ne');
+    const room = reader.buffer();
+    open = true;
+    reader.proceed();
+    expect(reader.waitingBytes).toBe(1);
+    reader.onRead(room.write('f\ngh\n'));
+    feed(reader, 'i\n');
+    expect(lines).toEqual(['ab', 'cd', 'ef', 'gh', 'i']);
+    expect(reader.waitingBytes).toBe(0);
+  });
+
   it('does not give bytes twice to a session that proceeds while it is called', () => {
     const seen: string[] = [];
     const reader: SpanReader = openReader((buffer, start, end) => {

@@ -5,7 +5,11 @@
  * session walks over the frames itself and copies what it keeps.
  *
  *   scratch (shared)   [frame][frame][frame][part    the rest moves to memory of its own, or
- *   own                [part][next read goes here ]  stays at its front
+ *   own                [used][part][next read goes here]
+ *                            ^start ^end
+ *
+ * The socket is told where to read to right after the read before. A session that goes on by itself in between only
+ * moves `start`: bytes move to the front when the socket asks the next time.
  *
  * A quiet connection owns no memory. A session that consumes nothing although the memory is full has been promised
  * a larger frame than it accepts: that is its own limit to check, since it sees the length first.
@@ -27,6 +31,7 @@ export class SpanReader implements ByteReader {
   readonly #memory: ReadMemory;
   readonly #onSpan: OnSpan;
   #own: Buffer | undefined;
+  #start = 0;
   #end = 0;
   #stopped = false;
   #reading = false;
@@ -38,7 +43,7 @@ export class SpanReader implements ByteReader {
 
   /** Bytes that have arrived and are not consumed. */
   get waitingBytes(): number {
-    return this.#end;
+    return this.#end - this.#start;
   }
 
   stop(): void {
@@ -48,6 +53,11 @@ export class SpanReader implements ByteReader {
   buffer(): Buffer {
     const own = this.#own;
     if (own === undefined) return this.#memory.scratch;
+    if (this.#start > 0) {
+      own.copyWithin(0, this.#start, this.#end);
+      this.#end -= this.#start;
+      this.#start = 0;
+    }
     if (this.#end === own.length) return this.#grow(own).subarray(this.#end);
     return this.#end === 0 ? own : own.subarray(this.#end);
   }
@@ -57,28 +67,26 @@ export class SpanReader implements ByteReader {
     const own = this.#own;
     if (own === undefined) {
       const { scratch } = this.#memory;
-      const consumed = this.#consume(scratch, count);
+      const consumed = this.#consume(scratch, 0, count);
       if (consumed < count && !this.#stopped) this.#keep(scratch, consumed, count);
       return;
     }
     this.#end += count;
     this.proceed();
-    if (this.#end === 0 && count < QUIET_READ_BYTES) this.#leave();
+    if (this.waitingBytes === 0 && count < QUIET_READ_BYTES) this.#leave();
   }
 
   proceed(): void {
     const own = this.#own;
-    if (own === undefined || this.#stopped || this.#reading || this.#end === 0) return;
-    const consumed = this.#consume(own, this.#end);
-    if (consumed > 0) own.copyWithin(0, consumed, this.#end);
-    this.#end -= consumed;
+    if (own === undefined || this.#stopped || this.#reading || this.waitingBytes === 0) return;
+    this.#start += this.#consume(own, this.#start, this.#end);
   }
 
   /** A session that calls `proceed` while it is given bytes must not get them twice. */
-  #consume(buffer: Buffer, end: number): number {
+  #consume(buffer: Buffer, start: number, end: number): number {
     this.#reading = true;
     try {
-      return this.#onSpan(buffer, 0, end);
+      return this.#onSpan(buffer, start, end);
     } finally {
       this.#reading = false;
     }
@@ -105,5 +113,7 @@ export class SpanReader implements ByteReader {
   #leave(): void {
     if (this.#own) release(this.#own);
     this.#own = undefined;
+    this.#start = 0;
+    this.#end = 0;
   }
 }

@@ -19,20 +19,38 @@ export interface WayGuide {
   isFuture(dueMs: number): boolean;
 }
 
-/** Below so many destinations, looking through them is faster than a set. */
+/** Up to so many, looking through a list is faster than a set. */
 const LIST_MAX = 16;
+
+/** What was reached, each once, in the order of being reached. */
+class Reached<T> {
+  readonly list: T[] = [];
+  #set: Set<T> | undefined;
+
+  add(item: T): void {
+    const { list } = this;
+    if (list.length < LIST_MAX) {
+      if (!list.includes(item)) list.push(item);
+      return;
+    }
+    this.#set ??= new Set(list);
+    if (this.#set.has(item)) return;
+    this.#set.add(item);
+    list.push(item);
+  }
+}
+
+const NONE: readonly never[] = Object.freeze([]);
 
 export class Way implements BindingVisitor {
   readonly #guide: WayGuide;
   readonly #keys: readonly string[];
   readonly #facts: RoutingFacts;
-  readonly #queues: Queue[] = [];
-  #queueSet: Set<Queue> | undefined;
-  readonly #streams = new Set<string>();
-  readonly #exchanges: LiveExchange[] = [];
-  readonly #exchangeSet = new Set<LiveExchange>();
-  readonly #remembering: LiveExchange[] = [];
-  readonly #waiting: Queue[] = [];
+  readonly #queues = new Reached<Queue>();
+  readonly #exchanges = new Reached<LiveExchange>();
+  #streams: Reached<string> | undefined;
+  #remembering: LiveExchange[] | undefined;
+  #waiting: Queue[] | undefined;
   #matched = false;
   /** No exchange looked at more than the routing key. */
   cacheable = true;
@@ -47,19 +65,21 @@ export class Way implements BindingVisitor {
 
   /** Searches from there. Its own delay is over, or the caller's matter. */
   search(start: LiveExchange): LiveRoute {
-    this.#reach(start);
-    for (let at = 0; at < this.#exchanges.length; at++) {
-      const exchange = this.#exchanges[at]!;
+    this.#exchanges.add(start);
+    const { list } = this.#exchanges;
+    for (let at = 0; at < list.length; at++) {
+      const exchange = list[at]!;
       if (exchange === start || !this.#waits(exchange)) this.#pass(exchange);
     }
     const cacheable = this.cacheable && start.definition.delayed !== true;
-    return new LiveRoute(this.#queues, [...this.#streams], { cacheable, extras: this.#extras() });
+    const streams = this.#streams?.list ?? NONE;
+    return new LiveRoute(this.#queues.list, streams, { cacheable, extras: this.#extras() });
   }
 
   visit({ destination }: LiveBinding): void {
     this.#matched = true;
-    if (destination.kind === 'exchange') this.#reach(destination);
-    else if (destination.kind === 'stream') this.#streams.add(destination.name);
+    if (destination.kind === 'exchange') this.#exchanges.add(destination);
+    else if (destination.kind === 'stream') this.#reachStream(destination.name);
     else this.#deliver(destination.queue ?? this.#guide.queueOf(destination));
   }
 
@@ -72,19 +92,19 @@ export class Way implements BindingVisitor {
     } else {
       if (router.dependsOn === 'message') this.cacheable = false;
       else if (router.dependsOn === 'key') this.keyed = true;
-      if (definition.type === 'recent-history') this.#remembering.push(exchange);
+      if (definition.type === 'recent-history') this.#remember(exchange);
       router.route(this.#keys, this.#facts, this);
     }
     if (this.#matched || definition.alternate === undefined) return;
     const alternate = this.#guide.exchange(namespace, definition.alternate);
-    if (alternate !== undefined) this.#reach(alternate);
+    if (alternate !== undefined) this.#exchanges.add(alternate);
   }
 
   /** The default exchange leads to the queue, else to the stream, whose name is the routing key. */
   #passDefault(namespace: string, key: string): void {
     const queue = this.#guide.queue(namespace, key);
     if (queue !== undefined) this.#deliver(queue);
-    else if (namespace === '' && this.#guide.streamExists(key)) this.#streams.add(key);
+    else if (namespace === '' && this.#guide.streamExists(key)) this.#reachStream(key);
   }
 
   /** Whether the message goes no further here until its time has come. */
@@ -93,32 +113,29 @@ export class Way implements BindingVisitor {
     this.cacheable = false;
     const queue = exchange.delayQueue;
     if (queue === undefined || !this.#guide.isFuture(this.#facts.dueMs)) return false;
+    this.#waiting ??= [];
     this.#waiting.push(queue);
     return true;
   }
 
-  #reach(exchange: LiveExchange): void {
-    if (this.#exchangeSet.has(exchange)) return;
-    this.#exchangeSet.add(exchange);
-    this.#exchanges.push(exchange);
+  #remember(exchange: LiveExchange): void {
+    this.#remembering ??= [];
+    this.#remembering.push(exchange);
+  }
+
+  #reachStream(name: string): void {
+    this.#streams ??= new Reached();
+    this.#streams.add(name);
   }
 
   #deliver(queue: Queue | undefined): void {
-    if (queue === undefined) return;
-    const queues = this.#queues;
-    if (queues.length < LIST_MAX) {
-      if (!queues.includes(queue)) queues.push(queue);
-      return;
-    }
-    this.#queueSet ??= new Set(queues);
-    if (this.#queueSet.has(queue)) return;
-    this.#queueSet.add(queue);
-    queues.push(queue);
+    if (queue !== undefined) this.#queues.add(queue);
   }
 
   #extras(): LiveRoute['extras'] {
-    if (this.#remembering.length + this.#waiting.length === 0) return undefined;
     const { dueMs } = this.#facts;
-    return { remembering: this.#remembering, waiting: this.#waiting, dueMs };
+    const [remembering, waiting] = [this.#remembering, this.#waiting];
+    if (remembering === undefined && waiting === undefined) return undefined;
+    return { remembering: remembering ?? NONE, waiting: waiting ?? NONE, dueMs };
   }
 }

@@ -12,9 +12,6 @@
  */
 import { type ArenaPool, release } from '../../../lib/arena.ts';
 
-/** Memory is taken in multiples of this. */
-export const ARENA_BYTES: number = 1 << 20;
-
 export class Extent {
   readonly base: number;
   /** The offset after its last record; infinite while it is being filled. */
@@ -53,6 +50,8 @@ export class Extent {
 
 export class Extents {
   readonly #pool: ArenaPool;
+  /** Memory is taken in multiples of this, and extents are about as large. */
+  readonly arenaBytes: number;
   #list: Extent[] = [];
   #last: Extent | undefined;
   /** Acknowledgements lag behind deliveries: each has a place of its own. */
@@ -74,8 +73,9 @@ export class Extents {
   readonly #loaded: Extent[] = [];
   #uses = 0;
 
-  constructor(pool: ArenaPool) {
+  constructor(pool: ArenaPool, arenaBytes: number) {
     this.#pool = pool;
+    this.arenaBytes = arenaBytes;
   }
 
   get list(): readonly Extent[] {
@@ -119,7 +119,7 @@ export class Extents {
   }
 
   takeMemory(extent: Extent, bytes: number): Buffer {
-    const size = Math.ceil(bytes / ARENA_BYTES) * ARENA_BYTES;
+    const size = Math.ceil(bytes / this.arenaBytes) * this.arenaBytes;
     const buffer = this.#pool.take(size);
     this.memoryBytes += size;
     extent.buffer = buffer;

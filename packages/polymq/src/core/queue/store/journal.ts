@@ -28,14 +28,14 @@ import { CommitWaiters } from '../../../log/commit-waiters.ts';
 import { type Log, type LogOptions, StorageFullError } from '../../../log/log.ts';
 import { BrokerError } from '../../errors.ts';
 import { fromLogError } from '../../log-errors.ts';
-import { ARENA_BYTES, Extent, type Extents } from './extents.ts';
+import { Extent, type Extents } from './extents.ts';
 import type { EntryTarget } from './removals.ts';
 
-/** A batch is closed, also within a turn, when it holds as much. */
-const BATCH_BYTES = 1 << 20;
-/** No batch begins in an extent that holds more. */
-const EXTENT_FULL_BYTES = (ARENA_BYTES / 4) * 3;
+/** No batch begins in an extent that is filled beyond this part of an arena. */
+const EXTENT_FULL = 0.75;
 const RETRY_MS = 250;
+/** Messages that stand before removals may use the reserve of a full disk too, up to so much together. */
+const RESERVE_BYTES_MAX = 4 << 20;
 
 const EMPTY: Buffer = Buffer.alloc(0);
 const RESOLVED = Promise.resolve();
@@ -90,7 +90,7 @@ export class Journal implements EntryTarget {
   #scheduled = false;
   #watching = false;
   #retrying = false;
-  #small = false;
+  #usesReserve = false;
   readonly #stop: () => void;
 
   constructor(context: JournalContext) {
@@ -129,7 +129,7 @@ export class Journal implements EntryTarget {
 
   /** Whether the open batch shall not grow any more. */
   get full(): boolean {
-    return this.#at - this.#batchStart >= BATCH_BYTES && this.#batchStart >= 0;
+    return this.#at - this.#batchStart >= this.#context.extents.arenaBytes && this.#batchStart >= 0;
   }
 
   onCommitted(listener: () => void): () => void {
@@ -196,7 +196,7 @@ export class Journal implements EntryTarget {
     const needed = BATCH_HEADER_BYTES + bytes;
     if (
       this.#extent === undefined ||
-      this.#at > EXTENT_FULL_BYTES ||
+      this.#at > EXTENT_FULL * this.#context.extents.arenaBytes ||
       this.#at + needed > this.buffer.length
     ) {
       this.endExtent();
@@ -221,7 +221,7 @@ export class Journal implements EntryTarget {
   }
 
   #append(): void {
-    const { log, logOptions } = this.#context;
+    const { log } = this.#context;
     while (this.#appended < this.#closed.length) {
       let batch = this.#closed[this.#appended]!;
       if (log.tail !== batch.base) {
@@ -235,10 +235,7 @@ export class Journal implements EntryTarget {
         }
         batch = this.#closed[this.#appended]!;
       }
-      if (batch.small !== this.#small) {
-        this.#small = batch.small;
-        log.configure({ ...logOptions, mayUseReserve: batch.small });
-      }
+      this.#mayUseReserve(batch.small || this.#removalsWait());
       try {
         log.append(batch.buffer);
       } catch (error) {
@@ -249,6 +246,19 @@ export class Journal implements EntryTarget {
     }
     this.stalled = false;
     this.#watch();
+  }
+
+  #mayUseReserve(may: boolean): void {
+    if (may === this.#usesReserve) return;
+    this.#usesReserve = may;
+    const { log, logOptions } = this.#context;
+    log.configure({ ...logOptions, mayUseReserve: may });
+  }
+
+  /** Whether the disk is full and there are removals, which make room in the end, behind messages. */
+  #removalsWait(): boolean {
+    if (!this.stalled || this.#closedBytes > RESERVE_BYTES_MAX) return false;
+    return this.#closed.some(({ small }) => small);
   }
 
   /** Learns of failures. Success is heard from the log's listener. */

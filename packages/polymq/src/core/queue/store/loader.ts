@@ -6,7 +6,7 @@ import { type ArenaPool, release } from '../../../lib/arena.ts';
 import { batchBaseOffset, batchBytes, batchNextOffset } from '../../../log/batch.ts';
 import { DamagedRangeError, type Log } from '../../../log/log.ts';
 import { fromLogError } from '../../log-errors.ts';
-import { ARENA_BYTES, type Extent, type Extents } from './extents.ts';
+import type { Extent, Extents } from './extents.ts';
 
 const READ_BYTES = 1 << 20;
 
@@ -43,7 +43,7 @@ export class Loader {
 
   async #load(extent: Extent): Promise<void> {
     const reading: Reading = {
-      buffer: this.#pool.take(sizeFor(extent.bytes)),
+      buffer: this.#pool.take(this.#sizeFor(extent.bytes)),
       used: 0,
       bases: [],
       starts: [],
@@ -96,13 +96,14 @@ export class Loader {
 
   #makeRoom(reading: Reading, bytes: number): void {
     if (reading.used + bytes <= reading.buffer.length) return;
-    const larger = this.#pool.take(sizeFor(reading.used + bytes));
+    const larger = this.#pool.take(this.#sizeFor(reading.used + bytes));
     reading.buffer.copy(larger, 0, 0, reading.used);
     release(reading.buffer);
     reading.buffer = larger;
   }
-}
 
-function sizeFor(bytes: number): number {
-  return Math.max(1, Math.ceil(bytes / ARENA_BYTES)) * ARENA_BYTES;
+  #sizeFor(bytes: number): number {
+    const { arenaBytes } = this.#extents;
+    return Math.max(1, Math.ceil(bytes / arenaBytes)) * arenaBytes;
+  }
 }

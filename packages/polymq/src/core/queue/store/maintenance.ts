@@ -7,8 +7,8 @@
  *   relocate   what is alive at the beginning moves to the end              when little of the journal is alive
  *   snapshot   rows are written down, for a quick start                     after so much journal
  *
- * The journal may be trimmed up to an extent when no row needs what is below, in memory, and what was moved from
- * there is committed. Recovery knows it: rows and marks that lie below the start of the journal are gone.
+ * The journal may be trimmed up to an extent when no row needs what is below. Recovery knows it: rows and marks that lie
+ * below the start of the journal are gone.
  */
 import type { Clock, Timer, Timers } from '../../../lib/environment/clock.ts';
 import type { Logger } from '../../../lib/logger.ts';
@@ -42,6 +42,13 @@ export interface MaintenanceOptions {
   replayedBytes: number;
 }
 
+/** A trim that waits until the journal is committed up to `barrier`, and that long. */
+interface TrimPlan {
+  before: number;
+  barrier: number;
+  notBeforeMs: number;
+}
+
 export class Maintenance {
   readonly #options: MaintenanceOptions;
   readonly #store: Store;
@@ -51,9 +58,7 @@ export class Maintenance {
   /** What was appended when the last snapshot began, and when the journal was looked at last. */
   #snapshotAt: number;
   #reviewedAt = 0;
-  /** The journal must be committed up to here, and this time must have come, before it is trimmed. */
-  #trimBarrier = 0;
-  #trimNotBeforeMs = 0;
+  #plan: TrimPlan | undefined;
   #running: Promise<void> | undefined;
   #scheduled = false;
   #stopped = false;
@@ -155,8 +160,8 @@ export class Maintenance {
       this.#parts.journal.endExtent();
     }
     const old = this.#toRelocate();
-    if (old.length > 0) await this.#relocate(old);
-    if (this.#trimFreesSegment) await this.#trim();
+    if (old.length > 0) await this.#mover.relocate(old);
+    if (this.#plan !== undefined || this.#trimFreesSegment) await this.#trim();
     if (this.#snapshotDue && !this.#stopped) await this.#snapshot(() => this.#stopped);
   }
 
@@ -183,19 +188,6 @@ export class Maintenance {
     return chosen;
   }
 
-  async #relocate(extents: Extent[]): Promise<void> {
-    await this.#mover.relocate(extents);
-    this.#movedUntilNow();
-    await this.#parts.journal.whenCommitted(this.#store.position);
-  }
-
-  /** Nothing below what was moved may go before the moved is safe. */
-  #movedUntilNow(): void {
-    this.#trimBarrier = this.#store.position;
-    if (this.#options.durability === 'fsync') return;
-    this.#trimNotBeforeMs = this.#options.clock.monotonicMs() + SETTLE_MS;
-  }
-
   /** How far no row needs the journal. */
   get #deadEnd(): number {
     const { extents, journal } = this.#parts;
@@ -215,21 +207,34 @@ export class Maintenance {
     return first.endOffset <= end && first.bytes > 0;
   }
 
+  /** Trims as planned, once the time has come. */
   async #trim(): Promise<void> {
     const { log, clock } = this.#options;
-    const { journal, marks, extents } = this.#parts;
-    const before = this.#deadEnd;
-    if (before <= log.start || clock.monotonicMs() < this.#trimNotBeforeMs) return;
-    for (const [name, mark] of marks) {
-      if (mark.offset >= before) continue;
-      mark.offset = this.#store.writeMark(name, mark.value);
-      this.#movedUntilNow();
-    }
-    if (clock.monotonicMs() < this.#trimNotBeforeMs) return;
-    await journal.whenCommitted(this.#trimBarrier);
-    await log.trim(before);
-    extents.trim(before);
+    const { journal, extents } = this.#parts;
+    this.#plan ??= this.#planTrim();
+    const plan = this.#plan;
+    if (plan === undefined || journal.stalled) return;
+    await journal.whenCommitted(plan.barrier);
+    if (clock.monotonicMs() < plan.notBeforeMs) return;
+    this.#plan = undefined;
+    await log.trim(plan.before);
+    extents.trim(plan.before);
     this.#parts.counters.trims++;
+  }
+
+  /**
+   * What is below the trim is not needed because of something further on: a removal together with what was put instead,
+   * a moved message, a newer mark. So the journal is trimmed when everything up to now is safe.
+   */
+  #planTrim(): TrimPlan | undefined {
+    const { log, clock, durability } = this.#options;
+    const before = this.#deadEnd;
+    if (before <= log.start) return undefined;
+    for (const [name, mark] of this.#parts.marks) {
+      if (mark.offset < before) mark.offset = this.#store.writeMark(name, mark.value);
+    }
+    const settleMs = durability === 'fsync' ? 0 : SETTLE_MS;
+    return { before, barrier: this.#store.position, notBeforeMs: clock.monotonicMs() + settleMs };
   }
 
   async #snapshot(stopped: () => boolean): Promise<void> {

@@ -31,6 +31,8 @@ export interface MessageStoreOptions {
   segmentBytes?: number;
   /** A snapshot is taken after so much journal. Default 256 MiB. */
   snapshotBytes?: number;
+  /** Memory is taken in pieces of this, which are also what is moved in and out of it. Default 1 MiB. */
+  arenaBytes?: number;
   /** Whether the queue still exists: messages of others are forgotten. */
   knowsQueue(id: number): boolean;
 }
@@ -39,6 +41,7 @@ const LOG_NAME = 'queues';
 const MEMORY_BYTES_DEFAULT = 256 << 20;
 const SEGMENT_BYTES_DEFAULT = 64 << 20;
 const SNAPSHOT_BYTES_DEFAULT = 256 << 20;
+const ARENA_BYTES_DEFAULT = 1 << 20;
 const POOLED_BYTES_MAX = 32 << 20;
 
 export class OpenMessageStore extends Store {
@@ -99,14 +102,15 @@ export async function openMessageStore(options: MessageStoreOptions): Promise<Op
     segmentBytes: options.segmentBytes ?? SEGMENT_BYTES_DEFAULT,
   };
   const log = await engine.open(LOG_NAME, logOptions);
+  const arenaBytes = options.arenaBytes ?? ARENA_BYTES_DEFAULT;
   const pool = new ArenaPool(POOLED_BYTES_MAX);
-  const extents = new Extents(pool);
+  const extents = new Extents(pool, arenaBytes);
   const restoring = new Restoring(options.knowsQueue);
   const recovered = await recover({ log, blobs: engine.blobs, logger, extents, restoring });
   const { rows, due, groups, marks } = restoring;
   const journal = new Journal({ clock, timers, logger, log, logOptions, extents });
   const removals = new Removals(journal);
-  const chunks = new VolatileChunks(pool);
+  const chunks = new VolatileChunks(pool, arenaBytes);
   const loader = new Loader(log, extents, pool);
   const counters = newCounters();
   const parts = { rows, journal, removals, extents, chunks, loader, due, groups, marks, counters };

@@ -14,8 +14,6 @@ import type { Manifest } from './snapshot.ts';
 import { loadSnapshot, readManifests, takeCleanMark } from './snapshot-reader.ts';
 
 const READ_BYTES = 4 << 20;
-/** Extents made from what is on disk are closed when they hold as much. */
-const EXTENT_BYTES = 1 << 20;
 
 export interface RecoveryContext {
   log: Log;
@@ -92,7 +90,7 @@ function replayBuffer(buffer: Buffer, replay: Replay, extents: Extents, open: Ex
   let extent = open;
   for (let at = 0; at < buffer.length; ) {
     const bytes = batchBytes(buffer, at);
-    if (extent.bytes > 0 && extent.bytes + bytes > EXTENT_BYTES) {
+    if (extent.bytes > 0 && extent.bytes + bytes > extents.arenaBytes) {
       extent.end = batchBaseOffset(buffer, at);
       extents.add(extent);
       extent = new Extent(extent.end, extent.end);

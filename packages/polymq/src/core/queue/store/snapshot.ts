@@ -2,7 +2,7 @@
  * Snapshots of rows, extents and marks, so that a start need not read the whole journal. They are only a shortcut: the
  * journal from its start on always holds everything.
  *
- *   queues/<slot>/<n>        parts of up to 4 MiB: f64 sequence │ extents, marks or rows (`snapshot-codec.ts`)
+ *   queues/<slot>/<n>        parts of four arenas: f64 sequence │ extents, marks or rows (`snapshot-codec.ts`)
  *   queues/<slot>/manifest   JSON; written last, removed first
  *   queues/clean             JSON; there only after a clean stop: the snapshot and the end of the journal then
  *
@@ -18,7 +18,7 @@ import type { StoreParts } from './store.ts';
 import { VARINT_BYTES_MAX, writeVarint } from './varint.ts';
 
 const PREFIX = 'queues';
-const PART_BYTES = 4 << 20;
+const PART_ARENAS = 4;
 const PART_HEAD_BYTES = 8;
 export const SNAPSHOT_VERSION = 1;
 
@@ -55,7 +55,7 @@ export class SnapshotWriter {
   readonly #sequence: number;
   readonly #encoder = new RowEncoder();
   readonly #row = new SnapshotRow();
-  readonly #buffer: Buffer = Buffer.allocUnsafeSlow(PART_BYTES);
+  readonly #buffer: Buffer;
   #at = PART_HEAD_BYTES;
   #partCount = 0;
   #rowCount = 0;
@@ -66,6 +66,7 @@ export class SnapshotWriter {
     this.#timers = timers;
     this.#parts = parts;
     this.#sequence = sequence;
+    this.#buffer = Buffer.allocUnsafeSlow(PART_ARENAS * parts.extents.arenaBytes);
   }
 
   /**
@@ -142,7 +143,7 @@ export class SnapshotWriter {
       if ((page.flags[index]! & ROW_FLAG.persistent) === 0) continue;
       row.groupId = groups.count > 0 ? groups.get(firstRow + index) : undefined;
       const bytes = SNAPSHOT_ROW_BYTES_MAX + 3 * (row.groupId?.length ?? 0);
-      if (this.#at + bytes > PART_BYTES) return index;
+      if (this.#at + bytes > this.#buffer.length) return index;
       row.queue = page.queue[index]!;
       row.seq = page.seq[index]!;
       row.offset = page.offset[index]!;
@@ -161,7 +162,7 @@ export class SnapshotWriter {
   }
 
   async #room(bytes: number): Promise<void> {
-    if (this.#at + bytes > PART_BYTES) await this.#endPart();
+    if (this.#at + bytes > this.#buffer.length) await this.#endPart();
   }
 
   async #endPart(): Promise<void> {

@@ -7,7 +7,6 @@
  * Slots are used again, so finding a chunk is one array access.
  */
 import { type ArenaPool, release } from '../../../lib/arena.ts';
-import { ARENA_BYTES } from './extents.ts';
 
 /** Messages of one chunk. */
 export const CHUNK_MESSAGES: number = 1 << 21;
@@ -26,6 +25,7 @@ export class VolatileChunk {
 
 export class VolatileChunks {
   readonly #pool: ArenaPool;
+  readonly #arenaBytes: number;
   readonly #slots: (VolatileChunk | undefined)[] = [];
   readonly #free: number[] = [];
   /** Oldest first; the last one is being filled. */
@@ -36,8 +36,9 @@ export class VolatileChunks {
   /** Called when there is one more. */
   onChunk: () => void = () => undefined;
 
-  constructor(pool: ArenaPool) {
+  constructor(pool: ArenaPool, arenaBytes: number) {
     this.#pool = pool;
+    this.#arenaBytes = arenaBytes;
   }
 
   /** The chunk with room for `bytes` at `at`. */
@@ -68,10 +69,8 @@ export class VolatileChunks {
     chunk.liveRows -= 1;
     if (chunk.liveRows > 0) return;
     if (chunk !== this.#open) this.#drop(chunk);
-    else if (chunk.buffer.length === ARENA_BYTES) {
-      // Sockets may still send from it: its memory is used again only from the pool.
-      if (this.#at > ARENA_BYTES / 2) this.endChunk();
-    } else this.endChunk();
+    // Sockets may still send from it: its memory is used again only from the pool.
+    else if (this.#at > this.#arenaBytes / 2) this.endChunk();
   }
 
   /** What comes next begins a new chunk. */
@@ -101,7 +100,7 @@ export class VolatileChunks {
   #next(bytes: number): VolatileChunk {
     this.endChunk();
     const slot = this.#free.pop() ?? this.#slots.length;
-    const size = Math.ceil(bytes / ARENA_BYTES) * ARENA_BYTES;
+    const size = Math.ceil(bytes / this.#arenaBytes) * this.#arenaBytes;
     const chunk = new VolatileChunk(slot, this.#pool.take(size));
     this.memoryBytes += size;
     this.#slots[slot] = chunk;

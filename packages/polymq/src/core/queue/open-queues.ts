@@ -3,6 +3,8 @@
  * the former to read the latter:
  *
  *   meta ─► declaredQueues ─► open the store (`knows`) ─► openQueues ─► their messages are in them
+ *
+ * A store that was opened without knowing them hands out more, which is removed here.
  */
 import type { Environment } from '../../lib/environment/environment.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -28,7 +30,9 @@ export interface RestorableStore extends MessageStore {
 
 export interface OpenQueuesOptions {
   environment: Environment;
-  declared: DeclaredQueues;
+  /** What `declaredQueues` has returned. If it was not called: the meta journal. */
+  declared?: DeclaredQueues;
+  meta?: MetaJournal;
   store: RestorableStore;
   limits?: Partial<QueueLimits>;
   logger: Logger;
@@ -47,7 +51,9 @@ export function declaredQueues(meta: MetaJournal): DeclaredQueues {
 }
 
 export function openQueues(options: OpenQueuesOptions): OpenedQueues {
-  const { environment, declared, store, logger } = options;
+  const { environment, store, logger, meta } = options;
+  const declared = options.declared ?? (meta && declaredQueues(meta));
+  if (declared === undefined) throw new Error('queues need their declarations');
   const { table, writer } = declared;
   const limits = { ...QUEUE_LIMITS, ...options.limits };
   const queues = new QueueCatalogue({ environment, store, table, writer, limits, logger });

@@ -114,7 +114,7 @@ export class QueueCatalogue implements Queues, QueueContext {
     this.#deadLetters.router = router;
   }
 
-  /** What protocols know about the messages they wrote. Set once by the composition root. */
+  /** What protocols know of the messages they wrote. Set once by the composition root. */
   get readWishes(): ReadWishes | undefined {
     return this.#deadLetters.readWishes;
   }

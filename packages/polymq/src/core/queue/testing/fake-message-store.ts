@@ -21,6 +21,10 @@ export class FakeMessageStore implements MessageStore {
   /** What `load` fails with, while it is set. */
   loadError: Error | undefined;
   loadCount = 0;
+  /** Rows that no load brings back. */
+  readonly lost = new Set<number>();
+  /** What `update` was told, in order, where there was something. */
+  readonly dues: number[] = [];
   /** `put 3`, `remove 3`, `update 3`: what was journaled, by `seq`. */
   readonly journal: string[] = [];
   readonly #messages = new Map<number, Buffer>();
@@ -55,7 +59,8 @@ export class FakeMessageStore implements MessageStore {
     this.#write('remove', row);
   }
 
-  update(row: number, _dueMs: number): void {
+  update(row: number, dueMs: number): void {
+    if (dueMs !== 0) this.dues.push(dueMs);
     this.#write('update', row);
   }
 
@@ -80,7 +85,7 @@ export class FakeMessageStore implements MessageStore {
     this.loadCount += 1;
     if (this.holdLoads) await new Promise<void>((resolve) => this.#loads.push(resolve));
     if (this.loadError !== undefined) throw this.loadError;
-    this.#evicted.delete(row);
+    if (!this.lost.has(row)) this.#evicted.delete(row);
   }
 
   hold(): MessageHold {

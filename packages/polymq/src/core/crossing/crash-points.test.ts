@@ -54,7 +54,7 @@ it('finds the cursor behind exactly the records that are in the queue, wherever 
   const queue = await kit.queue('q');
   const other = await kit.queue('other');
   await kit.bind('s', 'q');
-  const values = Array.from({ length: 700 }, () => 'x'.repeat(300));
+  const values = Array.from({ length: 700 }, (_, index) => 'x'.repeat(250 + (index % 97)));
   for (let batch = 0; batch < 10; batch++) await kit.produce('s', values);
   for (let turn = 0; turn < 15; turn++) {
     // Somebody else fills the batch of the turn, so that it ends among our records.

@@ -21,7 +21,7 @@ export interface OpenCrossingOptions {
   logger: Logger;
   /** While anything is short, records wait in their streams. */
   alarms?: Pick<Alarms, 'reason' | 'onChange'>;
-  /** The exchange that messages seem to come from which nobody published to one. Default: the stream's name. */
+  /** The exchange that messages seem to come from which nobody published to one. Default: `stream:` and its name. */
   exchangeName?: (stream: string) => string;
 }
 

@@ -37,7 +37,7 @@ export interface StreamBindingsOptions {
   logger?: Logger;
   /** While anything is short, records wait in their streams. */
   alarms?: Pick<Alarms, 'reason' | 'onChange'>;
-  /** The exchange that messages seem to come from which nobody published to one. Default: the stream's name. */
+  /** The exchange that messages seem to come from which nobody published to one. Default: `stream:` and its name. */
   exchangeName?: (stream: string) => string;
 }
 
@@ -226,7 +226,7 @@ export class StreamBindings {
       destination: binding.destination,
       destinationKind: binding.destinationKind,
       queueId,
-      exchange: this.#options.exchangeName?.(stream.name) ?? stream.name,
+      exchange: this.#options.exchangeName?.(stream.name) ?? `stream:${stream.name}`,
       partition,
       position,
       mark,

@@ -67,7 +67,6 @@ export class CrossingKit {
       ...exchanges,
       streams,
       alarms,
-      exchangeName: (stream) => `stream:${stream}`,
     });
     return new CrossingKit(base, { store, queues, exchanges, crossing, alarms, formats });
   }

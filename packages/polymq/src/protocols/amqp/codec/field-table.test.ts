@@ -136,6 +136,8 @@ describe('field tables', () => {
       expect(refusal(() => checkTable(tooDeep, 0, tooDeep.length))).toBe(502);
       expect(writeTable({ k: value }).equals(allowed)).toBe(true);
       expect(refusal(() => writeTable({ k: [value] }))).toBe(502);
+      expect(editTable(allowed, 0, 0, { k: value }).equals(allowed)).toBe(true);
+      expect(refusal(() => editTable(allowed, 0, 0, { k: [value] }))).toBe(502);
     }
   });
 

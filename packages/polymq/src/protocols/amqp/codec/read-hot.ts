@@ -36,10 +36,9 @@ export class PublishScan {
 /** Fills `scan` from a `basic.publish`; whether the names are UTF-8 is not looked at. Throws 502. */
 export function scanPublish(buffer: Buffer, start: number, end: number, scan: PublishScan): void {
   const namesStart = start + PUBLISH_NAMES_AT;
-  if (namesStart >= end) malformed(buffer, start);
   const routingKeyAt = namesStart + 1 + buffer[namesStart]!;
-  if (routingKeyAt >= end) malformed(buffer, start);
   const namesEnd = routingKeyAt + 1 + buffer[routingKeyAt]!;
+  // Each length moves on, so one that was read behind the end cannot arrive at it; none at all is NaN.
   if (namesEnd + 1 !== end) malformed(buffer, start);
   const bits = buffer[namesEnd]!;
   scan.namesStart = namesStart;

@@ -45,7 +45,7 @@ export class Channel {
   flowing = true;
   /** `channel.open` was answered. */
   opened = false;
-  /** We have sent `channel.close`. */
+  /** We have sent `channel.close`, or all is ended: nothing more goes out. */
   closing = false;
 
   constructor(number: number, session: AmqpSession) {
@@ -125,6 +125,7 @@ export class Channel {
 
   /** Ends everything; deliveries without an answer go back to their queues. */
   close(): void {
+    this.closing = true;
     for (const consumer of [...this.consumers.values()]) this.cancel(consumer);
     this.requeueAll();
     if (this.replyTo) this.session.server.replies.close(this.replyTo.address);
@@ -137,8 +138,13 @@ export class Channel {
   /** The message published last was refused, by a queue that is full. */
   refusePublished(): void {
     const { confirms } = this;
+    if (confirms === undefined) return;
     // What came before it keeps its own answer.
-    if (confirms !== undefined) this.delivery.nack(confirms.published, false);
+    confirms.published -= 1;
+    this.noteConfirms();
+    confirms.published += 1;
+    confirms.skip();
+    this.delivery.nack(confirms.published, false);
   }
 
   /** Answers what was published since the last call, or notes that the journal must come so far first. */

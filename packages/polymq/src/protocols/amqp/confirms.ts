@@ -12,8 +12,8 @@ interface Burst {
   last: number;
   /** Where the journal must have come to. */
   position: number;
-  /** What has become of the records it sent to streams. */
-  streams: 'pending' | 'committed' | 'failed';
+  /** What has become of the records it sent to streams; `answered`: a refusal that was told at once. */
+  streams: 'pending' | 'committed' | 'failed' | 'answered';
 }
 
 export class Confirms {
@@ -49,6 +49,13 @@ export class Confirms {
     return true;
   }
 
+  /** The message published last has its answer, and what came before it is noted: no later answer may cover it. */
+  skip(): void {
+    this.#noted = this.published;
+    if (this.pending === 1) this.#confirmed = this.published;
+    else this.#bursts.push({ last: this.published, position: 0, streams: 'answered' });
+  }
+
   /**
    * The number up to which everything is settled now and was not answered yet, or 0. Call it again until it is 0:
    * what is `refused` comes apart from the rest.
@@ -59,6 +66,12 @@ export class Confirms {
     for (;;) {
       const burst = this.#bursts.peek();
       if (burst === undefined || burst.streams === 'pending' || burst.position > committed) break;
+      if (burst.streams === 'answered') {
+        if (last > 0) break;
+        this.#bursts.take();
+        this.#confirmed = burst.last;
+        continue;
+      }
       const refused = burst.streams === 'failed';
       if (refused && last > 0) break;
       last = burst.last;

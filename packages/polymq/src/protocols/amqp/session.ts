@@ -198,7 +198,6 @@ export class AmqpSession implements Session {
   closeChannel(channel: Channel, error: AmqpError, classId: number, methodId: number): void {
     const { replyCode, replyText } = error;
     channel.sendConfirms();
-    channel.closing = true;
     channel.close();
     const args = { replyCode, replyText, classId, methodId };
     this.output.frame(methodFrame(channel.number, 'channel.close', args));

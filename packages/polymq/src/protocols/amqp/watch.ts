@@ -1,5 +1,5 @@
 /**
- * Time limits of all connections, looked at once a second: heartbeats both ways, deliveries that are never answered,
+ * Time limits of all connections, looked at twice a second: heartbeats both ways, deliveries that are never answered,
  * clients that do not read what they are sent.
  */
 import type { Timer } from '../../lib/environment/clock.ts';
@@ -9,7 +9,8 @@ import { AmqpError } from './errors.ts';
 import type { AmqpServer } from './server.ts';
 import type { AmqpSession } from './session.ts';
 
-const EVERY_MS = 1_000;
+/** Some clients give up after one interval without a sign of life, and the shortest interval is a second. */
+const EVERY_MS = 500;
 /** RabbitMQ gives up after two intervals in which nothing came. */
 const MISSED_MAX = 2;
 

@@ -18,7 +18,11 @@ interface Snippet {
 /** What a snippet prints, where the text says so. Others must just end well. */
 const OUTPUT: Readonly<Record<string, RegExp>> = {
   'README.md, 1': /^order-123: \{"amount":100\}$/m,
-  'README.md, 2': /^\d+$/m,
+  'README.md, 2': /^hello$/m,
+  'README.md, 3': /^\d+$/m,
+  'docs/guides/amqp-clients.md, 1': /^hello$/m,
+  'docs/guides/amqp-clients.md, 2': /^hello$/m,
+  'docs/guides/amqp-clients.md, 4': /^user\.created anna$/m,
 };
 
 let broker: Polymq;
@@ -82,6 +86,7 @@ describe('the snippets of the documents', () => {
       file,
       code
         .replaceAll('127.0.0.1:9092', `127.0.0.1:${broker.port('kafka')}`)
+        .replaceAll('127.0.0.1:5672', `127.0.0.1:${broker.port('amqp')}`)
         .replace("'polymq'", `'${source}'`),
     );
     const expected = OUTPUT[name];

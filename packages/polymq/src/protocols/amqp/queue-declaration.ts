@@ -1,6 +1,9 @@
 /**
  * `queue.declare`: finds, compares, or makes a queue or a stream. What exists is compared flag by flag and argument by argument, as
  * RabbitMQ does; a stream is taken as it is, since it may be somebody's Kafka topic.
+ *
+ * A queue may have the name of a stream: programs that used to talk to two brokers may well use a name on both. To AMQP the name
+ * then means the queue.
  */
 import type { Queue } from '../../core/queue/queue.ts';
 import type { DeclaredValues, QueueDefinition } from '../../core/queue/queue-definition.ts';
@@ -33,7 +36,6 @@ export async function declareQueue(channel: Channel, args: Args): Promise<Declar
   const target = findTarget(session, name);
   if (target?.queue !== undefined) return again(channel, target.queue, args, values);
   if (values['x-queue-type'] === 'stream') return declareStream(channel, name, args, values);
-  if (target !== undefined) return describe(target.stream);
   if (args.queue.startsWith(RESERVED_PREFIX)) {
     throw new AmqpError('accessRefused', `queue name '${name}' contains reserved prefix 'amq.*'`);
   }

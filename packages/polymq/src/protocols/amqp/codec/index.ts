@@ -26,28 +26,24 @@ export {
   frameChannel,
   frameType,
   HEARTBEAT_FRAME,
-  isProtocolHeader,
   PROTOCOL_HEADER,
   PROTOCOL_HEADER_BYTES,
   uint32At,
 } from './frame.ts';
-export { contentHeader, readProperties, writeProperties } from './properties.ts';
-export { type BasicProperties, PROPERTY_FLAG } from './property-list.ts';
+export { contentHeader, readProperties } from './properties.ts';
+export type { BasicProperties } from './property-list.ts';
 export {
   BASIC_ACK,
-  BASIC_NACK,
   BASIC_PUBLISH,
-  BASIC_REJECT,
   PublishScan,
   scanPublish,
   tagAt,
   tagBitsAt,
 } from './read-hot.ts';
 export { methodNameAt, readMethod } from './read-method.ts';
-export { isHardError, REPLY_CODE, REPLY_NAME } from './reply-code.ts';
+export { isHardError, REPLY_NAME } from './reply-code.ts';
 export { PropertiesScan, scanProperties } from './scan-properties.ts';
 export { checkTable, findInTable } from './scan-table.ts';
-export { readName, shortText } from './utf8.ts';
 export {
   ACK_BYTES,
   contentBytes,

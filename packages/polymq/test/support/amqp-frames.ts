@@ -42,6 +42,8 @@ connection.close|10|50|replyCode:short replyText:shortstr classId:short methodId
 connection.close-ok|10|51|
 connection.blocked|10|60|reason:shortstr
 connection.unblocked|10|61|
+connection.update-secret|10|70|newSecret:longstr reason:shortstr
+connection.update-secret-ok|10|71|
 channel.open|20|10|reserved1:shortstr
 channel.open-ok|20|11|reserved1:longstr
 channel.flow|20|20|active:bit
@@ -54,6 +56,10 @@ exchange.delete|40|20|ticket:short exchange:shortstr ifUnused:bit nowait:bit
 exchange.delete-ok|40|21|
 exchange.bind|40|30|ticket:short destination:shortstr source:shortstr routingKey:shortstr nowait:bit arguments:table
 exchange.bind-ok|40|31|
+exchange.unbind|40|40|ticket:short destination:shortstr source:shortstr routingKey:shortstr nowait:bit arguments:table
+exchange.unbind-ok|40|51|
+access.request|30|10|realm:shortstr exclusive:bit passive:bit active:bit write:bit read:bit
+access.request-ok|30|11|ticket:short
 queue.declare|50|10|ticket:short queue:shortstr passive:bit durable:bit exclusive:bit autoDelete:bit nowait:bit arguments:table
 queue.declare-ok|50|11|queue:shortstr messageCount:long consumerCount:long
 queue.bind|50|20|ticket:short queue:shortstr exchange:shortstr routingKey:shortstr nowait:bit arguments:table
@@ -62,6 +68,8 @@ queue.purge|50|30|ticket:short queue:shortstr nowait:bit
 queue.purge-ok|50|31|messageCount:long
 queue.delete|50|40|ticket:short queue:shortstr ifUnused:bit ifEmpty:bit nowait:bit
 queue.delete-ok|50|41|messageCount:long
+queue.unbind|50|50|ticket:short queue:shortstr exchange:shortstr routingKey:shortstr arguments:table
+queue.unbind-ok|50|51|
 basic.qos|60|10|prefetchSize:long prefetchCount:short global:bit
 basic.qos-ok|60|11|
 basic.consume|60|20|ticket:short queue:shortstr consumerTag:shortstr noLocal:bit noAck:bit exclusive:bit nowait:bit arguments:table
@@ -76,9 +84,18 @@ basic.get-ok|60|71|deliveryTag:longlong redelivered:bit exchange:shortstr routin
 basic.get-empty|60|72|reserved1:shortstr
 basic.ack|60|80|deliveryTag:longlong multiple:bit
 basic.reject|60|90|deliveryTag:longlong requeue:bit
+basic.recover-async|60|100|requeue:bit
+basic.recover|60|110|requeue:bit
+basic.recover-ok|60|111|
 basic.nack|60|120|deliveryTag:longlong multiple:bit requeue:bit
 confirm.select|85|10|nowait:bit
 confirm.select-ok|85|11|
+tx.select|90|10|
+tx.select-ok|90|11|
+tx.commit|90|20|
+tx.commit-ok|90|21|
+tx.rollback|90|30|
+tx.rollback-ok|90|31|
 `;
 
 export const METHODS: ReadonlyMap<string, Method> = new Map(

@@ -1,0 +1,25 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { memoryPeer } from './testing/memory-peer.ts';
+import { runTranscript } from './testing/transcript.ts';
+
+/** Set UPDATE_TRANSCRIPTS=1 to write down what comes out now; then read the difference. */
+const update = process.env['UPDATE_TRANSCRIPTS'] !== undefined;
+const folder = join(import.meta.dirname, 'testdata');
+
+describe('AMQP channels answer as the transcripts say', () => {
+  for (const file of readdirSync(folder)) {
+    const path = join(folder, file);
+    const expected = readFileSync(path, 'utf8');
+    const title = expected.split('\n')[0]?.replace(/^# /, '') ?? file;
+
+    test(`${file}: ${title}`, async () => {
+      const { peer, stop } = await memoryPeer(expected);
+      const actual = await runTranscript(expected, peer).finally(stop);
+      if (update && actual !== expected) writeFileSync(path, actual);
+      expect(actual).toBe(update ? actual : expected);
+      expect(actual.split('\n').filter((line) => line.startsWith('<')).length).toBeGreaterThan(0);
+    });
+  }
+});

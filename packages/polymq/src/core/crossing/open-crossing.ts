@@ -21,8 +21,6 @@ export interface OpenCrossingOptions {
   logger: Logger;
   /** While anything is short, records wait in their streams. */
   alarms?: Pick<Alarms, 'reason' | 'onChange'>;
-  /** The exchange that messages seem to come from which nobody published to one. Default: `stream:` and its name. */
-  exchangeName?: (stream: string) => string;
 }
 
 export interface OpenCrossing {

@@ -37,9 +37,10 @@ export interface StreamBindingsOptions {
   logger?: Logger;
   /** While anything is short, records wait in their streams. */
   alarms?: Pick<Alarms, 'reason' | 'onChange'>;
-  /** The exchange that messages seem to come from which nobody published to one. Default: `stream:` and its name. */
-  exchangeName?: (stream: string) => string;
 }
+
+/** In front of a stream's name: the exchange that messages seem to come from which nobody published to one. */
+export const STREAM_EXCHANGE_PREFIX = 'stream:';
 
 /** How long a pump waits whose target is full, and one that has met an error. */
 const FULL_WAIT_MS = 50;
@@ -226,7 +227,7 @@ export class StreamBindings {
       destination: binding.destination,
       destinationKind: binding.destinationKind,
       queueId,
-      exchange: this.#options.exchangeName?.(stream.name) ?? `stream:${stream.name}`,
+      exchange: `${STREAM_EXCHANGE_PREFIX}${stream.name}`,
       partition,
       position,
       mark,

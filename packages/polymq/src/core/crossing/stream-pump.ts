@@ -86,6 +86,9 @@ export class StreamPump {
   readonly #cursor: RecordCursor;
   readonly #draft = new MessageDraft();
   readonly #stopListening: () => void;
+  /** The names that the draft has. */
+  #exchange: string | undefined;
+  #routingKey: string | undefined;
   /** Read, but not published yet. */
   #held: StoredRecord | undefined;
   /** The streams have the held record. */
@@ -260,9 +263,17 @@ export class StreamPump {
     draft.priority = message.priority ?? 0;
     draft.publishedMs = this.#context.clock.nowMs();
     draft.history = whole.history;
-    draft.setNames(whole.exchange, whole.routingKey);
+    this.#name(draft, whole);
     draft.setContent(writeNeutral(message), record.value ?? EMPTY);
     return draft;
+  }
+
+  /** Keys often repeat, and names are bytes that have to be made. */
+  #name(draft: MessageDraft, { exchange, routingKey }: WholeMessage): void {
+    if (exchange === this.#exchange && routingKey === this.#routingKey) return;
+    draft.setNames(exchange, routingKey);
+    this.#exchange = exchange;
+    this.#routingKey = routingKey;
   }
 
   #wait(work: Promise<unknown>): Step {

@@ -24,7 +24,7 @@ export function deliveredHeader(
   let header = headerOf(channel, view);
   if (view.hasHistory) header = withDeaths(header, readHistory(view.historyJson));
   if (attempts > 0)
-    header = editHeaders(header, 0, header.length, { 'x-delivery-count': attempts });
+    header = editHeaders(header, 0, header.length, { 'x-delivery-count': BigInt(attempts) });
   return header;
 }
 
@@ -62,7 +62,8 @@ export function withDeaths(header: Buffer, deaths: readonly DeathRecord[]): Buff
 
 function deathEntry(death: DeathRecord): FieldValue {
   return {
-    count: death.count,
+    // As a 64-bit integer, since that is what clients with static types expect.
+    count: BigInt(death.count),
     reason: death.reason,
     queue: death.queue,
     time: new FieldTimestamp(Math.floor(death.firstMs / 1000)),

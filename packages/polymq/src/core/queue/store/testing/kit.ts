@@ -56,6 +56,10 @@ export class StoreKit {
       page.seq[index] = seq;
       page.state[index] = ROW_STATE.ready;
       page.priority[index] = options.priority ?? 0;
+      // As queues do.
+      if (options.ttlMs !== undefined && options.ttlMs >= 0) {
+        page.expiresMs[index] = this.clock.nowMs() + options.ttlMs;
+      }
       if (persistent) page.flags[index] = ROW_FLAG.persistent;
       return row;
     });

@@ -143,6 +143,51 @@ describe('a stream bound to a queue', () => {
   });
 });
 
+describe('a cursor', () => {
+  it('is forgotten with its binding, and with its stream', async () => {
+    await start(['s', 't']);
+    await kit.queue('q');
+    await kit.bind('s', 'q');
+    await kit.bind('t', 'q');
+    const marks = kit.crossing.bindings.pumps.map(({ place }) => place.mark!);
+    const values = (): unknown[] => marks.map((mark) => kit.store.mark(mark));
+    expect(values()).toEqual([0, 0]);
+    await kit.unbind('s', 'q');
+    expect(values()).toEqual([undefined, 0]);
+    await kit.base.streams.delete('t');
+    expect(values()).toEqual([undefined, undefined]);
+    expect(kit.exchanges.exchanges.bindings()).toEqual([]);
+    expect(kit.crossing.bindings.pumps).toEqual([]);
+  });
+
+  it('steps over a record that its target will never take', async () => {
+    await start(['s', { name: 't', overrides: new Map([['batchBytesMax', '500']]) }]);
+    await kit.bind('s', 't', { destinationKind: 'stream' });
+    await kit.produce('s', ['small', 'x'.repeat(600), 'last']);
+    await kit.settle();
+    expect(await kit.values('t')).toEqual(['small', 'last']);
+    const [pump] = kit.crossing.bindings.pumps;
+    expect([pump!.position, pump!.counters.unroutable]).toEqual([3, 1]);
+  });
+
+  it('stays where it is while its target fails, and tries again', async () => {
+    await start();
+    await kit.queue('q');
+    await kit.bind('s', 'q');
+    const { queues } = kit;
+    const publish = queues.publish.bind(queues);
+    queues.publish = () => {
+      throw new Error('no');
+    };
+    await kit.produce('s', ['0']);
+    await kit.settle();
+    queues.publish = publish;
+    expect(await kit.bodies('q')).toEqual([]);
+    kit.base.clock.advance(1000);
+    expect(await kit.bodies('q')).toEqual(['0']);
+  });
+});
+
 describe('a stream bound to an exchange', () => {
   it('is routed by its keys and headers', async () => {
     await start();

@@ -111,8 +111,9 @@ export class StreamBindings {
     const wanted = this.#wanted();
     for (const [key, entry] of this.#entries) if (!wanted.has(key)) this.#remove(key, entry);
     for (const [key, entry] of wanted) {
-      if (!this.#entries.has(key)) this.#add(key, entry, restored);
-      else this.#grow(this.#entries.get(key)!);
+      const known = this.#entries.get(key);
+      if (known === undefined) this.#add(key, entry, restored);
+      else this.#grow(key, known);
     }
     await Promise.all([...this.#entries.values()].map(({ ready }) => ready));
   }
@@ -180,19 +181,12 @@ export class StreamBindings {
   }
 
   /** The stream may have got more partitions. */
-  #grow(entry: Entry): void {
-    const { stream, pumps } = entry;
-    const key = this.#keyOf(entry);
-    if (key === undefined || stream.partitions.length <= pumps.length) return;
+  #grow(key: string, entry: Entry): void {
+    const { stream, pumps, ready } = entry;
+    if (stream.partitions.length <= pumps.length) return;
     const starts = stream.partitions.slice(pumps.length).map((): StreamStart => 'first');
-    entry.ready = Promise.all([entry.ready, this.#startAll(key, entry, starts)]).then(
-      () => undefined,
-    );
-  }
-
-  #keyOf(entry: Entry): string | undefined {
-    for (const [key, known] of this.#entries) if (known === entry) return key;
-    return undefined;
+    const started = this.#startAll(key, entry, starts);
+    entry.ready = Promise.all([ready, started]).then(() => undefined);
   }
 
   /** Starts a pump for each of the next partitions. `undefined`: where the binding says. */

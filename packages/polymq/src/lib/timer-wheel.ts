@@ -44,6 +44,7 @@ export const NO_TIMER = 0;
 class TimerPage {
   readonly dueMs: Float64Array = new Float64Array(PAGE_TIMERS);
   readonly key: Int32Array = new Int32Array(PAGE_TIMERS);
+  /** The timer behind this one; for the last of a slot, the complement of the slot. */
   readonly next: Int32Array = new Int32Array(PAGE_TIMERS);
   /** The timer before this one; for the first of a slot, the complement of the slot. */
   readonly previous: Int32Array = new Int32Array(PAGE_TIMERS);
@@ -66,8 +67,9 @@ export class TimerWheel {
   readonly #onDue: (key: number) => void;
   readonly #startMs: number;
   readonly #pages: TimerPage[] = [];
-  /** The first timer of each slot of each level. */
+  /** The first and the last timer of each slot of each level. */
   readonly #heads: Int32Array = new Int32Array(LEVELS * SLOTS).fill(NONE);
+  readonly #tails: Int32Array = new Int32Array(LEVELS * SLOTS).fill(NONE);
   readonly #used: Int32Array = new Int32Array(LEVELS * WORDS_PER_LEVEL);
   /** Free timers, taken in the order in which they were freed, so that ids come back late. */
   #freeHead = NONE;
@@ -96,7 +98,10 @@ export class TimerWheel {
     return this.#count;
   }
 
-  /** Calls `onDue(key)` after at least `delayMs`. Returns an id, which is never 0. `key` is a 32-bit integer. */
+  /**
+   * Calls `onDue(key)` after at least `delayMs`: in the order of time, and among equals in the order of adding. Returns an
+   * id, which is never 0. `key` is a 32-bit integer.
+   */
   add(delayMs: number, key: number): number {
     const index = this.#allocate();
     const page = this.#pages[index >> PAGE_BITS]!;
@@ -192,25 +197,35 @@ export class TimerWheel {
       else if (differs < 0x1_0000) slot = 4 * SLOTS + ((high >> 8) & 0xff);
       else slot = 5 * SLOTS + (high >> 16);
     }
-    const head = this.#heads[slot]!;
-    page.next[at] = head;
-    page.previous[at] = ~slot;
-    if (head !== NONE) this.#pages[head >> PAGE_BITS]!.previous[head & PAGE_MASK] = index;
-    else this.#used[slot >> 5]! |= 1 << (slot & 31);
-    this.#heads[slot] = index;
+    this.#link(index, page, at, slot);
+  }
+
+  #link(index: number, page: TimerPage, at: number, slot: number): void {
+    const tail = this.#tails[slot]!;
+    page.next[at] = ~slot;
+    if (tail === NONE) {
+      page.previous[at] = ~slot;
+      this.#heads[slot] = index;
+      this.#used[slot >> 5]! |= 1 << (slot & 31);
+    } else {
+      page.previous[at] = tail;
+      this.#pages[tail >> PAGE_BITS]!.next[tail & PAGE_MASK] = index;
+    }
+    this.#tails[slot] = index;
   }
 
   #unlink(page: TimerPage, at: number): void {
     const next = page.next[at]!;
     const previous = page.previous[at]!;
-    if (next !== NONE) this.#pages[next >> PAGE_BITS]!.previous[next & PAGE_MASK] = previous;
+    if (next >= 0) this.#pages[next >> PAGE_BITS]!.previous[next & PAGE_MASK] = previous;
+    else this.#tails[~next] = previous >= 0 ? previous : NONE;
     if (previous >= 0) {
       this.#pages[previous >> PAGE_BITS]!.next[previous & PAGE_MASK] = next;
       return;
     }
     const slot = ~previous;
-    this.#heads[slot] = next;
-    if (next === NONE) this.#used[slot >> 5]! &= ~(1 << (slot & 31));
+    this.#heads[slot] = next >= 0 ? next : NONE;
+    if (next < 0) this.#used[slot >> 5]! &= ~(1 << (slot & 31));
   }
 
   #run(): void {

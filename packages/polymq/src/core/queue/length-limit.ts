@@ -1,8 +1,8 @@
-import type { MessageDraft } from '../message/message-draft.ts';
+import { type MessageDraft, messageBytes } from '../message/message-draft.ts';
 import type { QueueSettings } from './queue-definition.ts';
 import type { QueueMessages } from './queue-messages.ts';
 
-/** How many messages, and bytes of them, may be ready in a queue. */
+/** How many messages, and bytes of them (whole, not only their bodies), may be ready in a queue. */
 export class LengthLimit {
   readonly limited: boolean;
   readonly #messages: QueueMessages;
@@ -24,11 +24,16 @@ export class LengthLimit {
   refuses(draft: MessageDraft): boolean {
     if (!this.#refuses) return false;
     const { readyCount, readyBytes } = this.#messages;
-    return readyCount + 1 > this.#lengthMax || readyBytes + draft.bodyBytes > this.#bytesMax;
+    return (
+      readyCount + 1 > this.#lengthMax ||
+      readyBytes + messageBytes(draft, undefined) > this.#bytesMax
+    );
   }
 
-  /** Whether there are too many. */
+  /** Whether there are too many, and old ones are to be dropped. */
   isOver(): boolean {
+    // What comes back to a queue that refuses may exceed the limit.
+    if (this.#refuses) return false;
     return (
       this.#messages.readyCount > this.#lengthMax || this.#messages.readyBytes > this.#bytesMax
     );

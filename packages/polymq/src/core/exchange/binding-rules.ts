@@ -1,4 +1,7 @@
-/** What bindings and exchanges of the single types may look like. */
+/**
+ * What declarations of exchanges and bindings may look like, as far as that depends on the type of the exchange. All is
+ * checked before anything is written, since what is in the log is a fact.
+ */
 
 import { BrokerError } from '../errors.ts';
 import { NAME_BYTES_MAX } from '../message/message-bytes.ts';

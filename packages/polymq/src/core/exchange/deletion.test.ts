@@ -114,6 +114,7 @@ describe('deleting a queue', () => {
     const binding = kit.bind('amq.direct', 'q', { routingKey: 'k' });
     await kit.queues.delete(kit.queues.get('', 'q')!);
     await expect(binding).rejects.toMatchObject({ code: 'unknown-queue' });
+    expect(kit.exchanges.bindings()).toEqual([]);
     await kit.queues.declare('', 'q');
     expect((await kit.restart()).exchanges.bindings()).toEqual([]);
   });

@@ -1,4 +1,7 @@
-/** The durable part of the topology: a function of the commands in the meta log. */
+/**
+ * The durable part of the topology: a function of the commands in the meta log. Commands are applied to the one
+ * topology that also holds what is transient; only what is durable is saved.
+ */
 import type { MetaTable } from '../meta/meta-journal.ts';
 import type {
   BindingDeclaration,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { LiveExchange } from './live-exchange.ts';
 import { RecentHistory } from './recent-history.ts';
 import { draftOf, type ExchangeKit, openExchangeKit } from './testing/kit.ts';
 
@@ -53,6 +54,15 @@ describe('recent-history exchange', () => {
     await kit.bind('amq.topic', 'x', { destinationKind: 'exchange', routingKey: '#' });
     kit.publish('amq.topic', 'k', 'body');
     expect(await bound(kit, 'q')).toEqual(['body']);
+  });
+
+  it('forgets everything when it is deleted', async () => {
+    const kit = await openExchangeKit();
+    const exchange = (await kit.exchange('x', 'recent-history')) as LiveExchange;
+    kit.publish('x', 'k', 'body');
+    expect(exchange.history?.count).toBe(1);
+    await kit.exchanges.delete(exchange);
+    expect(exchange.history?.count).toBe(0);
   });
 
   it('routes what it remembers through an exchange that is bound to it', async () => {

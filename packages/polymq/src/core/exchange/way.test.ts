@@ -21,6 +21,13 @@ describe('the way of a message', () => {
     expect(kit.targets('a', 'x.z')).toEqual([]);
   });
 
+  it('still leads to one queue when another with the same pattern has gone', async () => {
+    const kit = await withQueues('q', 'r');
+    for (const name of ['q', 'r']) await kit.bind('amq.topic', name, { routingKey: 'a.*' });
+    await kit.unbind('amq.topic', 'q', { routingKey: 'a.*' });
+    expect(kit.targets('amq.topic', 'a.b')).toEqual(['r']);
+  });
+
   it('ends where exchanges are bound in a circle, with each queue once', async () => {
     const kit = await withQueues('q');
     for (const name of ['a', 'b', 'c']) {

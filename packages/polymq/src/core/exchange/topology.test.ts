@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import { Topology } from './topology.ts';
+
+describe('topology', () => {
+  it('gives a new queue none of the bindings of an older one with its name', () => {
+    const topology = new Topology(() => 0);
+    const binding = {
+      namespace: '',
+      source: 'amq.direct',
+      kind: 'queue',
+      destination: 'q',
+    } as const;
+    topology.bind({ ...binding, key: 'old', queueId: 1 }, true);
+    topology.bind({ ...binding, key: 'new', queueId: 2 }, true);
+    const keys = topology.queueEnd('', 'q')?.incoming.map(({ routingKey }) => routingKey);
+    expect([keys, topology.bindingCount]).toEqual([['new'], 1]);
+    expect(topology.exchange('', 'amq.direct')?.bindingCount).toBe(1);
+  });
+
+  it('leaves commands undone that later ones have overtaken', () => {
+    const topology = new Topology(() => 0);
+    const binding = { namespace: '', source: 'none', kind: 'queue', destination: 'q' } as const;
+    topology.bind({ ...binding, key: 'k', queueId: 1 }, true);
+    topology.delete('', 'none');
+    topology.delete('', 'amq.topic');
+    expect([topology.bindingCount, topology.queueEnd('', 'q')]).toEqual([0, undefined]);
+    expect(topology.exchange('', 'amq.topic')).toBeDefined();
+  });
+});

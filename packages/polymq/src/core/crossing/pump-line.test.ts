@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import type { Timers } from '../../lib/environment/clock.ts';
+import type { TurnBudget } from './pump-context.ts';
 import { PumpLine } from './pump-line.ts';
-import type { StreamPump, TurnBudget } from './stream-pump.ts';
+import type { StreamPump } from './stream-pump.ts';
 
 /** A line whose turns are run by hand. */
 function openLine() {

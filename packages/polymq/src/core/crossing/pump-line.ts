@@ -7,7 +7,8 @@ import type { Timers } from '../../lib/environment/clock.ts';
 import { Fifo } from '../../lib/fifo.ts';
 import type { Alarms } from '../alarms.ts';
 import type { MessageStore } from '../queue/message-store.ts';
-import type { StreamPump, TurnBudget } from './stream-pump.ts';
+import type { TurnBudget } from './pump-context.ts';
+import type { StreamPump } from './stream-pump.ts';
 
 /** Of one turn, for all pumps. */
 const TURN: Readonly<TurnBudget> = { records: 1000, bytes: 256 * 1024 };

@@ -20,9 +20,10 @@ import type { Binding, Exchanges, Publisher } from '../exchange/exchanges.ts';
 import type { Queues } from '../queue/queues.ts';
 import type { Stream, Streams } from '../stream/streams.ts';
 import { parseStreamStart, START_ARGUMENT } from './binding-start.ts';
+import type { PumpContext, PumpPlace } from './pump-context.ts';
 import { PumpLine } from './pump-line.ts';
 import { type StreamStart, startPosition } from './record-cursor.ts';
-import { type PumpContext, type PumpPlace, StreamPump } from './stream-pump.ts';
+import { StreamPump } from './stream-pump.ts';
 import type { StreamTarget } from './stream-target.ts';
 
 export interface StreamBindingsOptions {

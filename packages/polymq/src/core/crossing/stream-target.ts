@@ -119,7 +119,7 @@ export class StreamTarget {
   #begin(stream: Stream, partition: Partition, bodyBytes: number): PendingBatch {
     let settle: PendingBatch['settle'] = () => undefined;
     const committed = new Promise<void>((resolve, reject) => {
-      settle = (append) => append.then(() => resolve(), reject);
+      settle = (append) => void append.then(() => resolve(), reject);
     });
     const builder = new BatchBuilder(bodyBytes + OVERHEAD_BYTES);
     const pending = { stream, partition, builder, committed, settle };

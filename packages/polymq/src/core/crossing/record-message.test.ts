@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DeathRecord } from '../message/history.ts';
+import { readNeutral, writeNeutral } from '../message/neutral-format.ts';
 import type { NeutralMessage } from '../message/neutral-message.ts';
 import { bytes, neutralMessages, text } from '../message/testing/neutral-messages.ts';
 import type { StoredRecord } from '../record/record.ts';
@@ -218,5 +219,30 @@ describe('a message made of a record', () => {
     const whole = wholeMessage({ ...plain, headers });
     expect(whole.message.headers.map(({ name }) => name)).toEqual(headers.map(({ key }) => key));
     expect(whole.exchange).toBe('');
+  });
+
+  it('is made of any headers that a stranger may send', () => {
+    const names = fc.oneof(text(), fc.constantFrom(...Object.values(CROSSING_HEADER)));
+    const values = fc.oneof(
+      bytes(),
+      text().map(Buffer.from),
+      fc.integer().map((value) => Buffer.from(String(value))),
+      fc.json().map(Buffer.from),
+      fc.constantFrom('{"a":"json"}', '{"__proto__":["bytes"]}', '[]', 'true').map(Buffer.from),
+    );
+    const headers = fc.array(
+      fc.record({ key: names, value: fc.option(values, { nil: undefined }) }),
+      { maxLength: 8 },
+    );
+    fc.assert(
+      fc.property(headers, (list) => {
+        const { exchange, routingKey, message: made } = wholeMessage({ ...plain, headers: list });
+        expect(readNeutral(writeNeutral(made))).toEqual(made);
+        expect(Buffer.byteLength(exchange)).toBeLessThan(256);
+        expect(Buffer.byteLength(routingKey)).toBeLessThan(256);
+        expect(made.priority ?? 0).toBeLessThan(256);
+        expect(Number.isSafeInteger(made.timestampMs)).toBe(true);
+      }),
+    );
   });
 });

@@ -221,7 +221,7 @@ const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
   [CROSSING_HEADER.exchange, isName],
   [CROSSING_HEADER.routingKey, isName],
   ...TEXT_PROPERTIES.map((name): [string, Check] => [CROSSING_HEADER[name], isText]),
-  [CROSSING_HEADER.timestamp, isNumber(/^-?\d+(\.\d+)?$/)],
+  [CROSSING_HEADER.timestamp, isNumber(/^\d{1,15}$/)],
   [CROSSING_HEADER.priority, isNumber(/^(\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])$/)],
   [CROSSING_HEADER.persistent, isNumber(/^(false|true)$/)],
   [CROSSING_HEADER.history, (value) => readHistory(value) !== undefined],

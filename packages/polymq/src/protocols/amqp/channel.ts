@@ -115,7 +115,9 @@ export class Channel {
     this.consumers.delete(consumer.tag);
     if (!this.session.capabilities.consumerCancelNotify || this.closing) return;
     const args = { consumerTag: consumer.tag, noWait: true };
-    this.session.output.frame(methodFrame(this.number, 'basic.cancel', args));
+    const notice = methodFrame(this.number, 'basic.cancel', args);
+    if (this.session.notices) this.session.notices.push(notice);
+    else this.session.output.frame(notice);
   }
 
   cancel(consumer: Consumer): void {

@@ -80,6 +80,8 @@ export class AmqpSession implements Session {
   spoke = true;
   /** It has published, so an alarm concerns it. */
   publisher = false;
+  /** While a method deletes a queue: what its consumers are told after the answer. */
+  notices: Buffer[] | undefined;
   /** When the last bytes came, and when output began to wait for the client; by the server's clock. */
   heardMs: number;
   spokeMs = 0;

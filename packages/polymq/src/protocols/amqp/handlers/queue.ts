@@ -53,9 +53,17 @@ export const queueHandlers: Handlers = {
   },
 
   async 'queue.delete'(session, args, channel) {
-    const messageCount = await remove(channel, args);
-    if (args.noWait) return;
-    session.output.frame(methodFrame(channel.number, 'queue.delete-ok', { messageCount }));
+    // As RabbitMQ: the answer first, then the news to consumers of the same connection, which may end it then.
+    const notices: Buffer[] = [];
+    session.notices = notices;
+    try {
+      const messageCount = await remove(channel, args);
+      if (args.noWait) return;
+      session.output.frame(methodFrame(channel.number, 'queue.delete-ok', { messageCount }));
+    } finally {
+      session.notices = undefined;
+      for (const notice of notices) session.output.frame(notice);
+    }
   },
 };
 

@@ -20,6 +20,8 @@ export default async function* report(source) {
     const message = failed ? String(cause?.message ?? data.details?.error?.message ?? cause) : '';
     const skipped = data.skip !== undefined && data.skip !== false;
     const status = failed ? 'failed' : skipped ? 'skipped' : 'passed';
-    yield `${JSON.stringify({ names: names.filter((name) => !name.endsWith('.js')), status, message })}\n`;
+    const path = names.filter((name) => !name.endsWith('.js'));
+    if (path.length === 0) path.push('(the file itself)');
+    yield `${JSON.stringify({ names: path, status, message })}\n`;
   }
 }

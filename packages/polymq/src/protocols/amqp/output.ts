@@ -99,6 +99,8 @@ export class Output {
   slice(slice: Buffer, letGo: () => void): void {
     this.reserve(0);
     this.#cut();
+    // Every piece is released once it was written; what the giver holds is let go by `letGo`.
+    retain(slice);
     this.#pieces.push(slice);
     this.#piecesBytes += slice.length;
     this.#letGo.push(letGo);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DELAY_QUEUE_PREFIX } from './delay-queues.ts';
 import type { FakeQueue } from './testing/fake-queues.ts';
-import { draftOf, type ExchangeKit, factsOf, openExchangeKit } from './testing/kit.ts';
+import { draftOf, type ExchangeKit, factsOf, openExchangeKit, TEST_FORMAT } from './testing/kit.ts';
 
 const HOUR_MS = 3_600_000;
 const TO_EXCHANGE = { destinationKind: 'exchange' } as const;
@@ -145,6 +145,20 @@ describe('delayed exchange', () => {
     expect(kit.queues.get('', 'q')!.bodies).toEqual([]);
     kit.queues.commit();
     expect(kit.queues.get('', 'q')!.bodies).toEqual(['then']);
+  });
+
+  it('keeps a message that it cannot route yet, and tries again', async () => {
+    const kit = await open();
+    const draft = draftOf('later', 'k', 'then');
+    draft.format = TEST_FORMAT.id + 1;
+    draft.dueMs = kit.clock.now + 5;
+    kit.publisher.publish(draft, kit.route('later', 'k', { dueMs: draft.dueMs }));
+    pass(kit, 5);
+    expect([waiting(kit).bodies, waiting(kit).leased]).toEqual([['then'], []]);
+    kit.formats.register({ ...TEST_FORMAT, id: TEST_FORMAT.id + 1 });
+    pass(kit, 60_000);
+    expect(kit.queues.get('', 'q')!.bodies).toEqual(['then']);
+    expect(waiting(kit).bodies).toEqual([]);
   });
 
   it('lets queues delay the message themselves once its own queue is gone', async () => {

@@ -24,6 +24,8 @@ import type { RouteFinder } from './route-finder.ts';
 
 /** With more than this on its way to the disk, due messages wait. */
 const UNCOMMITTED_BYTES_MAX: number = 8 * 1024 * 1024;
+/** A message that could not be routed comes again after so long. */
+const RETRY_MS = 10_000;
 /** Messages that streams have not confirmed yet. */
 const STREAMING_MAX = 1000;
 
@@ -115,12 +117,12 @@ export class DelayedRouter implements QueueConsumer {
     this.resume();
   }
 
-  /** A message that cannot be routed now never can: it would block nothing, but come again at once. */
+  /** Such as one whose protocol this broker was started without: it is kept, and tried again. */
   #fail(queue: Queue, row: number, error: unknown): void {
     this.#options.logger.error(
       { exchange: this.#exchange.name, error },
-      'a delayed message could not be routed and was dropped',
+      'a delayed message cannot be routed now; it is tried again later',
     );
-    queue.reject(row);
+    queue.requeue(row, { untouched: true, delayMs: RETRY_MS });
   }
 }

@@ -12,7 +12,7 @@ import {
   writeMessage,
 } from '../../message/message-draft.ts';
 import type { MessageStore } from '../../queue/message-store.ts';
-import type { Queue, QueueConsumer } from '../../queue/queue.ts';
+import type { Queue, QueueConsumer, RequeueOptions } from '../../queue/queue.ts';
 import type { QueueDefinition } from '../../queue/queue-definition.ts';
 import type { DeadLetterRouter, Queues } from '../../queue/queues.ts';
 
@@ -119,9 +119,10 @@ export class FakeQueue implements Queue {
     return this.leased.some((stored) => stored.row === row);
   }
 
-  requeue(row: number): void {
+  requeue(row: number, options: RequeueOptions = {}): void {
     const stored = this.leased.find((one) => one.row === row)!;
     this.ack(row);
+    if (options.delayMs !== undefined) stored.dueMs = this.#clock.nowMs() + options.delayMs;
     this.messages.unshift(stored);
   }
 

@@ -21,6 +21,7 @@ import { FakeQueues } from './fake-queues.ts';
 export interface ExchangeKit extends OpenExchanges {
   readonly clock: { now: number };
   readonly queues: FakeQueues;
+  readonly formats: MessageFormats;
   readonly streams: Set<string>;
   readonly meta: MetaJournal;
   /** Declares an exchange, a durable direct one unless told otherwise. */
@@ -74,10 +75,11 @@ export async function openExchangeKit(options: KitOptions = {}): Promise<Exchang
   const meta = await MetaJournal.open({ engine, clock, snapshotAfterCommands });
   const queues = options.queues ?? new FakeQueues(clock);
   const streams = options.streams ?? new Set<string>();
+  const formats = new MessageFormats([TEST_FORMAT]);
   const opened = await openExchanges({
     environment: { clock, random: real.random },
     logger: silentLogger,
-    formats: new MessageFormats([TEST_FORMAT]),
+    formats,
     ...options,
     meta,
     queues,
@@ -90,6 +92,7 @@ export async function openExchangeKit(options: KitOptions = {}): Promise<Exchang
   return {
     ...opened,
     clock: time,
+    formats,
     queues,
     streams,
     meta,

@@ -24,7 +24,7 @@ import { Discarder } from './discarder.ts';
 import type { MessageStore, RestoredMessage } from './message-store.ts';
 import type { Queue } from './queue.ts';
 import type { QueueContext } from './queue-context.ts';
-import { QueueCounters } from './queue-counters.ts';
+import { QueueCounters, type QueueTotals } from './queue-counters.ts';
 import type { QueueDefinition } from './queue-definition.ts';
 import { checkQueueName, type QueueLimits } from './queue-limits.ts';
 import type { QueueCommand, QueueDeclaration, QueueTable } from './queue-table.ts';
@@ -121,6 +121,20 @@ export class QueueCatalogue implements Queues, QueueContext {
 
   set readWishes(readWishes: ReadWishes | undefined) {
     this.#deadLetters.readWishes = readWishes;
+  }
+
+  /** What all queues hold together. Looks at each. */
+  totals(): QueueTotals {
+    const totals = { queues: 0, consumers: 0, ready: 0, leased: 0, delayed: 0, bytes: 0 };
+    for (const queue of this.#byId.values()) {
+      totals.queues += 1;
+      totals.consumers += queue.consumerCount;
+      totals.ready += queue.readyCount;
+      totals.leased += queue.leasedCount;
+      totals.delayed += queue.delayedCount;
+      totals.bytes += queue.bytes;
+    }
+    return totals;
   }
 
   get(namespace: string, name: string): CoreQueue | undefined {

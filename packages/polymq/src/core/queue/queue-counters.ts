@@ -18,3 +18,13 @@ export class QueueCounters {
   /** Damaged on disk. */
   lost = 0;
 }
+
+/** What is in all queues now. */
+export interface QueueTotals {
+  queues: number;
+  consumers: number;
+  ready: number;
+  leased: number;
+  delayed: number;
+  bytes: number;
+}

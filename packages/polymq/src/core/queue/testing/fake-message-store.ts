@@ -21,6 +21,7 @@ export class FakeMessageStore implements MessageStore {
   /** What `load` fails with, while it is set. */
   loadError: Error | undefined;
   loadCount = 0;
+  putCount = 0;
   /** Rows that no load brings back. */
   readonly lost = new Set<number>();
   /** What `update` was told, in order, where there was something. */
@@ -41,6 +42,7 @@ export class FakeMessageStore implements MessageStore {
   }
 
   put(draft: MessageDraft, rows: ArrayLike<number>, count: number): void {
+    this.putCount += 1;
     const history = encodedHistory(draft);
     const message = Buffer.alloc(messageBytes(draft, history));
     writeMessage(draft, history, message, 0);

@@ -18,6 +18,8 @@ export interface Kit {
   store: FakeMessageStore;
   table: QueueTable;
   queues: QueueCatalogue;
+  /** What the meta log fails with, while it is set. */
+  writer: { error: Error | undefined };
   /** Declares a queue `q`, or of that name, durable. */
   queue(
     settings?: QueueSettings,
@@ -37,7 +39,13 @@ export function kit(limits: Partial<QueueLimits> = {}): Kit {
     disk: new SimulatedDisk().attach(),
     network: undefined as never,
   };
-  const writer = { propose: async (command: QueueCommand) => table.apply(command) };
+  const writer = {
+    error: undefined as Error | undefined,
+    propose: async (command: QueueCommand) => {
+      if (writer.error !== undefined) throw writer.error;
+      table.apply(command);
+    },
+  };
   const queues = new QueueCatalogue({
     environment,
     store,
@@ -51,6 +59,7 @@ export function kit(limits: Partial<QueueLimits> = {}): Kit {
     store,
     table,
     queues,
+    writer,
     queue: (settings, options, name = 'q') =>
       queues.declare('', name, definition(settings, options)),
   };

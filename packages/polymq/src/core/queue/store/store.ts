@@ -129,7 +129,14 @@ export class Store implements MessageStore {
     }
     const history = draft.history === undefined ? undefined : encodedHistory(draft);
     const bytes = messageBytes(draft, history);
-    if (persistent === 0) this.#putVolatile(draft, history, bytes, rows, count);
+    if (persistent === 0) {
+      this.#putVolatile(draft, history, bytes, rows, count);
+      return;
+    }
+    // Before the message, not behind it: what its publisher sets down about it goes into the same batch.
+    if (this.#journal.full) this.flush();
+    const plain = draft.ttlMs < 0 && !(draft.dueMs > 0) && draft.groupId === undefined;
+    if (count === 1 && plain) this.#putPlain(draft, history, bytes, rows[0]!);
     else if (count <= ENTRY_ROWS_MAX) {
       this.#putJournaled(draft, history, bytes, rows, count, persistent);
     } else this.#putParts(draft, rows, count);
@@ -156,6 +163,7 @@ export class Store implements MessageStore {
     const index = this.rows.index(row);
     if (dueMs !== 0 || this.#due.count > 0) this.#due.set(row, dueMs);
     if ((page.flags[index]! & ROW_FLAG.persistent) === 0 || page.offset[index]! < 0) return;
+    if (this.#journal.full) this.flush();
     const at = this.#journal.reserve(UPDATED_BYTES);
     const { buffer } = this.#journal;
     writeUint32(buffer, UPDATED_BYTES - 4, at);
@@ -248,6 +256,36 @@ export class Store implements MessageStore {
     release(hold);
   }
 
+  /** The most frequent case in one piece: one row, and nothing special. */
+  #putPlain(draft: MessageDraft, history: Buffer | undefined, bytes: number, row: number): void {
+    const journal = this.#journal;
+    const page = this.rows.page(row);
+    const index = this.rows.index(row);
+    const entryBytes = ENTRY_HEAD_BYTES + TARGET_BYTES + bytes;
+    const at = journal.reserve(entryBytes);
+    const { buffer } = journal;
+    writeUint32(buffer, entryBytes - 4, at);
+    buffer[at + 4] = ENTRY_KIND.message;
+    buffer[at + 5] = 0;
+    buffer[at + 6] = 0;
+    buffer[at + 7] = 1;
+    writeUint32(buffer, page.queue[index]!, at + 8);
+    writeUint48(buffer, page.seq[index]!, at + 12);
+    buffer[at + 18] = page.priority[index]!;
+    buffer[at + 19] = page.flags[index]!;
+    const messageAt = at + ENTRY_HEAD_BYTES + TARGET_BYTES;
+    const offset = journal.finish(writeMessage(draft, history, buffer, messageAt));
+    journal.hasMessages = true;
+    page.offset[index] = offset;
+    page.position[index] = messageAt - journal.batchStart;
+    page.bytes[index] = bytes;
+    page.enqueuedMs[index] = journal.openedMs;
+    const { extent } = journal;
+    extent.liveRows += 1;
+    extent.liveBytes += bytes;
+    this.#counters.journaledMessages++;
+  }
+
   #putJournaled(
     draft: MessageDraft,
     history: Buffer | undefined,
@@ -262,8 +300,6 @@ export class Store implements MessageStore {
     let entryBytes = ENTRY_HEAD_BYTES + persistent * TARGET_BYTES + bytes;
     if (timed) entryBytes += TIMED_BYTES;
     if (groupId !== undefined) entryBytes += 2 + Buffer.byteLength(groupId, 'utf8');
-    // Before the message, not behind it: what its publisher sets down about it goes into the same batch.
-    if (journal.full) this.flush();
     const at = journal.reserve(entryBytes);
     const { buffer, batchStart } = journal;
     writeUint32(buffer, entryBytes - 4, at);

@@ -1,4 +1,5 @@
 import type { Broker } from '../core/broker.ts';
+import type { MessageFormat } from '../core/message/message-format.ts';
 import type { Counters } from '../lib/counters.ts';
 import type { Environment } from '../lib/environment/environment.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -12,6 +13,8 @@ export interface Protocol {
   readonly defaultPort: number;
   /** Makes the part that all connections of the protocol share. */
   open(context: ProtocolContext): ProtocolServer;
+  /** How others read the properties of messages that came over this protocol. */
+  readonly messageFormat?: MessageFormat;
   /** The streams that a group member's metadata names; undefined if it is not of this protocol's making. */
   subscribedStreams?(protocolType: string, metadata: Buffer): string[] | undefined;
 }

@@ -5,7 +5,7 @@
 import { StreamBindings } from '../core/crossing/stream-bindings.ts';
 import { StreamTarget } from '../core/crossing/stream-target.ts';
 import { type OpenExchanges, openExchanges } from '../core/exchange/open-exchanges.ts';
-import { MessageFormats } from '../core/message/message-formats.ts';
+import type { MessageFormats } from '../core/message/message-formats.ts';
 import type { MetaJournal } from '../core/meta/meta-journal.ts';
 import { declaredQueues, openQueues } from '../core/queue/open-queues.ts';
 import type { QueueCatalogue } from '../core/queue/queue-catalogue.ts';
@@ -13,6 +13,7 @@ import { openMessageStore } from '../core/queue/store/open-message-store.ts';
 import type { Streams } from '../core/stream/streams.ts';
 import type { LogEngine } from '../log/log.ts';
 import type { CoreOptions } from './core.ts';
+import { messageFormats } from './protocols.ts';
 
 export interface Messaging {
   queues: QueueCatalogue;
@@ -27,7 +28,7 @@ export async function openMessaging(
   streams: Streams,
 ): Promise<Messaging> {
   const { config, environment, lifecycle, logger } = options;
-  const formats = new MessageFormats();
+  const formats = messageFormats();
   const declared = declaredQueues(meta);
   const store = await lifecycle.start(
     'message store',

@@ -1,3 +1,4 @@
+import { MessageFormats } from '../core/message/message-formats.ts';
 import type { Protocol } from '../net/protocol.ts';
 import { amqp } from '../protocols/amqp/index.ts';
 import { kafka } from '../protocols/kafka/index.ts';
@@ -8,6 +9,11 @@ export const PROTOCOLS: readonly Protocol[] = [kafka, amqp];
 /** The scheme of the HTTP listener: health, metrics and, later, the admin API. */
 export const HTTP_SCHEME = 'http';
 export const HTTP_DEFAULT_PORT = 15_672;
+
+/** Messages of before a restart are there before their protocol listens, or even if it does not. */
+export function messageFormats(): MessageFormats {
+  return new MessageFormats(PROTOCOLS.flatMap(({ messageFormat }) => messageFormat ?? []));
+}
 
 /** Asks the protocols which streams a group member's metadata names: one of them wrote it. */
 export function subscribedStreams(protocolType: string, metadata: Buffer): string[] | undefined {

@@ -17,7 +17,6 @@ import { Alarm } from './alarm.ts';
 import type { Channel } from './channel.ts';
 import { methodFrame, PropertiesScan, scanProperties } from './codec/index.ts';
 import { sendStart } from './handlers/connection.ts';
-import { amqpFormat } from './message-format.ts';
 import { type AmqpOptions, readOptions } from './options.ts';
 import { Replies } from './replies.ts';
 import type { Login } from './sasl.ts';
@@ -75,7 +74,6 @@ export class AmqpServer implements ProtocolServer {
     this.delivered = counters.counter('polymq_amqp_delivered_total', {});
     this.channelErrors = counters.counter('polymq_amqp_channel_errors_total', {});
     this.protocolErrors = counters.counter('polymq_protocol_errors_total', { protocol: 'amqp' });
-    broker.formats.register(amqpFormat);
     this.#stopListening = broker.queues.store.onCommitted(() => this.#committed());
     this.#alarm = new Alarm(this);
     this.#watch = new Watch(this);

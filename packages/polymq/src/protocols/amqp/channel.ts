@@ -47,6 +47,8 @@ export class Channel {
   opened = false;
   /** We have sent `channel.close`, or all is ended: nothing more goes out. */
   closing = false;
+  /** A `channel.close` of the client came while ours was on its way. */
+  crossed = false;
 
   constructor(number: number, session: AmqpSession) {
     this.number = number;

@@ -1,7 +1,7 @@
 /** Declaring again what exists: fine if it says the same, else 406 with RabbitMQ's words. */
 import type { DeclaredValue, DeclaredValues } from '../../core/queue/queue-definition.ts';
 import { AmqpError } from './errors.ts';
-import { samePlain } from './plain-values.ts';
+import { plainType, samePlain } from './plain-values.ts';
 
 export interface Declared {
   /** `queue 'a' in vhost '/'` */
@@ -25,19 +25,19 @@ export function checkEquivalent(
     const value = received.arguments[name];
     const now = current.arguments[name];
     if (samePlain(value, now)) continue;
-    throw inequivalent(
-      name,
-      current.what,
-      `received ${described(value)} but current is ${described(now)}`,
-    );
+    const both = value !== undefined && now !== undefined;
+    const text = both ? valueText : typedText;
+    throw inequivalent(name, current.what, `received ${text(value)} but current is ${text(now)}`);
   }
 }
 
-function described(value: DeclaredValue | undefined): string {
+function typedText(value: DeclaredValue | undefined): string {
   if (value === undefined) return 'none';
-  const type =
-    typeof value === 'number' ? 'signedint' : typeof value === 'string' ? 'longstr' : typeof value;
-  return `the value '${typeof value === 'object' ? JSON.stringify(value) : value}' of type '${type}'`;
+  return `the value ${valueText(value)} of type '${plainType(value)}'`;
+}
+
+function valueText(value: DeclaredValue | undefined): string {
+  return `'${typeof value === 'object' ? JSON.stringify(value) : value}'`;
 }
 
 function inequivalent(argument: string, what: string, difference: string): AmqpError {

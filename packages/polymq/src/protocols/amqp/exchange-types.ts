@@ -3,6 +3,7 @@ import type { ExchangeDefinition, ExchangeType } from '../../core/exchange/excha
 import type { DeclaredValues } from '../../core/queue/queue-definition.ts';
 import { AmqpError } from './errors.ts';
 import type { Methods } from './methods/index.ts';
+import { plainType } from './plain-values.ts';
 
 const TYPES: Readonly<Record<string, ExchangeType>> = {
   direct: 'direct',
@@ -21,6 +22,7 @@ export const DELAYED_TYPE = 'x-delayed-message';
 export function exchangeDefinition(
   args: Methods['exchange.declare'],
   values: DeclaredValues,
+  vhost: string,
 ): ExchangeDefinition {
   const delayed = args.type === DELAYED_TYPE;
   const type = TYPES[delayed ? delayedType(values) : args.type];
@@ -28,12 +30,20 @@ export function exchangeDefinition(
     throw new AmqpError('commandInvalid', `unknown exchange type '${args.type}'`);
   }
   const alternate = values['alternate-exchange'];
+  if (alternate !== undefined && typeof alternate !== 'string') {
+    const type = plainType(alternate);
+    const where = `exchange '${args.exchange}' in vhost '${vhost}'`;
+    throw new AmqpError(
+      'preconditionFailed',
+      `invalid type '${type}' for arg 'alternate-exchange' in ${where}`,
+    );
+  }
   return {
     type,
     durable: args.durable,
     autoDelete: args.autoDelete,
     internal: args.internal,
-    ...(typeof alternate === 'string' ? { alternate } : {}),
+    ...(alternate === undefined ? {} : { alternate }),
     ...(delayed ? { delayed } : {}),
     declared: { type: args.type, arguments: values },
   };

@@ -18,10 +18,15 @@ export function expirationMs(buffer: Buffer, scan: PropertiesScan): number {
   return ms;
 }
 
+/** RabbitMQ's words, which are Erlang's terms. */
 function refuse(buffer: Buffer, scan: PropertiesScan): never {
   const text = buffer.toString('utf8', scan.expirationStart, scan.expirationEnd);
-  throw new AmqpError(
-    'preconditionFailed',
-    `invalid expiration '${text}': it must be a number of milliseconds, as text`,
-  );
+  throw new AmqpError('preconditionFailed', `invalid expiration '${text}': ${problemOf(text)}`);
+}
+
+function problemOf(text: string): string {
+  const [, number = '', rest] = /^([+-]?[0-9]*)(.*)$/s.exec(text)!;
+  if (!/[0-9]/.test(number)) return 'no_integer';
+  if (rest !== '') return `{leftover_string,"${rest}"}`;
+  return number.startsWith('-') ? `{value_negative,${number}}` : `{value_too_large,${number}}`;
 }

@@ -57,7 +57,11 @@ export function noQueue({ vhost }: AmqpSession, name: string): AmqpError {
 export function checkOwner(session: AmqpSession, queue: Queue): void {
   const owner = session.server.owners.get(queue);
   if (owner === undefined || owner === session) return;
-  throw new AmqpError(
+  throw locked(session, queue);
+}
+
+export function locked(session: AmqpSession, queue: Queue): AmqpError {
+  return new AmqpError(
     'resourceLocked',
     `cannot obtain exclusive access to locked queue '${queue.name}' in vhost '${session.vhost}'. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.`,
   );

@@ -22,6 +22,15 @@ export function plainValue(value: FieldValue): DeclaredValue {
   return plainTable(value as FieldTable);
 }
 
+/** RabbitMQ's name for the type of a value, as its errors have it; the width of a number is not kept. */
+export function plainType(value: DeclaredValue): string {
+  if (typeof value === 'number') return Number.isInteger(value) ? 'signedint' : 'double';
+  if (typeof value === 'string') return 'longstr';
+  if (typeof value === 'boolean') return 'bool';
+  if (value === null) return 'void';
+  return Array.isArray(value) ? 'array' : 'table';
+}
+
 /** Whether two declared values are the same, whatever the order of their entries. */
 export function samePlain(a: DeclaredValue | undefined, b: DeclaredValue | undefined): boolean {
   if (a === b) return true;

@@ -61,6 +61,18 @@ export class Publishing {
     return this.#gathering !== undefined;
   }
 
+  /** The frame that has come is not the one that must follow; in RabbitMQ's words. */
+  unexpected(): AmqpError {
+    const gathering = this.#gathering;
+    const [due, got] =
+      gathering === undefined
+        ? ['method frame', 'non method frame']
+        : gathering.hasHeader
+          ? ['content body', 'non content body frame']
+          : ['content header for class 60', 'non content header frame'];
+    return new AmqpError('unexpectedFrame', `expected ${due}, got ${got} instead`);
+  }
+
   /** Forgets a message of which not all has come. */
   abort(): void {
     this.#gathering?.release();
@@ -125,7 +137,7 @@ export class Publishing {
   header(buffer: Buffer, start: number, end: number): void {
     const gathering = this.#gathering;
     if (gathering === undefined || gathering.hasHeader) {
-      throw new AmqpError('unexpectedFrame', 'a content header without a message that awaits one');
+      throw this.unexpected();
     }
     gathering.setHeader(buffer, start, end, this.#server);
     if (gathering.complete) this.#publishGathered(gathering);
@@ -135,7 +147,7 @@ export class Publishing {
   body(buffer: Buffer, start: number, end: number): void {
     const gathering = this.#gathering;
     if (gathering === undefined || !gathering.hasHeader) {
-      throw new AmqpError('unexpectedFrame', 'a body without a content header before it');
+      throw this.unexpected();
     }
     gathering.addBody(buffer, start, end);
     if (gathering.complete) this.#publishGathered(gathering);

@@ -8,6 +8,7 @@ import type {
   QueueSettings,
 } from '../../core/queue/queue-definition.ts';
 import { AmqpError } from './errors.ts';
+import { plainType } from './plain-values.ts';
 
 type Check = (value: DeclaredValue) => string | undefined;
 
@@ -19,26 +20,42 @@ interface ArgumentRow {
 
 const MS_MAX = 315_360_000_000;
 
+const OVERFLOW = {
+  'drop-head': 'drop-head',
+  'reject-publish': 'reject',
+  'reject-publish-dlx': 'reject-dead-letter',
+} as const;
+
+// What is wrong with a value is said in RabbitMQ's words, which are Erlang's terms.
 const count: Check = (value) => {
-  if (typeof value !== 'number' || !Number.isInteger(value)) return 'not a whole number';
-  return value < 0 ? `negative value: ${value}` : undefined;
+  if (typeof value !== 'number' || !Number.isInteger(value)) {
+    return `"expected integer, got ${plainType(value)}"`;
+  }
+  return value < 0 ? `{value_negative,${value}}` : undefined;
 };
 const milliseconds: Check = (value) =>
-  count(value) ?? ((value as number) > MS_MAX ? `larger than ${MS_MAX}` : undefined);
+  count(value) ?? ((value as number) > MS_MAX ? `{value_too_large,${value}}` : undefined);
 const positiveMilliseconds: Check = (value) =>
-  milliseconds(value) ?? (value === 0 ? 'zero' : undefined);
-const text: Check = (value) => (typeof value === 'string' ? undefined : 'not a string');
-const flag: Check = (value) => (typeof value === 'boolean' ? undefined : 'not a boolean');
-const priority: Check = (value) =>
-  count(value) ?? ((value as number) > 255 ? 'larger than 255' : undefined);
-const oneOf =
-  (...allowed: string[]): Check =>
+  milliseconds(value) ?? (value === 0 ? '{value_zero,0}' : undefined);
+const ofType =
+  (type: 'string' | 'boolean', problem?: (value: string) => string | undefined): Check =>
   (value) =>
-    allowed.includes(value as string) ? undefined : `not one of ${allowed.join(', ')}`;
+    typeof value === type ? problem?.(value as string) : `{unacceptable_type,${plainType(value)}}`;
+const text: Check = ofType('string');
+const flag: Check = ofType('boolean');
+const priority: Check = (value) =>
+  count(value) ?? ((value as number) > 255 ? `{max_value_exceeded,${value}}` : undefined);
+const queueType: Check = ofType('string', (value) =>
+  ['classic', 'quorum', 'stream'].includes(value)
+    ? undefined
+    : `"unsupported queue type '${value}'"`,
+);
+const overflow: Check = ofType('string', (value) =>
+  Object.hasOwn(OVERFLOW, value) ? undefined : 'invalid_overflow',
+);
 const anything: Check = () => undefined;
 /** `7D`, `12h`: a number and a unit. */
-const age: Check = (value) =>
-  typeof value === 'string' && AGE.test(value) ? undefined : 'not a number with a unit (YMDhms)';
+const age: Check = ofType('string', (value) => (AGE.test(value) ? undefined : 'invalid_max_age'));
 
 const AGE = /^[0-9]{1,9}[YMDhms]$/;
 const SECOND_MS = 1_000;
@@ -52,17 +69,18 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   s: SECOND_MS,
 };
 
+/** In the order in which RabbitMQ compares them. */
 export const QUEUE_ARGUMENTS: Readonly<Record<string, ArgumentRow>> = {
-  'x-queue-type': { check: oneOf('classic', 'quorum', 'stream') },
-  'x-message-ttl': { check: milliseconds, setting: 'messageTtlMs' },
   'x-expires': { check: positiveMilliseconds, setting: 'expiresMs' },
-  'x-max-length': { check: count, setting: 'lengthMax' },
-  'x-max-length-bytes': { check: count, setting: 'bytesMax' },
-  'x-overflow': { check: oneOf('drop-head', 'reject-publish', 'reject-publish-dlx') },
+  'x-message-ttl': { check: milliseconds, setting: 'messageTtlMs' },
   'x-dead-letter-exchange': { check: text, setting: 'deadLetterExchange' },
   'x-dead-letter-routing-key': { check: text, setting: 'deadLetterRoutingKey' },
-  'x-single-active-consumer': { check: flag, setting: 'singleActiveConsumer' },
+  'x-max-length': { check: count, setting: 'lengthMax' },
+  'x-max-length-bytes': { check: count, setting: 'bytesMax' },
   'x-max-priority': { check: priority, setting: 'priorityMax' },
+  'x-overflow': { check: overflow },
+  'x-single-active-consumer': { check: flag, setting: 'singleActiveConsumer' },
+  'x-queue-type': { check: queueType },
   'x-delivery-limit': { check: anything },
   'x-consumer-timeout': { check: milliseconds },
   // For streams only.
@@ -74,17 +92,20 @@ export const QUEUE_ARGUMENTS: Readonly<Record<string, ArgumentRow>> = {
 /** Quorum queues give up on a message after so many deliveries unless told otherwise, as in RabbitMQ 4. */
 const QUORUM_DELIVERY_LIMIT = 20;
 
-const OVERFLOW = {
-  'drop-head': 'drop-head',
-  'reject-publish': 'reject',
-  'reject-publish-dlx': 'reject-dead-letter',
-} as const;
-
 /** Throws 406 for a value that its argument cannot have. */
 export function checkQueueArguments(values: DeclaredValues, queue: string, vhost: string): void {
   for (const [name, value] of Object.entries(values)) {
     const problem = QUEUE_ARGUMENTS[name]?.check(value);
-    if (problem !== undefined) throw invalid(name, queue, vhost, `${problem}`);
+    if (problem === undefined) continue;
+    // The one argument that RabbitMQ checks at another place, with other words.
+    if (name === 'x-dead-letter-exchange') {
+      const what = `in queue '${queue}' in vhost '${vhost}'`;
+      throw new AmqpError(
+        'preconditionFailed',
+        `invalid type '${plainType(value)}' for arg '${name}' ${what}`,
+      );
+    }
+    throw invalid(name, queue, vhost, problem);
   }
   const hasKey = values['x-dead-letter-routing-key'] !== undefined;
   if (hasKey && values['x-dead-letter-exchange'] === undefined) {

@@ -12,10 +12,11 @@ import type { Stream } from '../../core/stream/streams.ts';
 import type { Channel } from './channel.ts';
 import { checkEquivalent, type Declared } from './equivalence.ts';
 import { AmqpError } from './errors.ts';
-import { checkOwner, findTarget, noQueue, queueName, RESERVED_PREFIX } from './lookup.ts';
+import { checkOwner, findTarget, locked, noQueue, RESERVED_PREFIX } from './lookup.ts';
 import type { Methods } from './methods/index.ts';
 import { plainTable } from './plain-values.ts';
 import { ageMs, checkQueueArguments, QUEUE_ARGUMENTS, queueSettings } from './queue-arguments.ts';
+import { REPLY_TO_QUEUE } from './replies.ts';
 
 export interface DeclaredQueue {
   name: string;
@@ -29,7 +30,7 @@ const GENERATED_BYTES = 16;
 
 export async function declareQueue(channel: Channel, args: Args): Promise<DeclaredQueue> {
   const { session } = channel;
-  if (args.passive) return found(channel, queueName(channel, args.queue));
+  if (args.passive) return found(channel, args.queue);
   const values = plainTable(args.arguments);
   const name = args.queue === '' ? generatedName(channel) : args.queue;
   checkQueueArguments(values, name, session.vhost);
@@ -39,7 +40,7 @@ export async function declareQueue(channel: Channel, args: Args): Promise<Declar
   if (args.queue.startsWith(RESERVED_PREFIX)) {
     throw new AmqpError('accessRefused', `queue name '${name}' contains reserved prefix 'amq.*'`);
   }
-  checkQuorum(name, args, values);
+  if (values['x-queue-type'] === 'quorum') checkLasting(name, session.vhost, args);
   const { queues } = session.server.broker;
   const queue = await queues.declare(session.namespace, name, definitionOf(args, values));
   if (args.exclusive) session.server.own(queue, session);
@@ -47,7 +48,9 @@ export async function declareQueue(channel: Channel, args: Args): Promise<Declar
 }
 
 function found(channel: Channel, name: string): DeclaredQueue {
-  if (channel.session.server.replies.has(name)) return { name, messageCount: 0, consumerCount: 1 };
+  const { replies } = channel.session.server;
+  if (name === REPLY_TO_QUEUE || replies.has(name))
+    return { name, messageCount: 0, consumerCount: 1 };
   const target = findTarget(channel.session, name);
   if (target === undefined) throw noQueue(channel.session, name);
   if (target.queue === undefined) return describe(target.stream);
@@ -57,20 +60,20 @@ function found(channel: Channel, name: string): DeclaredQueue {
 
 function again(channel: Channel, queue: Queue, args: Args, values: DeclaredValues): DeclaredQueue {
   checkOwner(channel.session, queue);
-  const compared = new Set([...Object.keys(values), ...Object.keys(queue.definition.declared)]);
+  if (queue.definition.exclusive !== args.exclusive) throw locked(channel.session, queue);
   checkEquivalent(
     declaredOf(channel, queue.name, queue.definition),
     declaredOf(channel, queue.name, definitionOf(args, values)),
-    [...compared].filter((name) => QUEUE_ARGUMENTS[name] !== undefined),
+    Object.keys(QUEUE_ARGUMENTS),
   );
   return describeQueue(queue);
 }
 
 function declaredOf(channel: Channel, name: string, definition: QueueDefinition): Declared {
-  const { durable, autoDelete, exclusive, declared } = definition;
+  const { durable, autoDelete, declared } = definition;
   return {
     what: `queue '${name}' in vhost '${channel.session.vhost}'`,
-    flags: { durable, auto_delete: autoDelete, exclusive },
+    flags: { durable, auto_delete: autoDelete },
     arguments: { 'x-queue-type': 'classic', ...declared },
   };
 }
@@ -85,13 +88,19 @@ function definitionOf(args: Args, values: DeclaredValues): QueueDefinition {
   };
 }
 
-function checkQuorum(name: string, args: Args, values: DeclaredValues): void {
-  if (values['x-queue-type'] !== 'quorum') return;
-  const wrong = args.exclusive ? 'exclusive-owner' : args.durable ? undefined : 'non-durable';
+/** Quorum queues and streams outlive those who declare them. */
+function checkLasting(name: string, vhost: string, args: Args): void {
+  const wrong = args.autoDelete
+    ? 'auto-delete'
+    : args.exclusive
+      ? 'exclusive-owner'
+      : args.durable
+        ? undefined
+        : 'non-durable';
   if (wrong === undefined) return;
   throw new AmqpError(
     'preconditionFailed',
-    `invalid property '${wrong}' for queue '${name}': quorum queues are durable and for all connections`,
+    `invalid property '${wrong}' for queue '${name}' in vhost '${vhost}'`,
   );
 }
 
@@ -103,12 +112,7 @@ async function declareStream(
   values: DeclaredValues,
 ): Promise<DeclaredQueue> {
   const { session } = channel;
-  if (!args.durable || args.exclusive || args.autoDelete) {
-    throw new AmqpError(
-      'preconditionFailed',
-      `invalid property for queue '${name}' in vhost '${session.vhost}': streams are durable, neither exclusive nor auto-delete`,
-    );
-  }
+  checkLasting(name, session.vhost, args);
   if (session.namespace !== '') {
     throw new AmqpError(
       'preconditionFailed',

@@ -293,10 +293,8 @@ export class AmqpSession implements Session {
         return frameEnd;
       }
       if (channel.publishing.gathering) {
-        throw new AmqpError(
-          'unexpectedFrame',
-          'a method where the content of a message must follow',
-        );
+        this.#fail(channel.publishing.unexpected(), BASIC_PUBLISH, channel);
+        return frameEnd;
       }
       if (ids === BASIC_PUBLISH) {
         this.#notePublishing(channel);
@@ -322,11 +320,12 @@ export class AmqpSession implements Session {
       const { method, args } = readMethod(buffer, start, end);
       const handler = HANDLERS[method];
       if (handler === undefined || METHODS[method].sentBy === 'server') {
-        throw new AmqpError('commandInvalid', `${method} is not for clients to send`);
+        throw new AmqpError('commandInvalid', 'unimplemented method');
       }
-      const scope = method.startsWith('connection.') ? undefined : channel;
-      if ((scope === undefined) !== method.startsWith('connection.')) {
-        throw new AmqpError('commandInvalid', `${method} on channel ${channel?.number ?? 0}`);
+      if ((channel === undefined) !== method.startsWith('connection.')) {
+        if (channel !== undefined) throw new AmqpError('commandInvalid', 'unimplemented method');
+        const text = `unexpected method in connection state ${this.state}`;
+        throw new AmqpError('channelError', text);
       }
       const waiting = handler(this, args as never, channel as Channel);
       if (waiting !== undefined) this.#hold(waiting, ids, channel);
@@ -358,7 +357,11 @@ export class AmqpSession implements Session {
 
   /** Before a channel is open only `channel.open` may come on it. */
   #unopened(buffer: Buffer, start: number, end: number, number: number, type: number): void {
-    if (type === FRAME_METHOD && methodNameAt(buffer, start) === 'channel.open') {
+    if (type !== FRAME_METHOD || end - start < 4) {
+      const text = 'expected method frame, got non method frame instead';
+      throw new AmqpError('unexpectedFrame', text);
+    }
+    if (methodNameAt(buffer, start) === 'channel.open') {
       if (this.state !== 'running') throw new AmqpError('commandInvalid', 'channel.open too early');
       if (number > this.channelMax) {
         throw new AmqpError(
@@ -371,10 +374,14 @@ export class AmqpSession implements Session {
       this.#method(buffer, start, end, channel);
       return;
     }
-    throw new AmqpError('channelError', `expected 'channel.open'`);
+    const error = new AmqpError('channelError', `expected 'channel.open'`);
+    this.#fail(error, uint32At(buffer, start), undefined);
   }
 
-  /** We have sent channel.close: its answer, or the peer's own close that has crossed it, ends the channel. */
+  /**
+   * We have sent channel.close: its answer ends the channel. A close of the peer that has crossed it is answered; then
+   * the peer may answer ours, or go on as if it had.
+   */
   #closingChannelFrame(
     buffer: Buffer,
     start: number,
@@ -385,9 +392,13 @@ export class AmqpSession implements Session {
     if (type !== FRAME_METHOD || end - start < 4) return;
     const name: MethodName | undefined = methodNameAt(buffer, start);
     if (name === 'channel.close') {
+      channel.crossed = true;
       this.output.frame(methodFrame(channel.number, 'channel.close-ok', {}));
+    } else if (name === 'channel.close-ok') this.dropChannel(channel);
+    else if (name === 'channel.open' && channel.crossed) {
+      this.dropChannel(channel);
+      this.#unopened(buffer, start, end, channel.number, type);
     }
-    if (name === 'channel.close-ok' || name === 'channel.close') this.dropChannel(channel);
   }
 
   #closingFrame(buffer: Buffer, start: number, type: number): void {

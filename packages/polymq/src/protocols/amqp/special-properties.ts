@@ -14,6 +14,7 @@ import {
 } from './codec/index.ts';
 import { bodyFrameHeader } from './content.ts';
 import { AmqpError } from './errors.ts';
+import { plainType, plainValue } from './plain-values.ts';
 import { REPLY_TO_QUEUE } from './replies.ts';
 
 /** Routing keys beyond the message's own. May replace the content in the draft. */
@@ -54,7 +55,11 @@ function copiesOf(header: Buffer, scan: PropertiesScan, name: 'CC' | 'BCC'): str
   if (at < 0) return [];
   const value: FieldValue = readFieldAt(header, at, scan.headersEnd);
   if (Array.isArray(value) && value.every((key) => typeof key === 'string')) return value;
-  throw new AmqpError('preconditionFailed', `the header ${name} must be an array of routing keys`);
+  const type = plainType(plainValue(value));
+  throw new AmqpError(
+    'preconditionFailed',
+    `invalid message: {unacceptable_type_in_header,"${name}",${type}}`,
+  );
 }
 
 const GAP_BYTES: number = bodyFrameHeader(0).length;

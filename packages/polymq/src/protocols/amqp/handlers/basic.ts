@@ -10,7 +10,7 @@ import { AmqpConsumer } from '../consumer.ts';
 import { AmqpError } from '../errors.ts';
 import { queueNamed, targetNamed } from '../lookup.ts';
 import type { Methods } from '../methods/index.ts';
-import { plainTable } from '../plain-values.ts';
+import { plainTable, plainType } from '../plain-values.ts';
 import { REPLY_TO_QUEUE } from '../replies.ts';
 import type { AmqpSession } from '../session.ts';
 import { openStreamConsumer } from '../stream-consumer.ts';
@@ -23,11 +23,11 @@ export const basicHandlers: Handlers = {
     if (prefetchSize !== 0) {
       throw new AmqpError('notImplemented', `prefetch_size!=0 (${prefetchSize})`);
     }
+    session.output.frame(methodFrame(channel.number, 'basic.qos-ok', {}));
     if (global) {
       channel.prefetchOfChannel = prefetchCount;
       for (const consumer of channel.consumers.values()) consumer.resume();
     } else channel.prefetch = prefetchCount;
-    session.output.frame(methodFrame(channel.number, 'basic.qos-ok', {}));
     return undefined;
   },
 
@@ -69,7 +69,6 @@ export const basicHandlers: Handlers = {
   },
 
   'basic.get'(session, { queue: name, noAck }, channel) {
-    if (name.startsWith(REPLY_TO_QUEUE)) throw replyToMisused();
     const queue = queueNamed(channel, name, 'basic.get');
     const taken = queue.take();
     if (taken instanceof Promise) {
@@ -95,13 +94,15 @@ export const basicHandlers: Handlers = {
   },
 
   'basic.recover'(session, { requeue }, channel) {
-    recover(channel, requeue);
+    refuseDropping(requeue);
     session.output.frame(methodFrame(channel.number, 'basic.recover-ok', {}));
+    channel.requeueAll();
     return undefined;
   },
 
   'basic.recover-async'(_session, { requeue }, channel) {
-    recover(channel, requeue);
+    refuseDropping(requeue);
+    channel.requeueAll();
     return undefined;
   },
 
@@ -111,9 +112,8 @@ export const basicHandlers: Handlers = {
   },
 };
 
-function recover(channel: Channel, requeue: boolean): void {
+function refuseDropping(requeue: boolean): void {
   if (!requeue) throw new AmqpError('notImplemented', 'requeue=false');
-  channel.requeueAll();
 }
 
 function consumeOk(channel: Channel, { noWait }: Methods['basic.consume'], tag: string): void {
@@ -131,7 +131,11 @@ function consumeQueue(
 ): void {
   const priority = plainTable(args.arguments)['x-priority'];
   if (priority !== undefined && !Number.isInteger(priority)) {
-    throw new AmqpError('preconditionFailed', `invalid arg 'x-priority': not a whole number`);
+    const what = `invalid arg 'x-priority' for queue '${queue.name}' in vhost '${channel.session.vhost}'`;
+    throw new AmqpError(
+      'preconditionFailed',
+      `${what}: "expected integer, got ${plainType(priority)}"`,
+    );
   }
   const consumer = new AmqpConsumer(channel, queue, {
     tag,
@@ -173,10 +177,6 @@ function consumeReplies(channel: Channel, args: Methods['basic.consume'], tag: s
   }
   channel.replyTo = { tag, address: channel.session.server.replies.open(channel, tag) };
   consumeOk(channel, args, tag);
-}
-
-function replyToMisused(): AmqpError {
-  return new AmqpError('accessRefused', `${REPLY_TO_QUEUE} can only be consumed from`);
 }
 
 function answerGet(

@@ -30,10 +30,9 @@ export const channelHandlers: Handlers = {
     return undefined;
   },
 
-  'channel.close-ok'(session, _args, channel) {
-    channel.close();
-    session.dropChannel(channel);
-    return undefined;
+  // Answers to our own are seen before: nobody has asked for this one.
+  'channel.close-ok'() {
+    throw new AmqpError('commandInvalid', 'unimplemented method');
   },
 
   'access.request'(session, _args, channel) {

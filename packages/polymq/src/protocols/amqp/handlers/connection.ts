@@ -49,7 +49,7 @@ export function sendStart(session: AmqpSession): void {
 
 export const connectionHandlers: Handlers = {
   'connection.start-ok'(session, { clientProperties, mechanism, response }) {
-    expect(session, 'start', 'connection.start-ok');
+    expect(session, 'start');
     session.capabilities = capabilitiesOf(clientProperties);
     const login = credentials(mechanism, response);
     if (login === undefined || !session.server.admits(session, login)) {
@@ -71,7 +71,7 @@ export const connectionHandlers: Handlers = {
   },
 
   'connection.tune-ok'(session, { channelMax, frameMax, heartbeat }) {
-    expect(session, 'tune', 'connection.tune-ok');
+    expect(session, 'tune');
     const offered = session.server.options;
     session.channelMax = negotiated('channel_max', channelMax, offered.channelsMax, 1);
     session.frameMax = negotiated('frame_max', frameMax, offered.frameBytesMax, FRAME_MIN_BYTES);
@@ -81,7 +81,7 @@ export const connectionHandlers: Handlers = {
   },
 
   'connection.open'(session, { virtualHost }) {
-    expect(session, 'open', 'connection.open');
+    expect(session, 'open');
     if (!session.server.options.vhosts.includes(virtualHost)) {
       throw new AmqpError('notAllowed', `vhost ${virtualHost} not found`);
     }
@@ -106,15 +106,18 @@ export const connectionHandlers: Handlers = {
 
   // A password has no lifetime here: the new one is taken note of and nothing more.
   'connection.update-secret'(session) {
-    expect(session, 'running', 'connection.update-secret');
+    expect(session, 'running');
     session.output.frame(methodFrame(0, 'connection.update-secret-ok', {}));
     return undefined;
   },
 };
 
-function expect(session: AmqpSession, state: AmqpSession['state'], method: string): void {
+function expect(session: AmqpSession, state: AmqpSession['state']): void {
   if (session.state === state) return;
-  throw new AmqpError('commandInvalid', `${method} is not expected now`);
+  throw new AmqpError(
+    session.state === 'running' ? 'channelError' : 'commandInvalid',
+    `unexpected method in connection state ${session.state}`,
+  );
 }
 
 function capabilitiesOf(properties: FieldTable): AmqpSession['capabilities'] {

@@ -19,10 +19,14 @@ const COMPARED = ['alternate-exchange', 'x-delayed-type', 'hash-header', 'hash-p
 export const exchangeHandlers: Handlers = {
   async 'exchange.declare'(session, args, channel) {
     const name = args.exchange;
+    refuseDefault(name);
     if (args.passive) exchangeNamed(session, name);
     else {
-      refuseDefault(name);
-      await declare(session, name, exchangeDefinition(args, plainTable(args.arguments)));
+      await declare(
+        session,
+        name,
+        exchangeDefinition(args, plainTable(args.arguments), session.vhost),
+      );
     }
     if (args.noWait) return;
     session.output.frame(methodFrame(channel.number, 'exchange.declare-ok', {}));
@@ -30,7 +34,10 @@ export const exchangeHandlers: Handlers = {
 
   async 'exchange.delete'(session, { exchange: name, ifUnused, noWait }, channel) {
     refuseDefault(name);
-    refuseReserved(name);
+    if (name.startsWith(RESERVED_PREFIX)) {
+      const what = `deletion of system exchange '${name}' in vhost '${session.vhost}' not allowed`;
+      throw new AmqpError('accessRefused', what);
+    }
     const exchange = session.server.broker.exchanges.get(session.namespace, name);
     if (exchange !== undefined) {
       if (ifUnused && exchange.bindingCount > 0) {

@@ -13,7 +13,7 @@ import { startRabbitmq } from '../../../support/rabbitmq.ts';
 import { temporaryFolder } from '../../../support/temporary-folder.ts';
 import { type Peer, type Pipe, runTranscript } from './transcript.ts';
 
-const QUIET_MS = 100;
+const QUIET_MS = 150;
 const FOLDER = join(import.meta.dirname, '..', 'testdata');
 
 function pipeTo(port: number): Promise<Pipe> {

@@ -145,6 +145,11 @@ function wordsOf(name: string, args: Arguments): string[] {
     const value = args[argument]!;
     if (argument.startsWith('reserved')) return [];
     if (type === 'bit') return value === true ? [argument] : [];
+    // Who the broker is changes from day to day.
+    if (argument === 'serverProperties') {
+      const { capabilities, product } = value as Table;
+      return [`serverProperties=${JSON.stringify({ capabilities, product })}`];
+    }
     return [`${argument}=${valueText(value)}`];
   });
 }

@@ -2,6 +2,8 @@ import type { BrokerOptions } from '../../../../src/server/broker.ts';
 import { startMemoryBroker } from './memory-broker.ts';
 import type { Peer } from './transcript.ts';
 
+const STEP_MS = 250;
+
 /** The broker in memory, with the settings of the lines `# amqp.heartbeatS=10` of the transcript. */
 export async function memoryPeer(
   transcript: string,
@@ -24,7 +26,13 @@ export async function memoryPeer(
       };
     },
     settle,
-    advance: (durationMs) => clock.advance(durationMs),
+    // In steps, since what timers start goes on with the turns of the event loop.
+    advance: async (durationMs) => {
+      for (let left = durationMs; left > 0; left -= STEP_MS) {
+        clock.advance(Math.min(left, STEP_MS));
+        for (let turn = 0; turn < 3; turn++) await new Promise<void>((r) => setImmediate(r));
+      }
+    },
   };
   return { peer, stop };
 }

@@ -5,6 +5,7 @@
  *   > a.1 queue.declare queue=q       a method on channel 1 of `a`, with its arguments (docs of `framesOf`)
  *   < a.1 queue.declare-ok queue=q …  what the broker says to it
  *   >> a.1 …                          the same as `>`, but sent in one write with the next line
+ *   > a.1 reopen                      answers the broker's `channel.close`, if there was one, and opens it again
  *   > a socket                        opens a connection and says nothing yet
  *   > a cut, > a stall, > a unstall   the client goes away, or stops reading, or reads again
  *   > advance 1500                    time passes, in ms
@@ -31,7 +32,7 @@ export interface Peer {
   connect(remoteAddress: string | undefined): Promise<Pipe> | Pipe;
   /** Resolves when nothing more is expected to come; `busy` looks for news. */
   settle(busy: () => boolean): Promise<void>;
-  advance?(durationMs: number): void;
+  advance?(durationMs: number): Promise<void>;
   alarm?(resource: string, on: boolean): void;
 }
 
@@ -40,8 +41,8 @@ interface Client {
   reader: FrameReader;
   unsent: Buffer[];
   reportedClosed: boolean;
-  /** Answers to `connection.close` are sent without a line. */
-  quiet: boolean;
+  /** Channels that the broker has closed, and that were not opened again with `reopen`. */
+  closedChannels: Set<number>;
 }
 
 const GENERATED = /amq\.(gen|ctag|rabbitmq\.reply-to)[-.][A-Za-z0-9_+/=.-]{16,}/g;
@@ -80,13 +81,23 @@ class Transcript {
     const [first = '', ...rest] = text.split(' ');
     const [name = '', channel] = first.split('.');
     const remainder = this.#realNames(rest.join(' '));
-    if (first === 'advance') this.#peer.advance!(Number(rest[0]));
+    if (first === 'advance') await this.#peer.advance!(Number(rest[0]));
     else if (first === 'alarm') this.#peer.alarm!(rest[0]!, rest[1] === 'on');
     else if (channel !== undefined) {
       const client = this.#client(name);
-      client.unsent.push(framesOf(Number(channel), parseLine(remainder)));
+      if (rest[0] === 'reopen') await this.#reopen(client, Number(channel));
+      else client.unsent.push(framesOf(Number(channel), parseLine(remainder)));
       if (!together) client.pipe.send(Buffer.concat(client.unsent.splice(0)));
     } else await this.#connectionCommand(name, remainder);
+  }
+
+  async #reopen({ pipe, closedChannels }: Client, channel: number): Promise<void> {
+    if (!closedChannels.delete(channel)) return;
+    for (const line of ['channel.close-ok', 'channel.open']) {
+      pipe.send(framesOf(channel, parseLine(line)));
+    }
+    await this.#peer.settle(() => this.#collect());
+    this.#lines.pop();
   }
 
   async #connectionCommand(name: string, text: string): Promise<void> {
@@ -117,7 +128,8 @@ class Transcript {
   async #open(name: string, from: string | undefined): Promise<void> {
     const pipe = await this.#peer.connect(from);
     const reader = new FrameReader();
-    this.#clients.set(name, { pipe, reader, unsent: [], reportedClosed: false, quiet: false });
+    const closedChannels = new Set<number>();
+    this.#clients.set(name, { pipe, reader, unsent: [], reportedClosed: false, closedChannels });
   }
 
   /** The whole handshake and `channel.open` on channel 1, without a line of it. */
@@ -158,6 +170,8 @@ class Transcript {
     for (const [name, client] of this.#clients) {
       const { pipe, reader } = client;
       for (const line of reader.read(pipe.receive())) {
+        const [, channel] = /^([0-9]+) channel\.close /.exec(line) ?? [];
+        if (channel !== undefined) client.closedChannels.add(Number(channel));
         this.#lines.push(`< ${name}.${this.#numberedNames(line)}`);
       }
       if (pipe.closed && !client.reportedClosed) {

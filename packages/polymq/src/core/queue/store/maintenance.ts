@@ -90,7 +90,7 @@ export class Maintenance {
     const { memoryBytesMax, segmentBytes } = this.#options;
     extents.evictLoaded(memoryBytesMax / 8);
     extents.evict(memoryBytesMax / 2, journal.committed);
-    if (this.#running !== undefined || this.#stopped) return;
+    if (this.#running !== undefined || this.#stopped || journal.failure !== undefined) return;
     const grown = journal.appendedBytes - this.#reviewedAt;
     if (this.#spillDue || this.#snapshotDue || grown > segmentBytes / 4) this.#run(false);
   }
@@ -116,6 +116,7 @@ export class Maintenance {
 
   #arm(): void {
     this.#timer = this.#options.timers.after(REVIEW_MS, () => {
+      if (this.#parts.journal.failure !== undefined) return;
       this.#arm();
       if (this.#running === undefined && !this.#stopped) this.#run(true);
     });
@@ -149,19 +150,18 @@ export class Maintenance {
   }
 
   async #work(idle: boolean): Promise<void> {
-    const { chunks, journal, extents } = this.#parts;
+    const { chunks, journal } = this.#parts;
     if (this.#spillDue) {
       const bytes = this.#store.memoryBytes - this.#options.memoryBytesMax / 2;
       await this.#mover.spill(chunks.oldest(bytes));
     }
     this.#reviewedAt = journal.appendedBytes;
-    if (idle && journal.base === this.#store.position && extents.memoryBytes > 0) {
-      // Nothing happens: the open extent may be freed and trimmed with the others.
-      this.#parts.journal.endExtent();
-    }
+    const empty = idle && this.#empty;
+    // Nothing happens: the open extent is trimmed with the others.
+    if (empty) journal.endExtent();
     const old = this.#toRelocate();
     if (old.length > 0) await this.#mover.relocate(old);
-    if (this.#plan !== undefined || this.#trimFreesSegment) await this.#trim();
+    if (empty || this.#plan !== undefined || this.#trimFreesSegment) await this.#trim();
     if (this.#snapshotDue && !this.#stopped) await this.#snapshot(() => this.#stopped);
   }
 
@@ -197,6 +197,14 @@ export class Maintenance {
       end = extent.end;
     }
     return end;
+  }
+
+  /** No message is left, and nothing is on its way, but there is a journal. */
+  get #empty(): boolean {
+    const { extents, journal } = this.#parts;
+    if (this.#options.log.sizeBytes < extents.arenaBytes) return false;
+    if (journal.base !== this.#store.position || journal.base !== journal.committed) return false;
+    return extents.list.every(({ liveRows }) => liveRows === 0);
   }
 
   get #trimFreesSegment(): boolean {
@@ -242,14 +250,14 @@ export class Maintenance {
     const { blobs, timers } = this.#options;
     this.#store.flush();
     journal.endExtent();
-    const begun = journal.appendedBytes;
+    // Also when it fails: then it is tried again after as much.
+    this.#snapshotAt = journal.appendedBytes;
     const sequence = (this.#manifest?.sequence ?? 0) + 1;
     const writer = new SnapshotWriter(blobs, timers, this.#parts, sequence);
     const manifest = await writer.write(() => this.#store.position, stopped);
     if (manifest === undefined) return;
     await this.#removeOldParts(manifest);
     this.#manifest = manifest;
-    this.#snapshotAt = begun;
     counters.snapshots++;
   }
 

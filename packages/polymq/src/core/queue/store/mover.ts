@@ -45,7 +45,7 @@ export class Mover {
   readonly #parts: StoreParts;
   readonly #environment: { clock: Clock; timers: Timers };
   #stopped = false;
-  #message: number[] = [];
+  readonly #message: number[] = [];
 
   constructor(store: Store, parts: StoreParts, environment: { clock: Clock; timers: Timers }) {
     this.#store = store;
@@ -149,21 +149,22 @@ export class Mover {
     return source.ready();
   }
 
-  /** Moves message `index` with those of its rows that are still alive. */
+  /** Moves message `index` with those of its rows that are still alive. Returns how many. */
   #moveMessage(source: Source, index: number, head: number, next: Int32Array): number {
     const { rows } = this.#parts;
     const alive = this.#message;
     alive.length = 0;
+    let moved = 0;
     for (let at = head; at !== -1; at = next[at]!) {
       const row = source.rows.get(at);
       if (isAlive(rows, row) && source.indexOf(offsetOf(rows, row)) === index) alive.push(row);
       if (alive.length < ENTRY_ROWS_MAX) continue;
       this.#write(alive);
+      moved += alive.length;
       alive.length = 0;
     }
-    const count = alive.length;
-    if (count > 0) this.#write(alive);
-    return count;
+    if (alive.length > 0) this.#write(alive);
+    return moved + alive.length;
   }
 
   #write(rows: readonly number[]): void {

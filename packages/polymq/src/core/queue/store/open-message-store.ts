@@ -88,6 +88,8 @@ export class OpenMessageStore extends Store {
     while (journal.committed < this.position && !journal.stalled && journal.failure === undefined) {
       await new Promise<void>((resolve) => this.#timers.immediate(resolve));
     }
+    // On a full disk nobody waits any more.
+    if (journal.stalled) journal.stop();
     await this.#maintenance.close();
     journal.stop();
   }

@@ -1,5 +1,10 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { createNodeEnvironment } from '../../../lib/environment/node/node-environment.ts';
 import { SimulatedDisk, systemError } from '../../../lib/environment/simulated/simulated-disk.ts';
+import { openFileEngine } from '../../../log/file/file-engine.ts';
 import { turns } from '../../../log/testing/contract.ts';
 import { openSimulatedEngine } from '../../../log/testing/simulated-engine.ts';
 import { ROW_FLAG } from '../rows.ts';
@@ -108,6 +113,30 @@ describe('a restart of the message store', () => {
   });
 });
 
+describe('on a real disk', () => {
+  it('restores messages after the engine was opened again', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'polymq-store-'));
+    try {
+      const environment = createNodeEnvironment();
+      const first = await openFileEngine(environment, { directory });
+      const kit = await openKit(first);
+      for (let seq = 0; seq < 500; seq++) kit.put([[seq % 2, seq]], { body: `${seq}` });
+      kit.store.setMark('m', 3);
+      await kit.store.close();
+      await first.close();
+      const second = await openFileEngine(environment, { directory });
+      const again = await openKit(second);
+      expect(again.restored).toHaveLength(500);
+      for (const { row, seq } of again.restored) expect(await again.loadBody(row)).toBe(`${seq}`);
+      expect(again.store.mark('m')).toBe(3);
+      await again.store.close();
+      await second.close();
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+});
+
 describe('trouble with the disk', () => {
   it('reports messages that are damaged, and serves the others', async () => {
     const disk = new SimulatedDisk();
@@ -165,6 +194,19 @@ describe('trouble with the disk', () => {
     const again = await openKit(engine, {}, clock);
     expect(again.restored.map(({ seq }) => seq)).toEqual([0, 1, 2, 3, 4, 5]);
     expect(await again.loadBody(again.restored[5]!.row)).toMatch(/^5+$/);
+  });
+
+  it('can be closed while the disk is full', async () => {
+    const disk = new SimulatedDisk();
+    const { engine, clock } = await openSimulatedEngine(disk);
+    const kit = await openKit(engine, {}, clock);
+    disk.onOperation = ({ kind, path }) => {
+      if (kind === 'write') throw systemError('ENOSPC', path);
+    };
+    kit.put([[1, 0]]);
+    const waiting = kit.committed();
+    await kit.store.close();
+    await expect(waiting).rejects.toMatchObject({ code: 'stopping' });
   });
 
   it('tells those who wait that the journal has failed', async () => {

@@ -5,16 +5,18 @@ import { AmqpError } from './errors.ts';
 import type { Methods } from './methods/index.ts';
 import { plainType } from './plain-values.ts';
 
-const TYPES: Readonly<Record<string, ExchangeType>> = {
-  direct: 'direct',
-  fanout: 'fanout',
-  topic: 'topic',
-  headers: 'headers',
-  'x-consistent-hash': 'consistent-hash',
-  'x-modulus-hash': 'modulus-hash',
-  'x-random': 'random',
-  'x-recent-history': 'recent-history',
-};
+const TYPES: ReadonlyMap<string, ExchangeType> = new Map<string, ExchangeType>(
+  Object.entries({
+    direct: 'direct',
+    fanout: 'fanout',
+    topic: 'topic',
+    headers: 'headers',
+    'x-consistent-hash': 'consistent-hash',
+    'x-modulus-hash': 'modulus-hash',
+    'x-random': 'random',
+    'x-recent-history': 'recent-history',
+  } as const),
+);
 
 export const DELAYED_TYPE = 'x-delayed-message';
 
@@ -25,7 +27,7 @@ export function exchangeDefinition(
   vhost: string,
 ): ExchangeDefinition {
   const delayed = args.type === DELAYED_TYPE;
-  const type = TYPES[delayed ? delayedType(values) : args.type];
+  const type = TYPES.get(delayed ? delayedType(values) : args.type);
   if (type === undefined) {
     throw new AmqpError('commandInvalid', `unknown exchange type '${args.type}'`);
   }
@@ -51,7 +53,7 @@ export function exchangeDefinition(
 
 function delayedType(values: DeclaredValues): string {
   const type = values['x-delayed-type'];
-  if (typeof type === 'string' && TYPES[type] !== undefined) return type;
+  if (typeof type === 'string' && TYPES.has(type)) return type;
   throw new AmqpError(
     'preconditionFailed',
     `Invalid argument, 'x-delayed-type' must be an existing exchange type`,

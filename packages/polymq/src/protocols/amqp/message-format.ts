@@ -24,6 +24,7 @@ import { plainValue } from './plain-values.ts';
 export const AMQP_FORMAT_ID = 1;
 const PERSISTENT = 2;
 const SHORT_BYTES_MAX = 255;
+const EXACT_TIME = 'timestamp_in_ms';
 
 /** Properties that both sides call by the same name. */
 const SAME_NAME = [
@@ -46,13 +47,14 @@ export const amqpFormat: MessageFormat = {
     const common = Object.fromEntries(
       SAME_NAME.filter((name) => read[name] !== undefined).map((name) => [name, read[name]]),
     );
+    const timestampMs = millisecondsOf(read);
+    const headers = Object.entries(read.headers ?? {})
+      .filter(([name, value]) => name !== EXACT_TIME || value !== timestampMs)
+      .map(([name, value]) => ({ name, value: neutralValue(value) }));
     return {
       ...common,
-      headers: Object.entries(read.headers ?? {}).map(([name, value]) => ({
-        name,
-        value: neutralValue(value),
-      })),
-      ...(read.timestamp === undefined ? {} : { timestampMs: read.timestamp * 1000 }),
+      headers,
+      ...(timestampMs === undefined ? {} : { timestampMs }),
       persistent: read.deliveryMode === PERSISTENT,
     };
   },
@@ -60,9 +62,10 @@ export const amqpFormat: MessageFormat = {
     const common = Object.fromEntries(
       SAME_NAME.filter((name) => fitsShort(message[name])).map((name) => [name, message[name]]),
     );
+    const headers = exactHeaders(message);
     const properties: BasicProperties = {
       ...common,
-      ...(message.headers.length === 0 ? {} : { headers: tableOf(message.headers) }),
+      ...(headers.length === 0 ? {} : { headers: tableOf(headers) }),
       ...(message.persistent === undefined ? {} : { deliveryMode: message.persistent ? 2 : 1 }),
       ...(message.timestampMs === undefined
         ? {}
@@ -89,6 +92,19 @@ function propertiesOf(stored: Buffer): BasicProperties {
   return readProperties(stored, 0, stored.length - CONTENT_GAP_BYTES);
 }
 
+/** AMQP's own times are in seconds; the rest stands in a header, which RabbitMQ calls the same. */
+function millisecondsOf({ timestamp, headers }: BasicProperties): number | undefined {
+  if (timestamp === undefined) return undefined;
+  const exact = headers?.[EXACT_TIME];
+  const isExact = typeof exact === 'number' && Math.floor(exact / 1000) === timestamp;
+  return isExact ? exact : timestamp * 1000;
+}
+
+function exactHeaders({ headers, timestampMs }: NeutralMessage): readonly NeutralHeader[] {
+  if (timestampMs === undefined || timestampMs % 1000 === 0) return headers;
+  return [...headers, { name: EXACT_TIME, value: timestampMs }];
+}
+
 function fitsShort(value: string | number | undefined): boolean {
   return typeof value === 'string'
     ? Buffer.byteLength(value) <= SHORT_BYTES_MAX
@@ -112,14 +128,7 @@ function neutralValue(value: FieldValue): NeutralValue {
 function tableOf(headers: readonly NeutralHeader[]): FieldTable {
   const table: Record<string, FieldValue> = Object.create(null) as Record<string, FieldValue>;
   for (const { name, value } of headers) {
-    if (Buffer.byteLength(name) <= SHORT_BYTES_MAX) table[name] = fieldValue(value);
+    if (Buffer.byteLength(name) <= SHORT_BYTES_MAX) table[name] = value as FieldValue;
   }
   return table;
-}
-
-/** Bytes that are text become text: that is what they were where headers have no types. */
-function fieldValue(value: NeutralValue): FieldValue {
-  if (!Buffer.isBuffer(value)) return value as FieldValue;
-  const text = value.toString('utf8');
-  return Buffer.from(text, 'utf8').equals(value) ? text : value;
 }

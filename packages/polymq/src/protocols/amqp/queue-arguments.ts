@@ -95,7 +95,8 @@ const QUORUM_DELIVERY_LIMIT = 20;
 /** Throws 406 for a value that its argument cannot have. */
 export function checkQueueArguments(values: DeclaredValues, queue: string, vhost: string): void {
   for (const [name, value] of Object.entries(values)) {
-    const problem = QUEUE_ARGUMENTS[name]?.check(value);
+    if (!Object.hasOwn(QUEUE_ARGUMENTS, name)) continue;
+    const problem = QUEUE_ARGUMENTS[name]!.check(value);
     if (problem === undefined) continue;
     // The one argument that RabbitMQ checks at another place, with other words.
     if (name === 'x-dead-letter-exchange') {

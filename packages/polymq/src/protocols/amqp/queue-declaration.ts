@@ -142,7 +142,9 @@ function generatedName(channel: Channel): string {
   return `${RESERVED_PREFIX}gen-${bytes.toString('base64url')}`;
 }
 
+/** Who asks for a queue, or declares it again, renews its lease, as in RabbitMQ. */
 function describeQueue(queue: Queue): DeclaredQueue {
+  queue.touch();
   const { name, readyCount, consumerCount } = queue;
   return { name, messageCount: readyCount, consumerCount };
 }

@@ -2,15 +2,17 @@
  * Class 40: exchanges and the bindings between them. The core declares and routes; here are AMQP's rules on names, and its
  * words when something does not fit.
  */
-import type { Exchange, ExchangeDefinition } from '../../../core/exchange/exchanges.ts';
+import type { Binding, Exchange, ExchangeDefinition } from '../../../core/exchange/exchanges.ts';
 import type { DeclaredValues } from '../../../core/queue/queue-definition.ts';
 import { methodFrame } from '../codec/index.ts';
 import { checkEquivalent, type Declared } from '../equivalence.ts';
 import { AmqpError } from '../errors.ts';
 import { exchangeDefinition } from '../exchange-types.ts';
 import { exchangeNamed, RESERVED_PREFIX } from '../lookup.ts';
+import type { Methods } from '../methods/index.ts';
 import { plainTable } from '../plain-values.ts';
 import type { AmqpSession } from '../session.ts';
+import { sourceStreamOf } from '../stream-source.ts';
 import type { Handlers } from './handler.ts';
 
 /** The arguments by which declarations are compared. */
@@ -103,22 +105,19 @@ function declaredOf(
 
 function bindingOf(
   session: AmqpSession,
-  args: {
-    source: string;
-    destination: string;
-    routingKey: string;
-    arguments: Parameters<typeof plainTable>[0];
-  },
-) {
+  args: Methods['exchange.bind'] | Methods['exchange.unbind'],
+): Binding {
   refuseDefault(args.source);
   refuseDefault(args.destination);
-  exchangeNamed(session, args.source);
+  const sourceStream = sourceStreamOf(session, args.source, args.arguments);
+  if (sourceStream === undefined) exchangeNamed(session, args.source);
   exchangeNamed(session, args.destination);
   return {
     namespace: session.namespace,
-    source: args.source,
+    source: sourceStream ?? args.source,
+    ...(sourceStream === undefined ? {} : { sourceKind: 'stream' as const }),
     destination: args.destination,
-    destinationKind: 'exchange' as const,
+    destinationKind: 'exchange',
     routingKey: args.routingKey,
     arguments: plainTable(args.arguments),
   };

@@ -3,7 +3,6 @@
  * exchange binds a queue to the records of a stream.
  */
 
-import { BrokerError } from '../../../core/errors.ts';
 import type { Binding } from '../../../core/exchange/exchanges.ts';
 import type { Queue } from '../../../core/queue/queue.ts';
 import type { Channel } from '../channel.ts';
@@ -14,11 +13,9 @@ import type { Methods } from '../methods/index.ts';
 import { plainTable } from '../plain-values.ts';
 import { declareQueue } from '../queue-declaration.ts';
 import type { AmqpSession } from '../session.ts';
+import { sourceStreamOf } from '../stream-source.ts';
 import { refuseDefault } from './exchange.ts';
 import type { Handlers } from './handler.ts';
-
-/** In front of a stream's name where an exchange's is expected: its records are what is routed. */
-const STREAM_SOURCE = 'stream:';
 
 export const queueHandlers: Handlers = {
   async 'queue.declare'(session, args, channel) {
@@ -105,7 +102,7 @@ function bindingOf(
 ): Binding {
   const { queue, stream } = targetNamed(channel, args.queue);
   refuseDefault(args.exchange);
-  const sourceStream = sourceStreamOf(session, args.exchange);
+  const sourceStream = sourceStreamOf(session, args.exchange, args.arguments);
   if (sourceStream === undefined) exchangeNamed(session, args.exchange);
   return {
     namespace: session.namespace,
@@ -117,13 +114,4 @@ function bindingOf(
     routingKey: args.queue === '' && args.routingKey === '' ? channel.lastQueue : args.routingKey,
     arguments: plainTable(args.arguments),
   };
-}
-
-function sourceStreamOf(session: AmqpSession, exchange: string): string | undefined {
-  if (!exchange.startsWith(STREAM_SOURCE) || session.namespace !== '') return undefined;
-  const name = exchange.slice(STREAM_SOURCE.length);
-  if (session.server.broker.streams.get(name) === undefined) {
-    throw new BrokerError('unknown-stream', `no stream '${name}' whose records could be routed`);
-  }
-  return name;
 }

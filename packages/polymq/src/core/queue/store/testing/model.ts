@@ -20,6 +20,8 @@ interface Known {
   attempts: number;
   /** What was committed at least. */
   attemptsCommitted: number;
+  /** It was put in the same turn as this one was removed: one of them must be there. */
+  movedFrom?: Known;
 }
 
 interface Wait {
@@ -48,6 +50,7 @@ export class Model {
     const choice = random.integer(20);
     if (choice < 9) this.#put(kit);
     else if (choice < 16) this.#remove(kit);
+    else if (choice < 17) this.#move(kit);
     else if (choice < 18) this.#update(kit);
     else this.#mark(kit);
     if (kit.store.position === kit.store.committed) this.settle(kit);
@@ -73,6 +76,7 @@ export class Model {
   async check(kit: StoreKit, context: string): Promise<void> {
     const found = new Map(kit.restored.map((one) => [`${one.queue}/${one.seq}`, one]));
     expect(found.size, `${context}: rows twice`).toBe(kit.restored.length);
+    this.#checkMoves(new Set(found.keys()), context);
     for (const [key, one] of this.known) {
       const restored = found.get(key);
       found.delete(key);
@@ -141,6 +145,36 @@ export class Model {
     this.#wait(kit, () => {
       for (const one of removed) one.removed = 'committed';
     });
+  }
+
+  #move(kit: StoreKit): void {
+    const alive = this.alive().filter(({ persistent }) => persistent);
+    const from = alive[this.random.integer(alive.length)];
+    if (from === undefined) return;
+    const queue = 100;
+    const seq = this.#nextSeq.get(queue) ?? 0;
+    this.#nextSeq.set(queue, seq + 1);
+    const { body, row } = from;
+    const [moved] = kit.put([[queue, seq]], { body });
+    kit.remove(row!);
+    Object.assign(from, { row: undefined, removed: 'tried' });
+    const base = { queue, seq, body, persistent: true, row: moved, movedFrom: from };
+    const to: Known = { ...base, put: 'tried', removed: 'no', attempts: 0, attemptsCommitted: 0 };
+    this.known.set(`${queue}/${seq}`, to);
+    this.#wait(kit, () => {
+      to.put = 'committed';
+      from.removed = 'committed';
+    });
+  }
+
+  #checkMoves(found: ReadonlySet<string>, context: string): void {
+    for (const one of this.known.values()) {
+      const from = one.movedFrom;
+      delete one.movedFrom;
+      if (from === undefined || one.removed !== 'no' || from.put !== 'committed') continue;
+      const there = [one, from].filter(({ queue, seq }) => found.has(`${queue}/${seq}`));
+      expect(there.length, `${context}, ${from.queue}/${from.seq} moved`).toBe(1);
+    }
   }
 
   #update(kit: StoreKit): void {

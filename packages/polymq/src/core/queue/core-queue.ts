@@ -350,7 +350,7 @@ export class CoreQueue implements Queue {
         this.#later();
         break;
       }
-      if (this.#watchful) this.#watch();
+      if (this.#watchful && this.#messages.readyCount > 0) this.#watch();
     } finally {
       this.#pumping = false;
     }

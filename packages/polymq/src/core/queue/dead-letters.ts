@@ -51,10 +51,11 @@ export class DeadLetters {
   /** Rows and the indexes of their reasons. */
   #line: number[] = [];
   #at = 0;
-  /** Somebody works on the line, or will. */
-  #busy = false;
+  /** Somebody works on the line, or will; nobody else shall. */
+  #busy = true;
   #refusalsDeep = 0;
   router: DeadLetterRouter | undefined;
+  #held = false;
   readWishes: ReadWishes | undefined;
 
   constructor(options: DeadLettersOptions) {
@@ -66,8 +67,23 @@ export class DeadLetters {
     return (this.#line.length - this.#at) / 2;
   }
 
+  /** There is somebody who routes them. What has died before was kept. */
+  start(): void {
+    this.#work();
+  }
+
   add(row: number, reason: DeathReason): void {
     this.#line.push(row, REASONS.indexOf(reason));
+    if (!this.#busy && !this.#held) this.#work();
+  }
+
+  /** They wait: whoever routes them may not be there yet. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  proceed(): void {
+    this.#held = false;
     if (!this.#busy) this.#work();
   }
 

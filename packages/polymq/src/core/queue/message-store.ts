@@ -67,6 +67,12 @@ export interface MessageStore {
 /** Opaque. */
 export type MessageHold = Buffer;
 
+/** A store that has messages of before the restart. */
+export interface RestorableStore extends MessageStore {
+  /** Hands out every message once, those of a queue in the order of `seq`. The object is used again for the next. */
+  restore(onRestored: (message: RestoredMessage) => void): void;
+}
+
 /** What the store tells a queue about each of its messages at start, in any order. */
 export interface RestoredMessage {
   /** Its `queue`, `seq`, `offset`, `position`, `bytes`, `expiresMs` (the message's own), `attempts`, `priority` and `flags` are set. */

@@ -6,6 +6,7 @@ import { silentLogger } from '../../lib/logger.ts';
 import type { LogEngine } from '../../log/log.ts';
 import { createMemoryEngine } from '../../log/memory/memory-engine.ts';
 import { MetaJournal } from '../meta/meta-journal.ts';
+import type { CoreQueue } from './core-queue.ts';
 import { declaredQueues, openQueues } from './open-queues.ts';
 import type { Queue } from './queue.ts';
 import type { QueueCatalogue } from './queue-catalogue.ts';
@@ -27,7 +28,7 @@ class Broker {
   #stop: () => Promise<void> = async () => undefined;
   queues!: QueueCatalogue;
 
-  async start(): Promise<void> {
+  async start({ restored = true } = {}): Promise<void> {
     const environment = this.#environment;
     const meta = await MetaJournal.open({ engine: this.#engine, clock: this.clock });
     const declared = declaredQueues(meta);
@@ -38,6 +39,7 @@ class Broker {
       knowsQueue: (id) => declared.knows(id),
     });
     const opened = openQueues({ environment, declared, store, logger: silentLogger });
+    if (restored) opened.queues.restored();
     this.queues = opened.queues;
     this.#stop = async () => {
       await opened.close();
@@ -173,6 +175,21 @@ describe('queues after a restart', () => {
     const row = (await restored.take())!;
     restored.requeue(row);
     expect(restored.readyCount).toBe(0);
+  });
+
+  it('keep dead letters until there is somebody who routes them', async () => {
+    const { queues } = await start();
+    const dlx = { deadLetterExchange: '', deadLetterRoutingKey: 'dead' };
+    await broker.declare('dead');
+    queues.publish(message('a'), [await broker.declare('q', { ...dlx, messageTtlMs: 100 })]);
+    await broker.stop();
+    broker.clock.advance(100);
+    await broker.start({ restored: false });
+    broker.clock.advance(100);
+    broker.queues.deadLetterRouter = () => [broker.get('dead') as CoreQueue];
+    broker.queues.restored();
+    await settle();
+    expect(await bodies(broker.get('dead'))).toEqual(['a']);
   });
 
   it('know nothing of the messages of queues that are gone', async () => {

@@ -2,14 +2,16 @@
  * Brings the queues up. Which there are stands in the meta log, and what is in them in the store; the store has to know
  * the former to read the latter:
  *
- *   meta ─► declaredQueues ─► open the store (`knows`) ─► openQueues ─► their messages are in them
+ *   meta ─► declaredQueues ─► open the store (`knows`) ─► openQueues ─► restored()
+ *
+ * Until `queues.restored()` nothing is delivered and nothing expires: whoever routes dead letters may not be there yet.
  *
  * A store that was opened without knowing them hands out more, which is removed here.
  */
 import type { Environment } from '../../lib/environment/environment.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { MetaJournal, MetaWriter } from '../meta/meta-journal.ts';
-import type { MessageStore, RestoredMessage } from './message-store.ts';
+import type { RestorableStore } from './message-store.ts';
 import { QueueCatalogue } from './queue-catalogue.ts';
 import { QUEUE_LIMITS, type QueueLimits } from './queue-limits.ts';
 import { type QueueCommand, QueueTable } from './queue-table.ts';
@@ -20,12 +22,6 @@ export interface DeclaredQueues {
   readonly writer: MetaWriter<QueueCommand>;
   /** Whether a queue with that id exists: messages of others are forgotten. */
   knows(id: number): boolean;
-}
-
-/** A store that has messages of before the restart. */
-export interface RestorableStore extends MessageStore {
-  /** Hands out every message once, those of a queue in the order of `seq`. The object is used again for the next. */
-  restore(onRestored: (message: RestoredMessage) => void): void;
 }
 
 export interface OpenQueuesOptions {
@@ -57,7 +53,6 @@ export function openQueues(options: OpenQueuesOptions): OpenedQueues {
   const { table, writer } = declared;
   const limits = { ...QUEUE_LIMITS, ...options.limits };
   const queues = new QueueCatalogue({ environment, store, table, writer, limits, logger });
-  store.restore((message) => queues.restore(message));
-  queues.restored();
+  queues.restoreFrom(store);
   return { queues, close: () => queues.close() };
 }

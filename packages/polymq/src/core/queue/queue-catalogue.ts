@@ -21,7 +21,7 @@ import { CoreQueue } from './core-queue.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { ReadWishes } from './death.ts';
 import { Discarder } from './discarder.ts';
-import type { MessageStore, RestoredMessage } from './message-store.ts';
+import type { MessageStore, RestorableStore } from './message-store.ts';
 import type { Queue } from './queue.ts';
 import type { QueueContext } from './queue-context.ts';
 import { QueueCounters, type QueueTotals } from './queue-counters.ts';
@@ -268,15 +268,23 @@ export class QueueCatalogue implements Queues, QueueContext {
     });
   }
 
-  /** Takes in a message of before the restart. In the order of `seq`, more or less. */
-  restore(message: RestoredMessage): void {
-    const queue = this.#queueOf(message.row);
-    if (queue === undefined) this.#removeRow(message.row);
-    else queue.restore(message, this.clock.nowMs());
+  /** Takes in the messages of before the restart, queue by queue. */
+  restoreFrom(store: RestorableStore): void {
+    const nowMs = this.clock.nowMs();
+    const { rows } = store;
+    let queue: CoreQueue | undefined;
+    store.restore((message) => {
+      const { row } = message;
+      const id = rows.page(row).queue[rows.index(row)]!;
+      if (queue?.id !== id) queue = this.#byId.get(id);
+      if (queue === undefined) this.#removeRow(row);
+      else queue.restore(message, nowMs);
+    });
   }
 
-  /** All messages of before the restart are here. */
+  /** All is in place, also who routes dead letters: what has expired or is too much goes now. */
   restored(): void {
+    this.#deadLetters.start();
     for (const queue of this.#byId.values()) queue.proceed();
   }
 

@@ -54,6 +54,7 @@ export function kit(limits: Partial<QueueLimits> = {}): Kit {
     limits: { ...QUEUE_LIMITS, ...limits },
     logger: silentLogger,
   });
+  queues.restored();
   return {
     clock,
     store,

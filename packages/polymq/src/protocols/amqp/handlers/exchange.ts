@@ -5,8 +5,9 @@
 import type { Binding, Exchange, ExchangeDefinition } from '../../../core/exchange/exchanges.ts';
 import type { DeclaredValues } from '../../../core/queue/queue-definition.ts';
 import { methodFrame } from '../codec/index.ts';
+import { REPLY_CODE } from '../codec/reply-code.ts';
 import { checkEquivalent, type Declared } from '../equivalence.ts';
-import { AmqpError } from '../errors.ts';
+import { AmqpError, asAmqpError } from '../errors.ts';
 import { exchangeDefinition } from '../exchange-types.ts';
 import { exchangeNamed, RESERVED_PREFIX } from '../lookup.ts';
 import type { Methods } from '../methods/index.ts';
@@ -61,7 +62,7 @@ export const exchangeHandlers: Handlers = {
   },
 
   async 'exchange.unbind'(session, args, channel) {
-    await session.server.broker.exchanges.unbind(bindingOf(session, args));
+    await unlessMissing(() => session.server.broker.exchanges.unbind(bindingOf(session, args)));
     if (args.noWait) return;
     session.output.frame(methodFrame(channel.number, 'exchange.unbind-ok', {}));
   },
@@ -121,6 +122,16 @@ function bindingOf(
     routingKey: args.routingKey,
     arguments: plainTable(args.arguments),
   };
+}
+
+/** What is not there is not bound: unbinding it succeeds, as in RabbitMQ. */
+export async function unlessMissing(unbind: () => Promise<void>): Promise<void> {
+  try {
+    await unbind();
+  } catch (thrown: unknown) {
+    const error = asAmqpError(thrown);
+    if (!(error instanceof AmqpError) || error.replyCode !== REPLY_CODE.notFound) throw thrown;
+  }
 }
 
 /** Everything is bound to the default exchange already, by its name. */

@@ -14,7 +14,7 @@ import { plainTable } from '../plain-values.ts';
 import { declareQueue } from '../queue-declaration.ts';
 import type { AmqpSession } from '../session.ts';
 import { sourceStreamOf } from '../stream-source.ts';
-import { refuseDefault } from './exchange.ts';
+import { refuseDefault, unlessMissing } from './exchange.ts';
 import type { Handlers } from './handler.ts';
 
 export const queueHandlers: Handlers = {
@@ -39,7 +39,10 @@ export const queueHandlers: Handlers = {
   },
 
   async 'queue.unbind'(session, args, channel) {
-    await session.server.broker.exchanges.unbind(bindingOf(session, args, channel));
+    await unlessMissing(() => {
+      const binding = bindingOf(session, args, channel);
+      return session.server.broker.exchanges.unbind(binding);
+    });
     session.output.frame(methodFrame(channel.number, 'queue.unbind-ok', {}));
   },
 

@@ -77,7 +77,14 @@ export async function openCore(options: CoreOptions): Promise<OpenCore> {
       }),
     (opened) => opened.close(),
   );
-  const { queues, exchanges, formats } = await openMessaging(options, engine, meta, streams);
+  const alarms = new Alarms();
+  const { queues, exchanges, formats } = await openMessaging(
+    options,
+    engine,
+    meta,
+    streams,
+    alarms,
+  );
   const broker: Broker = {
     streams,
     groups,
@@ -85,7 +92,7 @@ export async function openCore(options: CoreOptions): Promise<OpenCore> {
     exchanges: exchanges.exchanges,
     publisher: exchanges.publisher,
     formats,
-    alarms: new Alarms(),
+    alarms,
     producerIds,
     clusterId,
     nodeId: config.nodeId,

@@ -2,8 +2,8 @@
  * Opens what messages live in, bottom-up: declarations of queues, the message store, exchanges, the crossing to streams. Pumps
  * from streams start last, when everything that they may publish to is there.
  */
-import { StreamBindings } from '../core/crossing/stream-bindings.ts';
-import { StreamTarget } from '../core/crossing/stream-target.ts';
+import type { Alarms } from '../core/alarms.ts';
+import { openCrossing } from '../core/crossing/open-crossing.ts';
 import { type OpenExchanges, openExchanges } from '../core/exchange/open-exchanges.ts';
 import type { MessageFormats } from '../core/message/message-formats.ts';
 import type { MetaJournal } from '../core/meta/meta-journal.ts';
@@ -26,6 +26,7 @@ export async function openMessaging(
   engine: LogEngine,
   meta: MetaJournal,
   streams: Streams,
+  alarms: Alarms,
 ): Promise<Messaging> {
   const { config, environment, lifecycle, logger } = options;
   const formats = messageFormats();
@@ -70,38 +71,21 @@ export async function openMessaging(
   );
   queues.readWishes = (format, properties) => formats.get(format).wishes?.(properties) ?? {};
   queues.deadLetterRouter = exchanges.deadLetterRouter;
-  await openCrossing(options, streams, { queues, exchanges, formats });
-  return { queues, exchanges, formats };
-}
-
-/** Streams as targets and as sources of bindings. */
-async function openCrossing(
-  { environment, lifecycle, logger }: CoreOptions,
-  streams: Streams,
-  { queues, exchanges: { exchanges, publisher }, formats }: Messaging,
-): Promise<void> {
-  const target = new StreamTarget({ streams, formats, timers: environment.timers });
-  publisher.streamTarget = (name, draft) => target.appendToStream(name, draft);
-  streams.onChange(({ stream }) => exchanges.streamChanged(stream.name));
-  const pumps = await lifecycle.start(
+  queues.restored();
+  await lifecycle.start(
     'stream bindings',
     () =>
-      new StreamBindings({
+      openCrossing({
         streams,
-        exchanges,
-        bindings: () => exchanges.streamBindings(),
         queues,
-        publisher,
-        target,
+        exchanges: exchanges.exchanges,
+        publisher: exchanges.publisher,
+        formats,
         environment,
         logger,
+        alarms,
       }),
-    (opened) => opened.stop(),
+    (opened) => opened.close(),
   );
-  await pumps.refresh();
-  exchanges.onStreamBindingsChanged(() => {
-    pumps.refresh().catch((error: unknown) => {
-      logger.warn({ error }, 'the cursors of stream bindings are not durable yet');
-    });
-  });
+  return { queues, exchanges, formats };
 }

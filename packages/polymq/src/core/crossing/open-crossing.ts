@@ -31,12 +31,11 @@ export interface OpenCrossing {
 }
 
 /**
- * Connects streams with queues and exchanges, both ways. Records flow when the promise resolves.
- *
- * Whoever binds a stream to something awaits `bindings.refresh()` before it says so.
+ * Connects streams with queues and exchanges, both ways. Records flow when the promise resolves. A binding whose source
+ * is a stream is made once its cursors are durable.
  */
 export async function openCrossing(options: OpenCrossingOptions): Promise<OpenCrossing> {
-  const { streams, exchanges, publisher, formats, environment, logger } = options;
+  const { streams, exchanges, publisher, formats, environment } = options;
   const { timers } = environment;
   const target = new StreamTarget({ streams, formats, timers });
   publisher.streamTarget = (name, draft) => target.appendToStream(name, draft);
@@ -45,17 +44,15 @@ export async function openCrossing(options: OpenCrossingOptions): Promise<OpenCr
     target,
     bindings: () => exchanges.streamBindings(),
   });
-  const stopListening = exchanges.onStreamBindingsChanged(() => {
-    bindings.refresh().catch((error: unknown) => {
-      logger.warn({ error }, 'the cursors of stream bindings are not durable yet');
-    });
-  });
+  const stopListening = exchanges.onStreamBindingsChanged(() => bindings.refresh());
+  const stopFollowing = streams.onChange(({ stream }) => exchanges.streamChanged(stream.name));
   await bindings.refresh();
   return {
     target,
     bindings,
     close: () => {
       stopListening();
+      stopFollowing();
       bindings.stop();
       target.flush();
     },

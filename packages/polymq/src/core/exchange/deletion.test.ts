@@ -142,6 +142,7 @@ describe('deleting a stream', () => {
     const told: number[] = [];
     const stop = kit.exchanges.onStreamBindingsChanged(() => {
       told.push(kit.exchanges.streamBindings().length);
+      return undefined;
     });
     await kit.bind('amq.direct', 's', TO_STREAM);
     await kit.bind('s', 'q', { sourceKind: 'stream' });

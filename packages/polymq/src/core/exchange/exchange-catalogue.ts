@@ -51,7 +51,9 @@ export class ExchangeCatalogue implements Exchanges {
   readonly #changing = new Map<string, Promise<unknown>>();
   /** What nobody waits for but `close`. */
   readonly #background = new Set<Promise<void>>();
-  readonly #streamListeners = new Set<() => void>();
+  readonly #streamListeners = new Set<() => Promise<void> | undefined>();
+  /** What the last change of bindings from streams has led to. */
+  #streamsReady: Promise<unknown> = Promise.resolve();
   #streamBindingsTold: number;
   #exchangesReserved = 0;
   #bindingsReserved = 0;
@@ -138,6 +140,7 @@ export class ExchangeCatalogue implements Exchanges {
       throw new BrokerError('invalid-binding', 'the binding was removed while it was made');
     }
     this.#options.onBound(made);
+    if (binding.sourceKind === 'stream') await this.#streamsReady;
   }
 
   async unbind(binding: Binding): Promise<void> {
@@ -191,8 +194,11 @@ export class ExchangeCatalogue implements Exchanges {
       .flatMap(({ outgoing }) => outgoing.list().map((binding) => binding.toBinding()));
   }
 
-  /** Calls `listener` when `streamBindings` has changed. Returns a function that stops it. */
-  onStreamBindingsChanged(listener: () => void): () => void {
+  /**
+   * Calls `listener` when `streamBindings` has changed; a binding from a stream is made when its promise resolves. Returns
+   * a function that stops it.
+   */
+  onStreamBindingsChanged(listener: () => Promise<void> | undefined): () => void {
     this.#streamListeners.add(listener);
     return () => this.#streamListeners.delete(listener);
   }
@@ -275,7 +281,9 @@ export class ExchangeCatalogue implements Exchanges {
     const version = this.#topology.streamBindingsVersion;
     if (version === this.#streamBindingsTold) return;
     this.#streamBindingsTold = version;
-    for (const listener of this.#streamListeners) listener();
+    this.#streamsReady = Promise.all([...this.#streamListeners].map((listener) => listener()));
+    // Whoever has bound something waits for it; a deletion does not.
+    this.#streamsReady.catch(() => undefined);
   }
 
   #deleteIfEmpty(exchange: LiveExchange): Promise<void> {

@@ -25,6 +25,7 @@ async function open(base: Kit): Promise<Opened> {
   const knowsQueue = (id: number) => declared.knows(id);
   const store = await openMessageStore({ engine, environment, durability: 'fsync', knowsQueue });
   const { queues, close } = openQueues({ environment, declared, store, logger: silentLogger });
+  queues.restored();
   const formats = new MessageFormats([TEST_FORMAT]);
   const parts = { environment, meta, queues, formats, logger: silentLogger };
   const opened = await openExchanges({ ...parts, streamExists: () => false });

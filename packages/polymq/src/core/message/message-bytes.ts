@@ -104,6 +104,17 @@ export class MessageView {
   }
 }
 
+/** The size of the body of the message whose bytes are `buffer[start, end)`. */
+export function bodyBytesAt(buffer: Buffer, start: number, end: number): number {
+  let at = start + MESSAGE_AT.exchange;
+  at += 1 + buffer[at]!;
+  at += 1 + buffer[at]!;
+  if ((buffer[start + MESSAGE_AT.flags]! & MESSAGE_FLAG.history) !== 0) {
+    at += 4 + readUint32(buffer, at);
+  }
+  return end - at - 4 - readUint32(buffer, at);
+}
+
 function readUint32(buffer: Buffer, at: number): number {
   return (
     buffer[at]! * 0x1000000 + ((buffer[at + 1]! << 16) | (buffer[at + 2]! << 8) | buffer[at + 3]!)

@@ -105,9 +105,9 @@ export class CoreQueue implements Queue {
     return this.#messages.bytes;
   }
 
-  /** Of ready messages: all of each, not only the body. */
-  get readyBytes(): number {
-    return this.#messages.readyBytes;
+  /** Of the bodies of ready messages. */
+  get readyBodyBytes(): number {
+    return this.#messages.readyBodyBytes;
   }
 
   /** Message groups that have messages. */

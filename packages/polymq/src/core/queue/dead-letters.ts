@@ -104,7 +104,7 @@ export class DeadLetters {
     const address = draftRefused(draft, refused, death, queue.definition.settings, wishes);
     this.#refusalsDeep += 1;
     try {
-      this.#send(queue.namespace, address, draft, 'maxlen');
+      this.#send(queue.namespace, address, draft);
     } finally {
       this.#refusalsDeep -= 1;
     }
@@ -167,7 +167,7 @@ export class DeadLetters {
     const address = draftDeadLetter(draft, view, death, queue.definition.settings, wishes);
     const hold = store.hold();
     try {
-      this.#send(queue.namespace, address, draft, reason);
+      this.#send(queue.namespace, address, draft);
     } finally {
       store.release(hold);
       draft.clear();
@@ -179,13 +179,11 @@ export class DeadLetters {
     namespace: string,
     { exchange, routingKeys }: DeadLetterAddress,
     draft: MessageDraft,
-    reason: DeathReason,
   ): void {
     const { counters, publish } = this.#options;
     const routed = this.router?.(namespace, exchange, routingKeys, draft) ?? [];
     const history = draft.history ?? [];
-    const targets =
-      reason === 'rejected' ? routed : routed.filter(({ name }) => !isCycle(name, history));
+    const targets = routed.filter(({ name }) => !isCycle(name, history));
     if (targets.length === 0) {
       counters.dropped += 1;
       return;

@@ -1,8 +1,8 @@
-import { type MessageDraft, messageBytes } from '../message/message-draft.ts';
+import type { MessageDraft } from '../message/message-draft.ts';
 import type { QueueSettings } from './queue-definition.ts';
 import type { QueueMessages } from './queue-messages.ts';
 
-/** How many messages, and bytes of them (whole, not only their bodies), may be ready in a queue. */
+/** How many messages, and bytes of their bodies, may be ready in a queue. */
 export class LengthLimit {
   readonly limited: boolean;
   readonly #messages: QueueMessages;
@@ -23,11 +23,8 @@ export class LengthLimit {
   /** Whether one more message would be too many, and is to be refused. */
   refuses(draft: MessageDraft): boolean {
     if (!this.#refuses) return false;
-    const { readyCount, readyBytes } = this.#messages;
-    return (
-      readyCount + 1 > this.#lengthMax ||
-      readyBytes + messageBytes(draft, undefined) > this.#bytesMax
-    );
+    const { readyCount, readyBodyBytes } = this.#messages;
+    return readyCount + 1 > this.#lengthMax || readyBodyBytes + draft.bodyBytes > this.#bytesMax;
   }
 
   /** Whether there are too many, and old ones are to be dropped. */
@@ -35,7 +32,7 @@ export class LengthLimit {
     // What comes back to a queue that refuses may exceed the limit.
     if (this.#refuses) return false;
     return (
-      this.#messages.readyCount > this.#lengthMax || this.#messages.readyBytes > this.#bytesMax
+      this.#messages.readyCount > this.#lengthMax || this.#messages.readyBodyBytes > this.#bytesMax
     );
   }
 }

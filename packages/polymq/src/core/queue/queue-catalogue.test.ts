@@ -42,10 +42,14 @@ describe('the catalogue of queues', () => {
 
   it('gives one of two who declare at once the queue, and tells the other when it is there', async () => {
     const { queues, queue } = kit();
-    const results = await Promise.allSettled([queue(), queue()]);
+    const seen = queue().then(() => undefined);
+    const told = queue().catch(() => queues.get('', 'q'));
+    expect(await told).toBeDefined();
+    await seen;
+    const results = await Promise.allSettled([queue({}, {}, 'r'), queue({}, {}, 'r')]);
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
     expect(results[1]).toMatchObject({ reason: { code: 'queue-exists' } });
-    expect(queues.count).toBe(1);
+    expect(queues.count).toBe(2);
   });
 
   it('takes no more queues than it may, also of those that are being declared', async () => {

@@ -45,7 +45,9 @@ export class QueueMessages {
   #leasedCount = 0;
   #delayedCount = 0;
   #bytes = 0;
+  /** What ready messages have of `bytes`, and their bodies of that. */
   #readyBytes = 0;
+  #readyBodyBytes = 0;
 
   constructor(options: QueueMessagesOptions) {
     this.#store = options.store;
@@ -74,8 +76,9 @@ export class QueueMessages {
     return this.#bytes;
   }
 
-  get readyBytes(): number {
-    return this.#readyBytes;
+  /** Of the bodies of ready messages. */
+  get readyBodyBytes(): number {
+    return this.#readyBodyBytes;
   }
 
   /** Groups with messages. */
@@ -156,7 +159,7 @@ export class QueueMessages {
   /** A row in limbo can be delivered when its turn comes, and that of its group. */
   show(row: number, page: RowPage, index: number): void {
     page.state[index] = ROW_STATE.ready;
-    this.#readyBytes += page.bytes[index]!;
+    this.#countReady(page, index, 1);
     if (page.group[index] === 0) {
       this.#ready.insert(row, page.priority[index]!);
       return;
@@ -208,7 +211,7 @@ export class QueueMessages {
     const page = this.#rows.page(row);
     const index = this.#rows.index(row);
     page.state[index] = ROW_STATE.delayed;
-    this.#readyBytes -= page.bytes[index]!;
+    this.#countReady(page, index, -1);
     if (page.group[index] !== 0) this.#groups!.leaseQueued(row);
     return row;
   }
@@ -285,6 +288,7 @@ export class QueueMessages {
     this.#ready = new ReadyLevels(this.#rows);
     this.#bytes -= this.#readyBytes;
     this.#readyBytes = 0;
+    this.#readyBodyBytes = 0;
     const groups = this.#groups;
     if (groups === undefined) return taken;
     const all = new ReadyLevels(this.#rows);
@@ -304,8 +308,13 @@ export class QueueMessages {
   #setLeased(row: number, page: RowPage, index: number, leaseMs: number): void {
     page.state[index] = ROW_STATE.leased;
     this.#leasedCount += 1;
-    this.#readyBytes -= page.bytes[index]!;
+    this.#countReady(page, index, -1);
     if (leaseMs > 0) page.timer[index] = this.#rowTimers.add(leaseMs, row);
+  }
+
+  #countReady(page: RowPage, index: number, sign: 1 | -1): void {
+    this.#readyBytes += sign * page.bytes[index]!;
+    this.#readyBodyBytes += sign * page.bodyBytes[index]!;
   }
 
   #insert(row: number): void {

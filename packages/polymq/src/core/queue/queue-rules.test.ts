@@ -77,6 +77,17 @@ const cases: readonly Case[] = [
     expired: 2,
   },
   {
+    name: 'sooner than what was to expire first until then',
+    settings: { priorityMax: 5 },
+    publish: [
+      ['a', { ttlMs: 1000 }],
+      ['b', { priority: 5, ttlMs: 100 }],
+    ],
+    afterMs: 100,
+    left: ['a'],
+    expired: 1,
+  },
+  {
     name: 'length: drops the oldest',
     settings: { lengthMax: 2 },
     publish: [['a'], ['b'], ['c']],
@@ -89,17 +100,17 @@ const cases: readonly Case[] = [
     publish: [['a'], ['b', { priority: 1 }], ['c']],
     left: ['a', 'c'],
   },
-  // A message has 26 bytes beside its body.
+  // Only bodies count.
   {
     name: 'bytes: drops the oldest',
-    settings: { bytesMax: 58 },
+    settings: { bytesMax: 6 },
     publish: [['aaa'], ['bbb'], ['ccc']],
     left: ['bbb', 'ccc'],
   },
   {
     name: 'bytes: a message that is larger',
-    settings: { bytesMax: 26 },
-    publish: [['a']],
+    settings: { bytesMax: 2 },
+    publish: [['aaa']],
     left: [],
   },
   {
@@ -111,7 +122,7 @@ const cases: readonly Case[] = [
   },
   {
     name: 'bytes: refuses',
-    settings: { bytesMax: 56, overflow: 'reject' },
+    settings: { bytesMax: 4, overflow: 'reject' },
     publish: [['a'], ['b'], ['ccc']],
     left: ['a', 'b'],
     refused: 1,

@@ -50,6 +50,8 @@ export class RowPage {
   /** Where the message bytes start in their batch or chunk, and how many they are. */
   readonly position: Uint32Array = new Uint32Array(PAGE_ROWS);
   readonly bytes: Uint32Array = new Uint32Array(PAGE_ROWS);
+  /** How many of them are the body: what limits on queues count. */
+  readonly bodyBytes: Uint32Array = new Uint32Array(PAGE_ROWS);
   /** When it expires, ms since the epoch; 0: never. */
   readonly expiresMs: Float64Array = new Float64Array(PAGE_ROWS);
   /** When it came into its queue, ms since the epoch; set by the store, for persistent rows only. */

@@ -56,6 +56,7 @@ export class CrossingKit {
       knowsQueue: (id) => declared.knows(id),
     });
     const { queues } = openQueues({ environment, declared, store, logger });
+    queues.restored();
     const formats = new MessageFormats();
     const streamExists = (name: string): boolean => streams.get(name) !== undefined;
     const opened = { environment, meta, queues, formats, logger };

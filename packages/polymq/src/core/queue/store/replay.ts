@@ -5,6 +5,7 @@
 
 import { readInt64 } from '../../../lib/bytes/int64.ts';
 import { AT, batchBaseOffset, batchBytes } from '../../../log/batch.ts';
+import { bodyBytesAt } from '../../message/message-bytes.ts';
 import { NO_ROW, ROW_FLAG } from '../rows.ts';
 import {
   ENTRY_FLAG,
@@ -89,6 +90,7 @@ export class Replay {
       groupId = readGroup(buffer, behind);
       behind += 2 + readUint16(buffer, behind);
     }
+    const bodyBytes = bodyBytesAt(buffer, behind, end);
     for (let index = 0; index < count; index++) {
       const target = at + ENTRY_HEAD_BYTES + index * TARGET_BYTES;
       const row = restoring.place(
@@ -101,6 +103,7 @@ export class Replay {
       const rowIndex = restoring.rows.index(row);
       page.position[rowIndex] = behind - this.#batchAt;
       page.bytes[rowIndex] = end - behind;
+      page.bodyBytes[rowIndex] = bodyBytes;
       page.priority[rowIndex] = buffer[target + 10]!;
       page.flags[rowIndex] = buffer[target + 11]!;
       page.attempts[rowIndex] = 0;
@@ -121,6 +124,7 @@ export class Replay {
       groupId = readGroup(buffer, behind);
       behind += 2 + readUint16(buffer, behind);
     }
+    const bodyBytes = bodyBytesAt(buffer, behind, end);
     for (let index = 0; index < count; index++) {
       const from = at + ENTRY_HEAD_BYTES + index * ROW_BYTES;
       if ((buffer[from + 11]! & ROW_FLAG.persistent) === 0) continue;
@@ -130,6 +134,7 @@ export class Replay {
       const rowIndex = restoring.rows.index(row);
       page.position[rowIndex] = behind - this.#batchAt;
       page.bytes[rowIndex] = end - behind;
+      page.bodyBytes[rowIndex] = bodyBytes;
       page.priority[rowIndex] = buffer[from + 10]!;
       page.flags[rowIndex] = buffer[from + 11]!;
       page.attempts[rowIndex] = readUint16(buffer, from + 12);

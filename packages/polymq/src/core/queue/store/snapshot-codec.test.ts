@@ -31,6 +31,7 @@ describe('rows in snapshots', () => {
       row.offset = jump ? random.integer(1 << 30) * 1000 : index + 10;
       row.position = jump ? random.integer(1 << 30) : 61 + index * 150;
       row.bytes = jump ? random.integer(1 << 30) : 130;
+      row.bodyBytes = jump ? random.integer(1 << 30) : 100;
       row.enqueuedMs = 1_700_000_000_000 + (jump ? -random.integer(100_000) : index >> 4);
       row.priority = jump ? random.integer(256) : 0;
       row.flags = jump ? random.integer(4) : 1;

@@ -5,7 +5,7 @@
  *   row      u8 what differs from the prediction (below), then for each bit, lowest first:
  *            1 queue    varint                         4  offset    signed, from the one before + 1
  *            2 seq      signed, from the one before + 1    8  position  signed, from the one before + the last step
- *            16 bytes   varint                         32 enqueued  signed ms, from the one before
+ *            16 bytes   varint, and varint of the body  32 enqueued  signed ms, from the one before
  *            64 state   u8 priority │ u8 flags │ varint attempts
  *            128 rare   signed ms expires, from the one before │ varint ms due │ varint n │ n bytes group id
  *   extent   varint end, from the one before │ varint bytes
@@ -34,6 +34,7 @@ export class SnapshotRow {
   offset = 0;
   position = 0;
   bytes = 0;
+  bodyBytes = 0;
   enqueuedMs = 0;
   priority = 0;
   flags = 0;
@@ -54,6 +55,7 @@ class Previous extends SnapshotRow {
     this.step = row.position - this.position;
     this.position = row.position;
     this.bytes = row.bytes;
+    this.bodyBytes = row.bodyBytes;
     this.enqueuedMs = row.enqueuedMs;
     this.priority = row.priority;
     this.flags = row.flags;
@@ -79,7 +81,10 @@ export class RowEncoder {
     if ((differs & DIFFERS.position) !== 0) {
       end = writeSigned(target, row.position - previous.position - previous.step, end);
     }
-    if ((differs & DIFFERS.bytes) !== 0) end = writeVarint(target, row.bytes, end);
+    if ((differs & DIFFERS.bytes) !== 0) {
+      end = writeVarint(target, row.bytes, end);
+      end = writeVarint(target, row.bodyBytes, end);
+    }
     if ((differs & DIFFERS.enqueued) !== 0) {
       end = writeSigned(target, Math.round(row.enqueuedMs - previous.enqueuedMs), end);
       // What the reader will see: fractions must not add up.
@@ -116,7 +121,9 @@ export class RowDecoder {
     if ((differs & DIFFERS.offset) !== 0) row.offset += from.readSigned();
     row.position = previous.position + previous.step;
     if ((differs & DIFFERS.position) !== 0) row.position += from.readSigned();
-    row.bytes = (differs & DIFFERS.bytes) !== 0 ? from.read() : previous.bytes;
+    const bytesDiffer = (differs & DIFFERS.bytes) !== 0;
+    row.bytes = bytesDiffer ? from.read() : previous.bytes;
+    row.bodyBytes = bytesDiffer ? from.read() : previous.bodyBytes;
     row.enqueuedMs = previous.enqueuedMs;
     if ((differs & DIFFERS.enqueued) !== 0) row.enqueuedMs += from.readSigned();
     const stateDiffers = (differs & DIFFERS.state) !== 0;
@@ -137,7 +144,7 @@ function difference(row: SnapshotRow, previous: Previous): number {
     (row.seq === previous.seq + 1 ? 0 : DIFFERS.seq) |
     (row.offset === previous.offset + 1 ? 0 : DIFFERS.offset) |
     (row.position === previous.position + previous.step ? 0 : DIFFERS.position) |
-    (row.bytes === previous.bytes ? 0 : DIFFERS.bytes) |
+    (row.bytes === previous.bytes && row.bodyBytes === previous.bodyBytes ? 0 : DIFFERS.bytes) |
     (row.enqueuedMs === previous.enqueuedMs ? 0 : DIFFERS.enqueued) |
     (row.priority === previous.priority &&
     row.flags === previous.flags &&

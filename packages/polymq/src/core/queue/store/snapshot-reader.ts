@@ -137,6 +137,7 @@ function restoreRow(from: SnapshotRow, restoring: Restoring): void {
   const index = restoring.rows.index(row);
   page.position[index] = from.position;
   page.bytes[index] = from.bytes;
+  page.bodyBytes[index] = from.bodyBytes;
   page.enqueuedMs[index] = from.enqueuedMs;
   page.priority[index] = from.priority;
   page.flags[index] = from.flags;

@@ -149,6 +149,7 @@ export class SnapshotWriter {
       row.offset = page.offset[index]!;
       row.position = page.position[index]!;
       row.bytes = page.bytes[index]!;
+      row.bodyBytes = page.bodyBytes[index]!;
       row.enqueuedMs = page.enqueuedMs[index]!;
       row.priority = page.priority[index]!;
       row.flags = page.flags[index]!;

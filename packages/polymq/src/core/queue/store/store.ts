@@ -279,6 +279,7 @@ export class Store implements MessageStore {
     page.offset[index] = offset;
     page.position[index] = messageAt - journal.batchStart;
     page.bytes[index] = bytes;
+    page.bodyBytes[index] = draft.bodyBytes;
     page.enqueuedMs[index] = journal.openedMs;
     const { extent } = journal;
     extent.liveRows += 1;
@@ -318,7 +319,7 @@ export class Store implements MessageStore {
     end = writeMessage(draft, history, buffer, end);
     const offset = journal.finish(end);
     journal.hasMessages = true;
-    this.#place(rows, count, offset, messageAt - batchStart, bytes);
+    this.#place(rows, count, offset, messageAt - batchStart, bytes, draft.bodyBytes);
     if (timed || groupId !== undefined) this.#setRare(draft, rows, count);
     const extent = journal.extent;
     extent.liveRows += count;
@@ -351,6 +352,7 @@ export class Store implements MessageStore {
     offset: number,
     position: number,
     bytes: number,
+    bodyBytes: number,
   ): void {
     const table = this.rows;
     const { openedMs } = this.#journal;
@@ -361,6 +363,7 @@ export class Store implements MessageStore {
       page.offset[index] = offset;
       page.position[index] = position;
       page.bytes[index] = bytes;
+      page.bodyBytes[index] = bodyBytes;
       page.enqueuedMs[index] = openedMs;
     }
   }
@@ -383,7 +386,7 @@ export class Store implements MessageStore {
     const { at } = this.#chunks;
     const end = writeMessage(draft, history, chunk.buffer, at);
     const offset = this.#chunks.finish(chunk, end, count);
-    this.#place(rows, count, offset, at, bytes);
+    this.#place(rows, count, offset, at, bytes, draft.bodyBytes);
   }
 
   /** A message for more queues than one entry names is journaled several times. */

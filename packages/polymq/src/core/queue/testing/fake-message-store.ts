@@ -50,6 +50,7 @@ export class FakeMessageStore implements MessageStore {
       const row = rows[at]!;
       const page = this.rows.page(row);
       page.bytes[this.rows.index(row)] = message.length;
+      page.bodyBytes[this.rows.index(row)] = draft.bodyBytes;
       this.#messages.set(row, message);
       this.#write('put', row);
     }

@@ -14,6 +14,9 @@ import type { Handlers } from './handler.ts';
 /** Before a client has logged in, frames are small. */
 const FRAME_BYTES_BEFORE_LOGIN = 8 * 1024;
 
+/** The RabbitMQ whose behaviour is offered. */
+const SPOKEN_VERSION = '4.0.0';
+
 /** What RabbitMQ's clients look for. */
 const CAPABILITIES: FieldTable = {
   publisher_confirms: true,
@@ -37,9 +40,11 @@ export function sendStart(session: AmqpSession): void {
       serverProperties: {
         capabilities: CAPABILITIES,
         cluster_name: broker.clusterId,
-        product: 'PolyMQ',
-        version: session.server.version,
-        platform: 'Node.js',
+        // By these two, clients and frameworks decide what they may use.
+        product: 'RabbitMQ',
+        version: SPOKEN_VERSION,
+        platform: `PolyMQ ${session.server.version} on Node.js`,
+        information: 'PolyMQ speaks AMQP 0-9-1 as RabbitMQ does',
       },
       mechanisms: MECHANISMS.join(' '),
       locales: 'en_US',

@@ -10,9 +10,11 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type FuzzReport, fuzz, tryInput } from './fuzz.ts';
 import { fuzzLiveBroker } from './live.ts';
+import { fuzzLiveAmqp } from './live-amqp.ts';
 import { TARGETS } from './targets/index.ts';
 
-const LIVE = 'live';
+/** A running broker under attack, for each protocol. */
+const LIVE = { live: fuzzLiveBroker, 'live-amqp': fuzzLiveAmqp };
 
 async function main(): Promise<number> {
   // The YAML parser warns of what it takes; a run would drown in that.
@@ -25,7 +27,7 @@ async function main(): Promise<number> {
       seed: { type: 'string' },
     },
   });
-  const names = [...Object.keys(TARGETS), LIVE];
+  const names = [...Object.keys(TARGETS), ...Object.keys(LIVE)];
   const chosen = values.target?.split(',') ?? names;
   for (const name of chosen) {
     if (!names.includes(name))
@@ -37,9 +39,9 @@ async function main(): Promise<number> {
   process.stdout.write(`seed ${seed}, ${seconds} s each\n`);
   let found = 0;
   for (const name of chosen) {
-    if (name === LIVE) {
-      const problems = await fuzzLiveBroker({ seconds, seed, report: say });
-      for (const problem of problems) say(`FOUND live: ${problem}`);
+    if (isLive(name)) {
+      const problems = await LIVE[name]({ seconds, seed, report: say });
+      for (const problem of problems) say(`FOUND ${name}: ${problem}`);
       found += problems.length;
     } else {
       const report = await fuzz(await TARGETS[name]!(), { seconds, seed, corpus: corpusOf(name) });
@@ -51,9 +53,13 @@ async function main(): Promise<number> {
   return found === 0 ? 0 : 1;
 }
 
+function isLive(name: string): name is keyof typeof LIVE {
+  return Object.hasOwn(LIVE, name);
+}
+
 async function retry(name: string, input: Buffer): Promise<number> {
   const target = TARGETS[name];
-  if (!target) throw new Error(`--input needs a target other than ${LIVE}`);
+  if (!target) throw new Error(`--input needs a target other than ${Object.keys(LIVE).join(', ')}`);
   const problem = await tryInput(await target(), input);
   say(problem ?? 'nothing wrong');
   return problem === undefined ? 0 : 1;

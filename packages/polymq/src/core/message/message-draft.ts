@@ -2,6 +2,7 @@
  * A message on its way in: where its parts lie in the memory of the reader. A session fills one draft again and
  * again; whoever takes it copies what it needs before it returns (`writeMessage`).
  */
+import { Copier } from '../../lib/bytes/copier.ts';
 import { type DeathRecord, writeHistory } from './history.ts';
 import { MESSAGE_AT, MESSAGE_FLAG } from './message-bytes.ts';
 
@@ -97,26 +98,18 @@ export function writeMessage(
     (draft.persistent ? MESSAGE_FLAG.persistent : 0);
   target.writeDoubleBE(draft.publishedMs, at + MESSAGE_AT.published);
   let end = at + MESSAGE_AT.exchange;
-  end += copy(draft.names, draft.namesStart, draft.namesEnd, target, end);
+  end = copier.copy(draft.names, draft.namesStart, draft.namesEnd, target, end);
   if (history !== undefined) {
     end = writeUint32(target, history.length, end);
     end += history.copy(target, end);
   }
   end = writeUint32(target, draft.propertiesBytes, end);
-  end += copy(draft.content, draft.contentStart, draft.contentEnd, target, end);
+  end = copier.copy(draft.content, draft.contentStart, draft.contentEnd, target, end);
   for (const piece of draft.more) end += piece.copy(target, end);
   return end;
 }
 
-/** Below so many bytes a loop is faster than a call into the runtime. */
-const LOOP_BYTES_MAX = 48;
-
-function copy(source: Buffer, start: number, end: number, target: Buffer, at: number): number {
-  const bytes = end - start;
-  if (bytes > LOOP_BYTES_MAX) return source.copy(target, at, start, end);
-  for (let index = 0; index < bytes; index++) target[at + index] = source[start + index]!;
-  return bytes;
-}
+const copier = new Copier();
 
 function writeUint32(target: Buffer, value: number, at: number): number {
   target[at] = value >>> 24;

@@ -3,6 +3,9 @@
 import { METRICS } from '../../packages/polymq/src/admin/metric-table.ts';
 import { BROKER_ERRORS } from '../../packages/polymq/src/core/errors.ts';
 import { STREAM_CONFIG } from '../../packages/polymq/src/core/stream/stream-config.ts';
+import { HANDLERS as AMQP_HANDLERS } from '../../packages/polymq/src/protocols/amqp/handlers/index.ts';
+import { METHODS } from '../../packages/polymq/src/protocols/amqp/methods/index.ts';
+import { QUEUE_ARGUMENTS } from '../../packages/polymq/src/protocols/amqp/queue-arguments.ts';
 import { HANDLERS } from '../../packages/polymq/src/protocols/kafka/handlers/index.ts';
 import { TOPIC_CONFIGS } from '../../packages/polymq/src/protocols/kafka/topic-configs.ts';
 import { configTable } from '../../packages/polymq/src/server/config/describe.ts';
@@ -49,6 +52,12 @@ export const TABLES: Tables = {
         row.kind === 'idle' ? '' : row.doc,
       ]),
     ),
+  'amqp-methods': amqpMethods,
+  'amqp-queue-arguments': () =>
+    markdownTable(
+      ['Argument', 'Meaning'],
+      Object.entries(QUEUE_ARGUMENTS).map(([name, { doc }]) => [`\`${name}\``, doc]),
+    ),
   'stream-config': () =>
     markdownTable(
       ['Setting', 'Default', 'Allowed', 'Meaning'],
@@ -60,6 +69,20 @@ export const TABLES: Tables = {
       ]),
     ),
 };
+
+/** What clients may send, by class. */
+function amqpMethods(): string {
+  const classes = new Map<string, string[]>();
+  for (const [name, { sentBy }] of Object.entries(METHODS)) {
+    if (sentBy === 'server' || !Object.hasOwn(AMQP_HANDLERS, name)) continue;
+    const [className = '', method = ''] = name.split('.');
+    classes.set(className, [...(classes.get(className) ?? []), method]);
+  }
+  return markdownTable(
+    ['Class', 'Methods of clients'],
+    [...classes].map(([name, methods]) => [`\`${name}\``, methods.join(', ')]),
+  );
+}
 
 function range({ min, max }: { min?: number; max?: number }): string {
   const from = min === undefined ? '' : `from ${min}`;

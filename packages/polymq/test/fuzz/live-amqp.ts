@@ -122,13 +122,15 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
 };
 
 /** Consumes without reading what it publishes itself. */
-const GREEDY: Buffer = Buffer.concat([
-  LOGGED_IN,
-  methodFrame(1, 'queue.declare', { queue: '', exclusive: true }),
-  methodFrame(1, 'queue.bind', { queue: '', exchange: 'amq.fanout' }),
-  methodFrame(1, 'basic.consume', { queue: '', consumerTag: 'c', noAck: true }),
-  ...Array.from({ length: 40 }, () => publish('amq.fanout', '', {}, 60_000)),
-]);
+function greedy(random: SeededRandom): Buffer {
+  const queue = `greedy-${random.between(0, 1e9)}`;
+  return Buffer.concat([
+    LOGGED_IN,
+    methodFrame(1, 'queue.declare', { queue, exclusive: true }),
+    methodFrame(1, 'basic.consume', { queue, consumerTag: 'c', noAck: true }),
+    ...Array.from({ length: 40 }, () => publish('', queue, {}, 60_000)),
+  ]);
+}
 
 export async function fuzzLiveAmqp(options: LiveOptions): Promise<string[]> {
   const data = temporaryFolder('polymq-fuzz-amqp-');
@@ -221,11 +223,12 @@ class Attackers {
 
   /** Messages that begin and never end, and consumers that never read. */
   #hold(): void {
-    const greedy = this.#random.chance(0.2);
-    this.#count(greedy ? 'never reads' : 'never ends');
+    const random = this.#random;
+    const reads = random.chance(0.8);
+    this.#count(reads ? 'never ends' : 'never reads');
     const socket = this.#connect();
-    const whole = greedy ? GREEDY : Buffer.concat([LOGGED_IN, ...METHODS]);
-    socket.write(greedy ? whole : whole.subarray(0, this.#random.between(0, whole.length - 1)));
+    const whole = Buffer.concat([LOGGED_IN, ...METHODS]);
+    socket.write(reads ? whole.subarray(0, random.between(0, whole.length - 1)) : greedy(random));
     socket.pause();
     this.#held.push(socket);
     if (this.#held.length > SLOW_CONNECTIONS_MAX) this.#held.shift()!.destroy();

@@ -1,6 +1,9 @@
 import type { RoutingFacts } from '../../core/exchange/exchanges.ts';
+import type { MessageDraft } from '../../core/message/message-draft.ts';
 import { readTable } from './codec/field-reader.ts';
+import { type BasicProperties, readProperties } from './codec/index.ts';
 import type { PropertiesScan } from './codec/scan-properties.ts';
+import { CONTENT_GAP_BYTES } from './content.ts';
 import { FieldTimestamp, type FieldValue } from './methods/row.ts';
 import { plainValue } from './plain-values.ts';
 
@@ -11,11 +14,14 @@ export class PublishFacts implements RoutingFacts {
   dueMs = 0;
   readonly #header: Buffer;
   readonly #scan: PropertiesScan;
+  readonly #draft: MessageDraft;
   #headers: ReadonlyMap<string, unknown> | undefined;
+  #properties: BasicProperties | undefined;
 
-  constructor(header: Buffer, scan: PropertiesScan) {
+  constructor(header: Buffer, scan: PropertiesScan, draft: MessageDraft) {
     this.#header = header;
     this.#scan = scan;
+    this.#draft = draft;
   }
 
   headers(): ReadonlyMap<string, unknown> {
@@ -24,7 +30,13 @@ export class PublishFacts implements RoutingFacts {
   }
 
   property(name: 'message-id' | 'correlation-id' | 'timestamp'): string | undefined {
-    return propertyText(this.#header, this.#scan, name);
+    const { content, contentStart, propertiesBytes } = this.#draft;
+    const end = contentStart + propertiesBytes - CONTENT_GAP_BYTES;
+    this.#properties ??= readProperties(content, contentStart, end);
+    const { messageId, correlationId, timestamp } = this.#properties;
+    if (name === 'message-id') return messageId;
+    if (name === 'correlation-id') return correlationId;
+    return timestamp === undefined ? undefined : String(timestamp);
   }
 
   /** Reads `x-delay`, milliseconds from now; what is no positive number means no delay. */
@@ -44,15 +56,4 @@ export class PublishFacts implements RoutingFacts {
 
 function routable(value: FieldValue): unknown {
   return value instanceof FieldTimestamp ? value.timestamp : plainValue(value);
-}
-
-function propertyText(
-  header: Buffer,
-  scan: PropertiesScan,
-  name: 'message-id' | 'correlation-id' | 'timestamp',
-): string | undefined {
-  if (name === 'message-id' && scan.messageIdStart >= 0) {
-    return header.toString('utf8', scan.messageIdStart, scan.messageIdEnd);
-  }
-  return undefined;
 }

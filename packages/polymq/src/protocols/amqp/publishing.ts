@@ -270,7 +270,7 @@ export class Publishing {
     if (name === '' && key.startsWith(REPLY_TO_PREFIX)) return undefined;
     const exchange = this.#exchangeNamed(name);
     const { scan, draft, broker } = this.#server;
-    const facts = new PublishFacts(header, scan);
+    const facts = new PublishFacts(header, scan, draft);
     if (exchange.definition.delayed) facts.delayFrom(draft.publishedMs);
     draft.dueMs = facts.dueMs;
     const copies = rewriteSpecial(this.#channel, header, draft, scan);

@@ -14,6 +14,8 @@ type Check = (value: DeclaredValue) => string | undefined;
 
 interface ArgumentRow {
   check: Check;
+  /** For docs/protocols/amqp.md. */
+  doc: string;
   /** The setting that takes the value as it is. */
   setting?: keyof QueueSettings;
 }
@@ -71,22 +73,59 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 
 /** In the order in which RabbitMQ compares them. */
 export const QUEUE_ARGUMENTS: Readonly<Record<string, ArgumentRow>> = {
-  'x-expires': { check: positiveMilliseconds, setting: 'expiresMs' },
-  'x-message-ttl': { check: milliseconds, setting: 'messageTtlMs' },
-  'x-dead-letter-exchange': { check: text, setting: 'deadLetterExchange' },
-  'x-dead-letter-routing-key': { check: text, setting: 'deadLetterRoutingKey' },
-  'x-max-length': { check: count, setting: 'lengthMax' },
-  'x-max-length-bytes': { check: count, setting: 'bytesMax' },
-  'x-max-priority': { check: priority, setting: 'priorityMax' },
-  'x-overflow': { check: overflow },
-  'x-single-active-consumer': { check: flag, setting: 'singleActiveConsumer' },
-  'x-queue-type': { check: queueType },
-  'x-delivery-limit': { check: anything },
-  'x-consumer-timeout': { check: milliseconds },
+  'x-expires': {
+    check: positiveMilliseconds,
+    doc: 'Milliseconds without consumers, declarations and `basic.get`, after which the queue is deleted.',
+    setting: 'expiresMs',
+  },
+  'x-message-ttl': {
+    check: milliseconds,
+    doc: 'Milliseconds after which a message expires; 0: unless a consumer takes it at once.',
+    setting: 'messageTtlMs',
+  },
+  'x-dead-letter-exchange': {
+    check: text,
+    doc: 'Where messages go that are rejected, expired, pushed out or delivered too often.',
+    setting: 'deadLetterExchange',
+  },
+  'x-dead-letter-routing-key': {
+    check: text,
+    doc: 'The routing key they get; without it they keep their own.',
+    setting: 'deadLetterRoutingKey',
+  },
+  'x-max-length': { check: count, doc: 'Messages that may wait.', setting: 'lengthMax' },
+  'x-max-length-bytes': {
+    check: count,
+    doc: 'Bytes of their bodies; of a stream: what retention keeps.',
+    setting: 'bytesMax',
+  },
+  'x-max-priority': {
+    check: priority,
+    doc: 'Gives the queue priorities from 0 to this number, at most 255.',
+    setting: 'priorityMax',
+  },
+  'x-overflow': {
+    check: overflow,
+    doc: 'What happens beyond them: `drop-head` (the default), `reject-publish`, `reject-publish-dlx`.',
+  },
+  'x-single-active-consumer': {
+    check: flag,
+    doc: 'Only the consumer that came first gets messages; the next one takes over.',
+    setting: 'singleActiveConsumer',
+  },
+  'x-queue-type': { check: queueType, doc: '`classic` (the default), `quorum`, `stream`.' },
+  'x-delivery-limit': {
+    check: anything,
+    doc: 'Deliveries after which a message is dead-lettered; -1: any number. Default for `quorum`: 20.',
+  },
+  'x-consumer-timeout': {
+    check: milliseconds,
+    doc: 'Milliseconds that a delivery may stay without an answer, in place of `amqp.consumerTimeoutMs`.',
+  },
   // For streams only.
-  'x-max-age': { check: age },
-  'x-stream-max-segment-size-bytes': { check: count },
-  'x-stream-filter-size-bytes': { check: count },
+  'x-max-age': { check: age, doc: 'Stream: how long records are kept, such as `7D` (`YMDhms`).' },
+  'x-stream-max-segment-size-bytes': { check: count, doc: 'Stream: size of its files.' },
+  'x-stream-filter-size-bytes': { check: count, doc: 'Stream: checked, without effect.' },
 };
 
 /** Quorum queues give up on a message after so many deliveries unless told otherwise, as in RabbitMQ 4. */

@@ -60,7 +60,10 @@ export interface MessageStore {
 
   /** Bytes of messages in memory; above `memoryBytesMax` the store moves out what it can. */
   readonly memoryBytes: number;
-  /** Bytes put that are not committed yet: publishers should pause above some mebibytes. */
+  /**
+   * Bytes on their way to the disk: put and not committed yet, or in memory only although memory is short.
+   * Publishers should pause above some mebibytes; whenever it shrinks, listeners of `onCommitted` are called.
+   */
   readonly uncommittedBytes: number;
 }
 

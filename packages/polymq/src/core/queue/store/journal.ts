@@ -136,6 +136,11 @@ export class Journal implements EntryTarget {
     return this.#listeners.add(listener);
   }
 
+  /** Lets listeners look again: something else than `committed` that they look at has changed. */
+  notify(): void {
+    this.#listeners.notify();
+  }
+
   whenCommitted(position: number): Promise<void> {
     if (position <= this.committed) return RESOLVED;
     if (this.failure !== undefined) return Promise.reject(this.failure);

@@ -19,6 +19,8 @@ import { type CleanMark, type Manifest, SnapshotWriter, snapshotKey } from './sn
 import type { Store, StoreParts } from './store.ts';
 
 const REVIEW_MS = 5000;
+/** Chunks and extents together should not have more than this part of the memory, but an eighth is the extents'. */
+const EVICT_TOGETHER = 0.625;
 /** Relocation begins when the journal has this many segments, and less than this part of it is alive. */
 const RELOCATE_SEGMENTS_MIN = 4;
 const RELOCATE_BELOW = 0.4;
@@ -58,6 +60,10 @@ export class Maintenance {
   /** What was appended when the last snapshot began, and when the journal was looked at last. */
   #snapshotAt: number;
   #reviewedAt = 0;
+  /** When it was looked at last. */
+  #overdueBytes = 0;
+  #chunkFreed = false;
+  #spillAgain = false;
   #plan: TrimPlan | undefined;
   #running: Promise<void> | undefined;
   #scheduled = false;
@@ -74,6 +80,12 @@ export class Maintenance {
     this.#arm();
   }
 
+  /** A volatile chunk is not needed any more. */
+  chunkFreed(): void {
+    this.#chunkFreed = true;
+    this.schedule();
+  }
+
   /** Looks, at the end of this turn, whether something is to be done. */
   schedule(): void {
     if (this.#scheduled || this.#stopped) return;
@@ -88,8 +100,12 @@ export class Maintenance {
   check(): void {
     const { extents, journal } = this.#parts;
     const { memoryBytesMax, segmentBytes } = this.#options;
+    // Where volatile chunks take much, there is less for what is on disk as well.
+    const share = EVICT_TOGETHER * memoryBytesMax - this.#parts.chunks.memoryBytes;
+    const extentBytesMax = Math.min(memoryBytesMax / 2, Math.max(memoryBytesMax / 8, share));
     extents.evictLoaded(memoryBytesMax / 8);
-    extents.evict(memoryBytesMax / 2, journal.committed);
+    extents.evict(extentBytesMax, journal.committed);
+    this.#tellRelief();
     if (this.#running !== undefined || this.#stopped || journal.failure !== undefined) return;
     const grown = journal.appendedBytes - this.#reviewedAt;
     if (this.#spillDue || this.#snapshotDue || grown > segmentBytes / 4) this.#run(false);
@@ -124,13 +140,8 @@ export class Maintenance {
   }
 
   get #spillDue(): boolean {
-    const { memoryBytesMax } = this.#options;
-    return (
-      this.#store.memoryBytes > (memoryBytesMax / 4) * 3 &&
-      this.#parts.chunks.memoryBytes > memoryBytesMax / 4 &&
-      !this.#parts.journal.stalled &&
-      this.#parts.journal.failure === undefined
-    );
+    const { journal } = this.#parts;
+    return this.#store.overdueBytes > 0 && !journal.stalled && journal.failure === undefined;
   }
 
   get #snapshotDue(): boolean {
@@ -146,14 +157,27 @@ export class Maintenance {
       })
       .finally(() => {
         this.#running = undefined;
+        if (this.#spillAgain) this.schedule();
+        this.#spillAgain = false;
       });
+  }
+
+  /** Those who wait for what is uncommitted hear of commits only, but memory is also freed by who consumes. */
+  #tellRelief(): void {
+    const overdueBytes = this.#store.overdueBytes;
+    const relieved = this.#chunkFreed || overdueBytes < this.#overdueBytes;
+    this.#chunkFreed = false;
+    this.#overdueBytes = overdueBytes;
+    if (relieved) this.#parts.journal.notify();
   }
 
   async #work(idle: boolean): Promise<void> {
     const { chunks, journal } = this.#parts;
     if (this.#spillDue) {
       const bytes = this.#store.memoryBytes - this.#options.memoryBytesMax / 2;
-      await this.#mover.spill(chunks.oldest(bytes));
+      const spilled = await this.#mover.spill(chunks.oldest(bytes));
+      // It may not have been enough, or more has come meanwhile.
+      if (spilled > 0) this.#spillAgain = true;
     }
     this.#reviewedAt = journal.appendedBytes;
     const empty = idle && this.#empty;

@@ -76,16 +76,17 @@ export class Mover {
     }
   }
 
-  /** Moves everything alive out of these chunks. */
-  async spill(chunks: readonly VolatileChunk[]): Promise<void> {
+  /** Moves everything alive out of these chunks. Returns how many rows. */
+  async spill(chunks: readonly VolatileChunk[]): Promise<number> {
     const sources = new Map(chunks.map((chunk) => [chunk.slot, this.#chunkSource(chunk)]));
     await this.#collect((offset) => {
       if (offset >= 0) return undefined;
       return sources.get(Math.trunc((-1 - offset) / CHUNK_MESSAGES))?.rows;
     });
-    for (const source of sources.values()) {
-      this.#parts.counters.spilledRows += await this.#moveAll(source);
-    }
+    let spilled = 0;
+    for (const source of sources.values()) spilled += await this.#moveAll(source);
+    this.#parts.counters.spilledRows += spilled;
+    return spilled;
   }
 
   #extentSource(extent: Extent): Source {

@@ -59,6 +59,7 @@ export class OpenMessageStore extends Store {
     parts.journal.onTurn = () => this.endTurn();
     parts.journal.onFlushed = () => this.#maintenance.check();
     parts.chunks.onChunk = () => this.#maintenance.schedule();
+    parts.chunks.onFreed = () => this.#maintenance.chunkFreed();
     parts.loader.onLoaded = () => this.#maintenance.schedule();
   }
 
@@ -115,10 +116,14 @@ export async function openMessageStore(options: MessageStoreOptions): Promise<Op
   const chunks = new VolatileChunks(pool, arenaBytes);
   const loader = new Loader(log, extents, pool);
   const counters = newCounters();
-  const parts = { rows, journal, removals, extents, chunks, loader, due, groups, marks, counters };
+  const memoryBytesMax = options.memoryBytesMax ?? MEMORY_BYTES_DEFAULT;
+  const parts: StoreParts = {
+    ...{ memoryBytesMax, rows, journal, removals, extents, chunks, loader },
+    ...{ due, groups, marks, counters },
+  };
   return new OpenMessageStore(parts, restoring, {
     ...{ clock, timers, logger, log, blobs: engine.blobs, durability: options.durability },
-    memoryBytesMax: options.memoryBytesMax ?? MEMORY_BYTES_DEFAULT,
+    memoryBytesMax,
     segmentBytes: logOptions.segmentBytes,
     snapshotBytes: options.snapshotBytes ?? SNAPSHOT_BYTES_DEFAULT,
     ...recovered,

@@ -80,6 +80,38 @@ describe('memory of the message store', () => {
     expect((await openKit(engine, SMALL)).restored).toEqual([]);
   });
 
+  it('holds back who puts faster than transient messages can leave memory', async () => {
+    const kit = await openKit(memoryEngine(), SMALL);
+    let told = 0;
+    kit.store.onCommitted(() => {
+      told++;
+    });
+    const rows: number[] = [];
+    for (let seq = 0; seq < 400; seq++) {
+      rows.push(...kit.put([[1, seq]], { body: '.'.repeat(1000), persistent: false }));
+    }
+    expect(kit.store.uncommittedBytes).toBeGreaterThan(SMALL.memoryBytesMax);
+    expect(told).toBe(0);
+    for (const row of rows) kit.remove(row);
+    await turns(2);
+    expect(kit.store.uncommittedBytes).toBe(0);
+    expect(told).toBeGreaterThan(0);
+  });
+
+  it('moves what is overdue to the journal, and says so', async () => {
+    const kit = await openKit(memoryEngine(), SMALL);
+    for (let seq = 0; seq < 400; seq++) {
+      kit.put([[1, seq]], { body: '.'.repeat(1000), persistent: false });
+    }
+    let last = kit.store.uncommittedBytes;
+    expect(last).toBeGreaterThan(SMALL.memoryBytesMax);
+    kit.store.onCommitted(() => {
+      last = kit.store.uncommittedBytes;
+    });
+    await turns(100);
+    expect(last).toBe(0);
+  });
+
   it('keeps a message of many queues once, also when it is moved', async () => {
     const kit = await openKit(memoryEngine(), { ...SMALL, segmentBytes: 8 << 10 });
     const targets = Array.from({ length: 100 }, (_, queue): [number, number] => [queue + 10, 0]);

@@ -43,8 +43,14 @@ import type { VolatileChunks } from './volatile-chunks.ts';
 /** The offset of a row whose message was removed. */
 export const GONE: number = Number.NEGATIVE_INFINITY;
 
+/** From this part of the memory on, messages that are in memory only are moved to the journal … */
+const SPILL_ABOVE = 0.75;
+/** … if they have more than this part. */
+const SPILL_VOLATILE_ABOVE = 0.25;
+
 /** What the store is made of. */
 export interface StoreParts {
+  memoryBytesMax: number;
   rows: RowTable;
   journal: Journal;
   removals: Removals;
@@ -63,6 +69,7 @@ export class Store implements MessageStore {
   readonly view: MessageView = new MessageView();
   /** Called with a row whose message cannot be read any more: remove and free it. */
   onLost: ((row: number) => void) | undefined;
+  readonly #memoryBytesMax: number;
   readonly #journal: Journal;
   readonly #removals: Removals;
   readonly #extents: Extents;
@@ -77,6 +84,7 @@ export class Store implements MessageStore {
 
   constructor(parts: StoreParts) {
     this.rows = parts.rows;
+    this.#memoryBytesMax = parts.memoryBytesMax;
     this.#journal = parts.journal;
     this.#removals = parts.removals;
     this.#extents = parts.extents;
@@ -108,8 +116,18 @@ export class Store implements MessageStore {
     return this.#extents.memoryBytes + this.#chunks.memoryBytes;
   }
 
+  /**
+   * How much should have left memory, and has to go through the journal to do so. It counts as uncommitted, so that
+   * those who put more wait for it.
+   */
+  get overdueBytes(): number {
+    const max = this.#memoryBytesMax;
+    if (this.#chunks.memoryBytes <= SPILL_VOLATILE_ABOVE * max) return 0;
+    return Math.max(0, this.memoryBytes - SPILL_ABOVE * max);
+  }
+
   get uncommittedBytes(): number {
-    return this.#journal.uncommittedBytes;
+    return this.#journal.uncommittedBytes + this.overdueBytes;
   }
 
   onCommitted(listener: () => void): () => void {

@@ -33,8 +33,9 @@ export class VolatileChunks {
   #open: VolatileChunk | undefined;
   #at = 0;
   memoryBytes = 0;
-  /** Called when there is one more. */
+  /** Called when there is one more, or one less. */
   onChunk: () => void = () => undefined;
+  onFreed: () => void = () => undefined;
 
   constructor(pool: ArenaPool, arenaBytes: number) {
     this.#pool = pool;
@@ -117,5 +118,6 @@ export class VolatileChunks {
     this.#order.splice(this.#order.indexOf(chunk), 1);
     this.memoryBytes -= chunk.buffer.length;
     release(chunk.buffer);
+    this.onFreed();
   }
 }

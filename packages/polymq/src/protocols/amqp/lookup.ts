@@ -40,7 +40,15 @@ export function targetNamed(channel: Channel, given: string): Target {
 export function queueNamed(channel: Channel, given: string, what: string): Queue {
   const { queue, stream } = targetNamed(channel, given);
   if (queue !== undefined) return queue;
-  throw new AmqpError('notImplemented', `${what} not supported by stream queues (${stream.name})`);
+  throw new AmqpError(
+    'notImplemented',
+    `${what} not supported by stream queues ${described(channel.session, stream)}`,
+  );
+}
+
+/** A stream as RabbitMQ would name the queue that it is to AMQP. */
+export function described({ vhost }: AmqpSession, { name }: Stream): string {
+  return `queue '${name}' in vhost '${vhost}'`;
 }
 
 export function exchangeNamed(session: AmqpSession, name: string): Exchange {

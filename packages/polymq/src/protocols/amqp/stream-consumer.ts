@@ -23,6 +23,7 @@ import {
 } from './codec/index.ts';
 import { CONTENT_GAP_BYTES } from './content.ts';
 import { AmqpError } from './errors.ts';
+import { described } from './lookup.ts';
 import { amqpFormat } from './message-format.ts';
 import type { Methods } from './methods/index.ts';
 
@@ -168,11 +169,15 @@ export async function openStreamConsumer(
   args: Methods['basic.consume'],
   tag: string,
 ): Promise<StreamConsumer> {
-  if (args.noAck) throw new AmqpError('notImplemented', 'automatic acknowledgement on a stream');
+  const what = described(channel.session, stream);
+  if (args.noAck) {
+    const text = `automatic acknowledgement not supported by stream queues ${what}`;
+    throw new AmqpError('notImplemented', text);
+  }
   if (channel.prefetch === 0) {
     throw new AmqpError(
       'preconditionFailed',
-      `consumer prefetch count is not set for stream '${stream.name}'`,
+      `consumer prefetch count is not set for stream ${what}`,
     );
   }
   const { nowMs } = channel.session.server;

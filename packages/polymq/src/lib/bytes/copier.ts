@@ -1,13 +1,13 @@
 /**
- * Copies short pieces between large buffers, four bytes at a time.
+ * Copies short pieces between large buffers, sixteen bytes at a time.
  *
- * `Buffer.copy` costs about 90 ns whatever the length, and a loop over bytes 2 ns each; words through a `DataView` cost
- * less than a quarter of that. The views are kept for the buffers used last, so whoever copies back and forth between
- * two pairs of buffers keeps two copiers.
+ * `Buffer.copy` of a part costs 100 to 150 ns whatever the length, and a loop over bytes 2 ns each; words through a
+ * `DataView` cost 0.4. The views are kept for the buffers used last, so whoever copies back and forth between two
+ * pairs of buffers keeps two copiers.
  */
 const EMPTY: Buffer = Buffer.alloc(0);
 /** From here on the call into the runtime is quicker. */
-const WORDS_BYTES_MAX = 96;
+const WORDS_BYTES_MAX = 320;
 
 export class Copier {
   #source: Buffer = EMPTY;
@@ -19,7 +19,7 @@ export class Copier {
   copy(source: Buffer, start: number, end: number, target: Buffer, at: number): number {
     const bytes = end - start;
     if (bytes > WORDS_BYTES_MAX) {
-      source.copy(target, at, start, end);
+      target.set(new Uint8Array(source.buffer, source.byteOffset + start, bytes), at);
       return at + bytes;
     }
     if (source !== this.#source) {
@@ -34,6 +34,12 @@ export class Copier {
     const to = this.#to;
     let next = at;
     let position = start;
+    for (const last = end - 16; position <= last; position += 16, next += 16) {
+      to.setInt32(next, from.getInt32(position, true), true);
+      to.setInt32(next + 4, from.getInt32(position + 4, true), true);
+      to.setInt32(next + 8, from.getInt32(position + 8, true), true);
+      to.setInt32(next + 12, from.getInt32(position + 12, true), true);
+    }
     for (const last = end - 4; position <= last; position += 4, next += 4) {
       to.setInt32(next, from.getInt32(position, true), true);
     }

@@ -51,6 +51,7 @@ export class StreamConsumer {
   #unacked = 0;
   #pumping = false;
   #stopped = false;
+  #stopWatching: () => void = () => undefined;
   resumeListed = false;
 
   constructor(channel: Channel, stream: Stream, tag: string) {
@@ -63,11 +64,22 @@ export class StreamConsumer {
 
   /** Opens a reader per partition, all from the same start. */
   async open(start: StreamStart, filter: StreamFilter | undefined): Promise<void> {
+    const { streams } = this.channel.session.server.broker;
+    this.#stopWatching = streams.onChange(({ kind, stream }) => {
+      if (kind === 'deleted' && stream === this.#stream) this.#failed('the stream was deleted');
+    });
     const onMore = (): void => this.#later();
-    for (const partition of this.#stream.partitions) {
-      const options = { onMore, ...(filter ? { filter } : {}) };
-      this.#readers.push(await openStreamReader(partition, start, options));
+    try {
+      for (const partition of this.#stream.partitions) {
+        const options = { onMore, ...(filter ? { filter } : {}) };
+        this.#readers.push(await openStreamReader(partition, start, options));
+      }
+    } catch (error: unknown) {
+      this.stop();
+      throw error;
     }
+    // The channel or the stream may have ended meanwhile.
+    if (this.#stopped || this.channel.closing) this.stop();
   }
 
   answered(): void {
@@ -85,8 +97,13 @@ export class StreamConsumer {
     void this.#pump();
   }
 
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
   stop(): void {
     this.#stopped = true;
+    this.#stopWatching();
     for (const reader of this.#readers) reader.close();
     this.#readers = [];
   }
@@ -154,6 +171,7 @@ export class StreamConsumer {
 
   /** The stream was deleted or is broken. */
   #failed(error: unknown): void {
+    if (this.#stopped) return;
     const { channel } = this;
     const { logger } = channel.session.server;
     logger.warn({ error, stream: this.#stream.name }, 'a consumer of a stream has ended');

@@ -8,7 +8,7 @@ import type { Channel } from '../channel.ts';
 import { methodFrame } from '../codec/index.ts';
 import { AmqpConsumer } from '../consumer.ts';
 import { AmqpError } from '../errors.ts';
-import { queueNamed, targetNamed } from '../lookup.ts';
+import { noQueue, queueNamed, targetNamed } from '../lookup.ts';
 import type { Methods } from '../methods/index.ts';
 import { plainTable, plainType } from '../plain-values.ts';
 import { REPLY_TO_QUEUE } from '../replies.ts';
@@ -42,6 +42,8 @@ export const basicHandlers: Handlers = {
     const { queue, stream } = targetNamed(channel, args.queue);
     if (stream !== undefined) {
       return openStreamConsumer(channel, stream, args, tag).then((consumer) => {
+        if (channel.closing) return;
+        if (consumer.stopped) throw noQueue(session, stream.name);
         channel.consumers.set(tag, consumer);
         consumeOk(channel, args, tag);
         consumer.resume();

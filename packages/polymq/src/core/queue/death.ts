@@ -1,4 +1,7 @@
-/** What becomes of a message that dies in a queue: the draft of its dead letter. */
+/**
+ * What becomes of a message that dies in a queue: the draft of its dead letter. Properties and body stay as they are; history,
+ * names and the time to live are set anew.
+ */
 import { addDeath, type DeathReason, type DeathRecord, readHistory } from '../message/history.ts';
 import type { MessageView } from '../message/message-bytes.ts';
 import type { MessageDraft } from '../message/message-draft.ts';

@@ -1,3 +1,7 @@
+/**
+ * The ready messages of a queue, one list per priority that has any. What is next is the head of the highest list that is
+ * not empty; a queue without priorities has one list and pays for one.
+ */
 import { ReadyList } from './ready-list.ts';
 import { NO_ROW, type RowTable } from './rows.ts';
 

@@ -12,8 +12,8 @@ const BODY_BYTES = 10_000;
 const MESSAGES = 100_000;
 const WINDOW = 200;
 const WARM_UP_MESSAGES = 5000;
-/** The output buffer (32 MiB), the cache of payloads that are both in memory and on disk, and some room. */
-const GROWTH_MIB_MAX = 256;
+/** The memory of queues (256 MiB), with all that is on its way to the disk, and some room. */
+const GROWTH_MIB_MAX = 320;
 const STALLED_MS = 3000;
 const RESUMED_MS_MAX = 30_000;
 

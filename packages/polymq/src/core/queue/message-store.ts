@@ -7,7 +7,7 @@
  *    └ not persistent: memory only, until memory is short
  *
  * Everything that is put, removed and updated in one turn of the event loop becomes one batch of the journal, in
- * this order, so it survives a crash together or not at all, unless the batch grows beyond a mebibyte.
+ * this order, so it survives a crash together or not at all, unless it is more than a quarter of a mebibyte.
  */
 
 import type { MessageView } from '../message/message-bytes.ts';

@@ -5,7 +5,7 @@
  *   memory of the open extent    [batch][batch][header, entry, entry, …│          room]
  *                                               └ open batch           └ at
  *
- *   reserve/finish ─► open batch ─(end of turn, or 1 MiB)─► closed ─► log.append ─► committed
+ *   reserve/finish ─► open batch ─(end of turn, or full)──► closed ─► log.append ─► committed
  *                                                             ▲            │ no room
  *                                                             └── 250 ms ──┘
  *
@@ -33,6 +33,10 @@ import type { EntryTarget } from './removals.ts';
 
 /** No batch begins in an extent that is filled beyond this part of an arena. */
 const EXTENT_FULL = 0.75;
+/** What comes in one turn is one batch up to this part of an arena, which every batch finds free when it begins. */
+const BATCH_KEPT_WHOLE = 0.25;
+/** For the head of an entry, and what the end of a turn writes behind messages. */
+const ROOM_BEHIND_BYTES = 4096;
 const RETRY_MS = 250;
 /** Messages that stand before removals may use the reserve of a full disk too, up to so much together. */
 const RESERVE_BYTES_MAX = 4 << 20;
@@ -127,9 +131,16 @@ export class Journal implements EntryTarget {
     return this.base + this.entries++;
   }
 
-  /** Whether the open batch shall not grow any more. */
-  get full(): boolean {
-    return this.#at - this.#batchStart >= this.#context.extents.arenaBytes && this.#batchStart >= 0;
+  /**
+   * Whether the open batch shall end before something of `bytes` comes: it is large, or it would need larger memory, to
+   * which all before it in this extent would have to be copied.
+   */
+  isFull(bytes: number): boolean {
+    if (this.#batchStart < 0) return false;
+    const { arenaBytes } = this.#context.extents;
+    const batchBytes = this.#at - this.#batchStart;
+    if (batchBytes < BATCH_KEPT_WHOLE * arenaBytes) return false;
+    return batchBytes >= arenaBytes || this.#at + bytes + ROOM_BEHIND_BYTES > this.buffer.length;
   }
 
   onCommitted(listener: () => void): () => void {

@@ -1,8 +1,8 @@
 /**
  * What keeps memory and the journal small, one thing at a time and in slices:
  *
- *   evict      committed messages leave memory, oldest first                when half of the memory is theirs
- *   spill      messages that are in memory only go to the journal           when three quarters are in use
+ *   evict      committed messages leave memory, oldest first                when much of the memory is theirs
+ *   spill      messages that are in memory only go to the journal           when half of it is in use
  *   trim       the journal ends where the first message is alive            when that frees a segment
  *   relocate   what is alive at the beginning moves to the end              when little of the journal is alive
  *   snapshot   rows are written down, for a quick start                     after so much journal
@@ -20,7 +20,9 @@ import type { Store, StoreParts } from './store.ts';
 
 const REVIEW_MS = 5000;
 /** Chunks and extents together should not have more than this part of the memory, but an eighth is the extents'. */
-const EVICT_TOGETHER = 0.625;
+const EVICT_TOGETHER = 0.4375;
+/** Chunks are spilled until both have about this part. */
+const SPILL_TO = 0.375;
 /** Relocation begins when the journal has this many segments, and less than this part of it is alive. */
 const RELOCATE_SEGMENTS_MIN = 4;
 const RELOCATE_BELOW = 0.4;
@@ -174,7 +176,7 @@ export class Maintenance {
   async #work(idle: boolean): Promise<void> {
     const { chunks, journal } = this.#parts;
     if (this.#spillDue) {
-      const bytes = this.#store.memoryBytes - this.#options.memoryBytesMax / 2;
+      const bytes = this.#store.memoryBytes - SPILL_TO * this.#options.memoryBytesMax;
       const spilled = await this.#mover.spill(chunks.oldest(bytes));
       // It may not have been enough, or more has come meanwhile.
       if (spilled > 0) this.#spillAgain = true;

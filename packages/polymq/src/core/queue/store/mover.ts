@@ -183,6 +183,7 @@ export class Mover {
     const groupId = groups.get(first);
     const groupBytes = groupId === undefined ? 0 : 2 + Buffer.byteLength(groupId, 'utf8');
     const entryBytes = ENTRY_HEAD_BYTES + rows.length * ROW_BYTES + 8 + groupBytes + bytes;
+    if (journal.isFull(entryBytes)) store.flush();
     const at = journal.reserve(entryBytes);
     const { buffer, batchStart } = journal;
     writeUint32(buffer, entryBytes - 4, at);
@@ -199,7 +200,6 @@ export class Mover {
     const offset = journal.finish(end + bytes);
     journal.hasMessages = true;
     for (const row of rows) this.#place(row, offset, position);
-    if (journal.full) store.flush();
   }
 
   #writeRow(row: number, buffer: Buffer, at: number): number {

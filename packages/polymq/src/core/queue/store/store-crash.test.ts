@@ -54,7 +54,7 @@ async function runSeeds(durability: Durability, end: 'powerCut' | 'kill') {
 async function open(world: World, life: number) {
   const { engine, clock } = await openSimulatedEngine(world.disk, world.seed);
   const options = {
-    memoryBytesMax: 128 << 10,
+    memoryBytesMax: 64 << 10,
     arenaBytes: 8 << 10,
     segmentBytes: 32 << 10,
     snapshotBytes: 40_000,

@@ -44,7 +44,7 @@ import type { VolatileChunks } from './volatile-chunks.ts';
 export const GONE: number = Number.NEGATIVE_INFINITY;
 
 /** From this part of the memory on, messages that are in memory only are moved to the journal … */
-const SPILL_ABOVE = 0.75;
+const SPILL_ABOVE = 0.5;
 /** … if they have more than this part. */
 const SPILL_VOLATILE_ABOVE = 0.25;
 
@@ -152,7 +152,7 @@ export class Store implements MessageStore {
       return;
     }
     // Before the message, not behind it: what its publisher sets down about it goes into the same batch.
-    if (this.#journal.full) this.flush();
+    if (this.#journal.isFull(bytes)) this.flush();
     const plain = draft.ttlMs < 0 && !(draft.dueMs > 0) && draft.groupId === undefined;
     if (count === 1 && plain) this.#putPlain(draft, history, bytes, rows[0]!);
     else if (count <= ENTRY_ROWS_MAX) {
@@ -181,7 +181,7 @@ export class Store implements MessageStore {
     const index = this.rows.index(row);
     if (dueMs !== 0 || this.#due.count > 0) this.#due.set(row, dueMs);
     if ((page.flags[index]! & ROW_FLAG.persistent) === 0 || page.offset[index]! < 0) return;
-    if (this.#journal.full) this.flush();
+    if (this.#journal.isFull(UPDATED_BYTES)) this.flush();
     const at = this.#journal.reserve(UPDATED_BYTES);
     const { buffer } = this.#journal;
     writeUint32(buffer, UPDATED_BYTES - 4, at);

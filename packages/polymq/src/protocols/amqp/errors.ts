@@ -72,6 +72,11 @@ export class AmqpError extends Error {
   }
 }
 
+/** Whether the core has refused something for that reason. */
+export function isBrokerError(error: unknown, code: BrokerErrorCode): boolean {
+  return error instanceof BrokerError && error.code === code;
+}
+
 /** Expected errors in AMQP's form; anything else is a bug and stays what it is. */
 export function asAmqpError(error: unknown): unknown {
   if (!(error instanceof BrokerError)) return error;

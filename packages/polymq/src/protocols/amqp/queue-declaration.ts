@@ -11,7 +11,7 @@ import type { StreamConfigName } from '../../core/stream/stream-config.ts';
 import type { Stream } from '../../core/stream/streams.ts';
 import type { Channel } from './channel.ts';
 import { checkEquivalent, type Declared } from './equivalence.ts';
-import { AmqpError } from './errors.ts';
+import { AmqpError, isBrokerError } from './errors.ts';
 import { checkOwner, findTarget, locked, noQueue, RESERVED_PREFIX } from './lookup.ts';
 import type { Methods } from './methods/index.ts';
 import { plainTable } from './plain-values.ts';
@@ -42,9 +42,16 @@ export async function declareQueue(channel: Channel, args: Args): Promise<Declar
   }
   if (values['x-queue-type'] === 'quorum') checkLasting(name, session.vhost, args);
   const { queues } = session.server.broker;
-  const queue = await queues.declare(session.namespace, name, definitionOf(args, values));
-  if (args.exclusive) session.server.own(queue, session);
-  return describeQueue(queue);
+  try {
+    const queue = await queues.declare(session.namespace, name, definitionOf(args, values));
+    if (args.exclusive) session.server.own(queue, session);
+    return describeQueue(queue);
+  } catch (error: unknown) {
+    // Another client has declared it at the same time: now all depends on whether it has declared the same.
+    if (isBrokerError(error, 'queue-exists'))
+      return declareQueue(channel, { ...args, queue: name });
+    throw error;
+  }
 }
 
 function found(channel: Channel, name: string): DeclaredQueue {
@@ -120,10 +127,15 @@ async function declareStream(
     );
   }
   const { streams } = session.server.broker;
-  const stream =
-    streams.get(name) ??
-    (await streams.create({ name, partitionCount: 1, overrides: streamOverrides(values) }));
-  return describe(stream);
+  const found = streams.get(name);
+  if (found !== undefined) return describe(found);
+  try {
+    const overrides = streamOverrides(values);
+    return describe(await streams.create({ name, partitionCount: 1, overrides }));
+  } catch (error: unknown) {
+    if (isBrokerError(error, 'stream-exists')) return declareStream(channel, name, args, values);
+    throw error;
+  }
 }
 
 function streamOverrides(values: DeclaredValues): ReadonlyMap<StreamConfigName, string> {

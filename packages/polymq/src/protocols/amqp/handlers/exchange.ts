@@ -7,7 +7,7 @@ import type { DeclaredValues } from '../../../core/queue/queue-definition.ts';
 import { methodFrame } from '../codec/index.ts';
 import { REPLY_CODE } from '../codec/reply-code.ts';
 import { checkEquivalent, type Declared } from '../equivalence.ts';
-import { AmqpError, asAmqpError } from '../errors.ts';
+import { AmqpError, asAmqpError, isBrokerError } from '../errors.ts';
 import { exchangeDefinition } from '../exchange-types.ts';
 import { exchangeNamed, RESERVED_PREFIX } from '../lookup.ts';
 import type { Methods } from '../methods/index.ts';
@@ -84,7 +84,13 @@ async function declare(
     return;
   }
   refuseReserved(name);
-  await exchanges.declare(session.namespace, name, definition);
+  try {
+    await exchanges.declare(session.namespace, name, definition);
+  } catch (error: unknown) {
+    // Another client has declared it at the same time: it is compared now.
+    if (!isBrokerError(error, 'exchange-exists')) throw error;
+    await declare(session, name, definition);
+  }
 }
 
 function declaredOf(

@@ -7,7 +7,7 @@ import type { Binding } from '../../../core/exchange/exchanges.ts';
 import type { Queue } from '../../../core/queue/queue.ts';
 import type { Channel } from '../channel.ts';
 import { methodFrame } from '../codec/index.ts';
-import { AmqpError } from '../errors.ts';
+import { AmqpError, isBrokerError } from '../errors.ts';
 import { exchangeNamed, findTarget, queueName, queueNamed, targetNamed } from '../lookup.ts';
 import type { Methods } from '../methods/index.ts';
 import { plainTable } from '../plain-values.ts';
@@ -75,13 +75,21 @@ async function remove(channel: Channel, args: Methods['queue.delete']): Promise<
   if (findTarget(session, name) === undefined) return 0;
   const { queue, stream } = targetNamed(channel, name);
   if (stream !== undefined) {
-    await broker.streams.delete(stream.name);
+    await gone(broker.streams.delete(stream.name));
     return 0;
   }
   refuseUse(session, queue, args);
-  const count = await broker.queues.delete(queue, args);
+  const count = await gone(broker.queues.delete(queue, args));
   session.server.owners.delete(queue);
-  return count;
+  return count ?? 0;
+}
+
+/** Somebody else may have deleted it at the same time. */
+function gone<T>(deleted: Promise<T>): Promise<T | undefined> {
+  return deleted.catch((error: unknown): undefined => {
+    const done = isBrokerError(error, 'unknown-queue') || isBrokerError(error, 'unknown-stream');
+    if (!done) throw error;
+  });
 }
 
 function refuseUse(

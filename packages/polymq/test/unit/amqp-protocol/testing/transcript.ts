@@ -4,7 +4,7 @@
  *   > a connect                       opens connection `a` and logs in; channel 1 is opened with it
  *   > a.1 queue.declare queue=q       a method on channel 1 of `a`, with its arguments (docs of `framesOf`)
  *   < a.1 queue.declare-ok queue=q …  what the broker says to it
- *   >> a.1 …                          the same as `>`, but sent in one write with the next line
+ *   >> a.1 …                          the same as `>`, but sent at once with the next line, in one write if it is of the same connection
  *   > a.1 reopen                      answers the broker's `channel.close`, if there was one, and opens it again
  *   > a socket                        opens a connection and says nothing yet
  *   > a cut, > a stall, > a unstall   the client goes away, or stops reading, or reads again
@@ -87,8 +87,14 @@ class Transcript {
       const client = this.#client(name);
       if (rest[0] === 'reopen') await this.#reopen(client, Number(channel));
       else client.unsent.push(framesOf(Number(channel), parseLine(remainder)));
-      if (!together) client.pipe.send(Buffer.concat(client.unsent.splice(0)));
+      if (!together) this.#sendAll();
     } else await this.#connectionCommand(name, remainder);
+  }
+
+  #sendAll(): void {
+    for (const { pipe, unsent } of this.#clients.values()) {
+      if (unsent.length > 0) pipe.send(Buffer.concat(unsent.splice(0)));
+    }
   }
 
   async #reopen({ pipe, closedChannels }: Client, channel: number): Promise<void> {

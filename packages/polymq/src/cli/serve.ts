@@ -85,6 +85,7 @@ function announce(broker: RunningBroker): void {
 /** The variables that programs of each protocol commonly read. */
 const CLIENT_VARIABLES: Readonly<Record<string, (hostPort: string) => string>> = {
   kafka: (hostPort) => `KAFKA_BROKERS=${hostPort}`,
+  amqp: (hostPort) => `AMQP_URL=amqp://guest:guest@${hostPort}`,
   http: (hostPort) => `POLYMQ_URL=http://${hostPort}`,
 };
 

@@ -45,6 +45,9 @@ import { METHODS } from './methods/index.ts';
 import { Output } from './output.ts';
 import type { AmqpServer } from './server.ts';
 
+/** Each takes some microseconds; publishing and acknowledging are not counted. */
+const METHODS_PER_TURN = 500;
+
 export type SessionState = 'header' | 'start' | 'tune' | 'open' | 'running' | 'closing' | 'closed';
 
 /** What the client says it understands. */
@@ -96,6 +99,8 @@ export class AmqpSession implements Session {
   /** An alarm, or too much that is not committed, keeps this publisher from being read. */
   #stalled = false;
   #publishing: Channel | undefined;
+  /** Methods that may still be handled before others get their turn. */
+  #methodsLeft = METHODS_PER_TURN;
 
   constructor(connection: Connection, server: AmqpServer) {
     this.connection = connection;
@@ -111,6 +116,7 @@ export class AmqpSession implements Session {
   onSpan(buffer: Buffer, start: number, end: number): number {
     this.server.tick();
     this.heard = true;
+    this.#methodsLeft = METHODS_PER_TURN;
     let at = start;
     try {
       if (this.state === 'header') at = this.#readHeader(buffer, at, end);
@@ -231,6 +237,10 @@ export class AmqpSession implements Session {
     let at = start;
     try {
       while (!this.#held && !this.#stalled && end - at >= FRAME_HEADER_BYTES) {
+        if (this.#methodsLeft === 0) {
+          this.#holdUntilNextTurn();
+          break;
+        }
         const bytes = frameBytes(buffer, at, this.frameMax);
         if (end - at < bytes) break;
         checkFrameEnd(buffer, at, bytes);
@@ -316,6 +326,7 @@ export class AmqpSession implements Session {
   /** Everything but the hot methods: read into an object and handed to its handler. */
   #method(buffer: Buffer, start: number, end: number, channel: Channel | undefined): void {
     const ids = end - start >= 4 ? uint32At(buffer, start) : 0;
+    this.#methodsLeft -= 1;
     try {
       const { method, args } = readMethod(buffer, start, end);
       const handler = HANDLERS[method];
@@ -332,6 +343,16 @@ export class AmqpSession implements Session {
     } catch (error: unknown) {
       this.#fail(error, ids, channel);
     }
+  }
+
+  /** A client may pack thousands of methods into one packet; they are not to hold up everybody else. */
+  #holdUntilNextTurn(): void {
+    this.#held = true;
+    this.connection.pause();
+    this.server.environment.timers.immediate(() => {
+      this.#held = false;
+      this.#proceed();
+    });
   }
 
   #hold(waiting: Promise<void>, ids: number, channel: Channel | undefined): void {

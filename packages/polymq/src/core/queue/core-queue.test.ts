@@ -274,7 +274,7 @@ describe('purging, peeking, deleting', () => {
     const q = await queue();
     for (const body of ['a', 'b', 'c']) queues.publish(message(body), [q]);
     queues.publish(message('d', { dueMs: clock.nowMs() + 10 }), [q]);
-    q.take();
+    void q.take();
     expect(await q.purge()).toBe(2);
     expect([q.readyCount, q.leasedCount, q.delayedCount, store.count]).toEqual([0, 1, 1, 2]);
     expect(store.committed).toBe(store.position);

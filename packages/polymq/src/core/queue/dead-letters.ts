@@ -143,7 +143,8 @@ export class DeadLetters {
         const queue = this.#options.queueOf(row);
         if (queue !== undefined && !store.locate(row)) this.#lose(queue, row);
         this.#work();
-      });
+      })
+      .catch((error: unknown) => logger.error({ error }, 'dead letters have stopped'));
   }
 
   /** What is not in memory although it was loaded cannot be read any more. */

@@ -95,7 +95,7 @@ describe('queues after a restart', () => {
     for (const body of ['a', 'b', 'c']) queues.publish(message(body), [q]);
     queues.publish(message('transient', { persistent: false }), [q]);
     queues.publish(message('first', { priority: 2 }), [q]);
-    q.take();
+    void q.take();
     q.ack(q.take() as number);
     await broker.restart();
     const restored = broker.get('q');

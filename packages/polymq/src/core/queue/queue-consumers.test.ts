@@ -176,7 +176,7 @@ describe('a queue that nobody uses', () => {
     const { queue, clock } = kit();
     const q = await queue({ expiresMs: 1000 });
     clock.advance(900);
-    q.take();
+    void q.take();
     clock.advance(900);
     await expect(queue()).rejects.toThrow('exists already');
     clock.advance(900);

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { memoryPeer } from './testing/memory-peer.ts';
 import { runTranscript } from './testing/transcript.ts';
 
@@ -16,7 +16,8 @@ describe('AMQP channels answer as the transcripts say', () => {
 
     test(`${file}: ${title}`, async () => {
       const { peer, stop } = await memoryPeer(expected);
-      const actual = await runTranscript(expected, peer).finally(stop);
+      onTestFinished(stop);
+      const actual = await runTranscript(expected, peer);
       if (update && actual !== expected) writeFileSync(path, actual);
       expect(actual).toBe(update ? actual : expected);
       expect(actual.split('\n').filter((line) => line.startsWith('<')).length).toBeGreaterThan(0);

@@ -9,7 +9,7 @@
  *                            ^start ^end
  *
  * The socket is told where to read to right after the read before. A session that goes on by itself in between only
- * moves `start`: bytes move to the front when the socket asks the next time.
+ * moves `start`: bytes move to the front when the socket asks the next time and there is little room behind them.
  *
  * A quiet connection owns no memory. A session that consumes nothing although the memory is full has been promised
  * a larger frame than it accepts: that is its own limit to check, since it sees the length first.
@@ -19,6 +19,8 @@ import { ProtocolError } from '../lib/bytes/protocol-error.ts';
 import type { ByteReader, ReadMemory } from './byte-reader.ts';
 
 const OWN_BYTES = 256 * 1024;
+/** Unconsumed bytes move to the front when there is less room behind them. */
+const ROOM_BYTES_MIN = 64 * 1024;
 /** A session that has stopped may be given what was read before the socket could be paused, up to this. */
 const OWN_BYTES_MAX = 4 * 1024 * 1024;
 /** A connection whose last read was smaller than this gives its memory back when it is empty. */
@@ -53,7 +55,10 @@ export class SpanReader implements ByteReader {
   buffer(): Buffer {
     const own = this.#own;
     if (own === undefined) return this.#memory.scratch;
-    if (this.#start > 0) {
+    if (this.#start === this.#end) {
+      this.#start = 0;
+      this.#end = 0;
+    } else if (this.#start > 0 && own.length - this.#end < ROOM_BYTES_MIN) {
       own.copyWithin(0, this.#start, this.#end);
       this.#end -= this.#start;
       this.#start = 0;

@@ -2,6 +2,7 @@
  * A message whose frames come one by one: a large or empty body, or frames that the network has cut. What has arrived
  * is copied out of the reader's memory; the size was checked when the content header claimed it.
  */
+import { release } from '../../lib/arena.ts';
 import { AmqpError } from './errors.ts';
 import type { AmqpServer } from './server.ts';
 
@@ -61,12 +62,14 @@ export class Gathering {
     }
     this.#server!.gatheredBytes.charge(bytes);
     this.#received += bytes;
-    this.pieces.push(Buffer.from(buffer.subarray(start, end)));
+    this.pieces.push(this.#server!.gathered.copy(buffer, start, end));
   }
 
-  /** The pieces are not needed any more. */
+  /** The pieces are not needed any more: their memory is used again. */
   release(): void {
     this.#server?.gatheredBytes.release(this.#received);
     this.#received = 0;
+    for (const piece of this.pieces) release(piece);
+    this.pieces.length = 0;
   }
 }

@@ -34,6 +34,10 @@ const NAMES_AT = 6;
 const BIT_MANDATORY = 1;
 const BIT_IMMEDIATE = 2;
 const NAMES_BYTES_MAX = 512;
+/** `method` and what it asks: the message is to be offered again when more of it has come. */
+const REST_TO_COME = -1;
+/** Larger ones are gathered. */
+const WAITING_BYTES_MAX = 256 * 1024;
 const NO_STREAMS: Promise<void>[] = [];
 
 export class Publishing {
@@ -89,7 +93,8 @@ export class Publishing {
 
   /**
    * A `basic.publish` whose frame is `buffer[at, frameEnd)`. Returns where it has read up to: behind the whole message
-   * if that is there, else behind the frame; the rest comes through `header` and `body`.
+   * if that is there, else behind the frame; the rest comes through `header` and `body`. 0 if the frame is malformed;
+   * -1 if nothing was read, because the rest of the message will soon be there.
    */
   method(buffer: Buffer, at: number, frameEnd: number, end: number): number {
     const namesStart = at + FRAME_HEADER_BYTES + NAMES_AT;
@@ -99,7 +104,9 @@ export class Publishing {
     if (namesEnd + 2 !== frameEnd) return 0;
     const bits = buffer[namesEnd]!;
     const whole = this.#whole(buffer, frameEnd, end);
-    if (whole === 0) {
+    // The reader may hold so much; it is copied once then, to where it stays.
+    if (whole === REST_TO_COME && end - at < WAITING_BYTES_MAX) return REST_TO_COME;
+    if (whole <= 0) {
       this.#gathering = new Gathering(buffer, namesStart, namesEnd, bits);
       return frameEnd;
     }
@@ -115,22 +122,32 @@ export class Publishing {
     return whole;
   }
 
-  /** Where the message ends whose content header frame starts at `at`: 0 unless it is all there in one body frame. */
+  /**
+   * Where the message ends whose content header frame starts at `at`. 0 unless it has one body frame; `REST_TO_COME` if
+   * it may have, but not all of it is there.
+   */
   #whole(buffer: Buffer, at: number, end: number): number {
     const { number, session } = this.#channel;
-    if (at + FRAME_HEADER_BYTES + 14 > end || buffer[at] !== FRAME_HEADER) return 0;
+    if (at === end) return REST_TO_COME;
+    if (buffer[at] !== FRAME_HEADER) return 0;
+    if (at + FRAME_HEADER_BYTES + 14 > end) return REST_TO_COME;
     if (buffer[at + 1] !== number >>> 8 || buffer[at + 2] !== (number & 0xff)) return 0;
-    const headerEnd = at + FRAME_HEADER_BYTES + uint32At(buffer, at + 3);
-    const body = headerEnd + 1;
-    if (body + FRAME_HEADER_BYTES > end || buffer[headerEnd] !== FRAME_END) return 0;
     // The upper half of the body's size, then the lower.
     if (uint32At(buffer, at + FRAME_HEADER_BYTES + 4) !== 0) return 0;
     const bodyBytes = uint32At(buffer, at + FRAME_HEADER_BYTES + 8);
     if (bodyBytes === 0 || bodyBytes > session.frameMax - FRAME_OVERHEAD_BYTES) return 0;
+    const headerEnd = at + FRAME_HEADER_BYTES + uint32At(buffer, at + 3);
+    const body = headerEnd + 1;
+    if (headerEnd - at > session.frameMax - 1) return 0;
+    if (body > end) return REST_TO_COME;
+    if (buffer[headerEnd] !== FRAME_END) return 0;
+    if (body < end && buffer[body] !== FRAME_BODY) return 0;
+    if (body + FRAME_HEADER_BYTES > end) return REST_TO_COME;
     const bodyEnd = body + FRAME_HEADER_BYTES + bodyBytes;
-    if (bodyEnd >= end || buffer[bodyEnd] !== FRAME_END || buffer[body] !== FRAME_BODY) return 0;
     if (buffer[body + 1] !== number >>> 8 || buffer[body + 2] !== (number & 0xff)) return 0;
-    return uint32At(buffer, body + 3) === bodyBytes ? bodyEnd + 1 : 0;
+    if (uint32At(buffer, body + 3) !== bodyBytes) return 0;
+    if (bodyEnd >= end) return REST_TO_COME;
+    return buffer[bodyEnd] === FRAME_END ? bodyEnd + 1 : 0;
   }
 
   /** The payload of a content header frame. */

@@ -5,7 +5,7 @@
 import type { Broker } from '../../core/broker.ts';
 import { MessageDraft } from '../../core/message/message-draft.ts';
 import type { Queue } from '../../core/queue/queue.ts';
-import { ArenaPool } from '../../lib/arena.ts';
+import { ArenaPool, ArenaWriter } from '../../lib/arena.ts';
 import { ByteBudget } from '../../lib/byte-budget.ts';
 import type { Counter } from '../../lib/counters.ts';
 import type { Environment } from '../../lib/environment/environment.ts';
@@ -27,6 +27,8 @@ import { Watch } from './watch.ts';
 const POOLED_BYTES_MAX = 32 * 1024 * 1024;
 /** Bodies of which not all frames have come, over all connections. */
 const GATHERED_BYTES_MAX = 512 * 1024 * 1024;
+/** More than the largest frame that is usual. */
+const GATHER_BYTES = 256 * 1024;
 const GUEST = 'guest';
 /** A client that was told to go has so long to answer. */
 const CLOSE_MS = 5_000;
@@ -39,6 +41,8 @@ export class AmqpServer implements ProtocolServer {
   readonly options: AmqpOptions;
   readonly version: string;
   readonly arenas: ArenaPool = new ArenaPool(POOLED_BYTES_MAX);
+  /** Where these bodies lie meanwhile. */
+  readonly gathered: ArenaWriter = new ArenaWriter(new ArenaPool(POOLED_BYTES_MAX), GATHER_BYTES);
   readonly gatheredBytes: ByteBudget = new ByteBudget(GATHERED_BYTES_MAX);
   readonly replies: Replies;
   readonly sessions: Set<AmqpSession> = new Set();

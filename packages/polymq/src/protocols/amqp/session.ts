@@ -244,8 +244,10 @@ export class AmqpSession implements Session {
         const bytes = frameBytes(buffer, at, this.frameMax);
         if (end - at < bytes) break;
         checkFrameEnd(buffer, at, bytes);
-        at = this.#frame(buffer, at, at + bytes, end);
+        const next = this.#frame(buffer, at, at + bytes, end);
         if (this.closed) return end;
+        if (next === at) break;
+        at = next;
       }
     } catch (error: unknown) {
       // Nothing tells where the next frame starts, so what is here is given up.
@@ -309,7 +311,7 @@ export class AmqpSession implements Session {
       if (ids === BASIC_PUBLISH) {
         this.#notePublishing(channel);
         const next = channel.publishing.method(buffer, at, frameEnd, end);
-        if (next > 0) return next;
+        if (next !== 0) return next < 0 ? at : next;
       } else if (ids === BASIC_ACK) {
         const tag = tagAt(buffer, payload, frameEnd - 1);
         channel.settle(tag, (tagBitsAt(buffer, payload) & 1) !== 0, 'ack');

@@ -36,24 +36,27 @@ function kit() {
 }
 
 describe('an alarm', () => {
-  test('stops those who publish, and tells everybody', () => {
+  test('stops those who publish, and tells them', () => {
     const { alarms, told, session } = kit();
     const publisher = session();
     const consumer = session(false);
     alarms.set('memory', true);
     expect([publisher.stalled, consumer.stalled]).toEqual([true, false]);
-    expect(told).toEqual(['low on memory', 'low on memory']);
+    expect(told).toEqual(['low on memory']);
     alarms.set('memory', false);
     expect(publisher.stalled).toBe(false);
-    expect(told.slice(2)).toEqual([undefined, undefined]);
+    expect(told.slice(1)).toEqual([undefined]);
   });
 
-  test('stops a consumer that begins to publish', () => {
-    const { alarms, session, check } = kit();
+  test('stops a consumer that begins to publish, and tells it once', () => {
+    const { alarms, told, session, check } = kit();
     const late = session(false);
     alarms.set('disk', true);
+    expect(told).toEqual([]);
+    check(late);
     check(late);
     expect(late.stalled).toBe(true);
+    expect(told).toEqual(['low on disk']);
   });
 
   test('ends when nothing is short any more', () => {

@@ -45,17 +45,23 @@ export class Alarm {
 
   #changed(): void {
     const { reason } = this.#server.broker.alarms;
-    for (const session of this.#server.sessions) {
-      this.#server.tellBlocked(session, reason);
-      if (reason !== undefined && session.publisher) this.#block(session);
+    if (reason !== undefined) {
+      for (const session of this.#server.sessions) if (session.publisher) this.#block(session);
+      return;
     }
-    if (reason !== undefined) return;
     const waiting = [...this.#blocked];
     this.#blocked.clear();
-    for (const session of waiting) this.#release(session);
+    for (const session of waiting) {
+      this.#server.tellBlocked(session, undefined);
+      this.#release(session);
+    }
   }
 
+  /** Who only consumes is not concerned, and learns of it when it publishes, as with RabbitMQ. */
   #block(session: AmqpSession): void {
+    if (!this.#blocked.has(session)) {
+      this.#server.tellBlocked(session, this.#server.broker.alarms.reason);
+    }
     this.#blocked.add(session);
     session.setStalled(true);
   }

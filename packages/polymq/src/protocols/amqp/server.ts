@@ -109,12 +109,6 @@ export class AmqpServer implements ProtocolServer {
     return user === GUEST && password === GUEST && isLoopback(session.connection.remoteAddress);
   }
 
-  /** The connection is open: it is told what it has missed. */
-  opened(session: AmqpSession): void {
-    const { reason } = this.broker.alarms;
-    if (reason !== undefined) this.tellBlocked(session, reason);
-  }
-
   /** The queue lives as long as the connection. */
   own(queue: Queue, session: AmqpSession): void {
     if (session.closed) this.#deleteExclusive(queue);

@@ -94,7 +94,6 @@ export const connectionHandlers: Handlers = {
     session.namespace = virtualHost === '/' ? '' : virtualHost;
     session.state = 'running';
     session.output.frame(methodFrame(0, 'connection.open-ok', {}));
-    session.server.opened(session);
     return undefined;
   },
 

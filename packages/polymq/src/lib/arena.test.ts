@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ArenaPool, ArenaWriter, abandon, release, retain } from './arena.ts';
+import { ArenaPool, ArenaWriter, abandon, arenaSize, release, retain } from './arena.ts';
 
 const KIB = 1024;
 
@@ -40,12 +40,40 @@ describe('ArenaPool', () => {
     expect(pool.take(4 * KIB).length).toBe(4 * KIB);
   });
 
+  it('gives up free memory of sizes that are not used any more', () => {
+    const pool = new ArenaPool(10 * KIB);
+    for (const arena of [pool.take(4 * KIB), pool.take(4 * KIB)]) release(arena);
+    release(pool.take(6 * KIB));
+    expect(pool.pooledBytes).toBe(10 * KIB);
+    release(pool.take(10 * KIB));
+    expect(pool.pooledBytes).toBe(10 * KIB);
+    release(pool.take(11 * KIB));
+    expect(pool.pooledBytes).toBe(10 * KIB);
+  });
+
+  it('gives up what is over when less may be kept', () => {
+    const pool = new ArenaPool(10 * KIB);
+    for (const arena of [pool.take(4 * KIB), pool.take(4 * KIB)]) release(arena);
+    pool.limit(5 * KIB);
+    expect(pool.pooledBytes).toBe(4 * KIB);
+    pool.limit(0);
+    expect(pool.pooledBytes).toBe(0);
+  });
+
   it('ignores memory that is in no arena', () => {
     const plain = Buffer.alloc(10);
     retain(plain);
     release(plain);
     abandon(plain);
     expect(plain.length).toBe(10);
+  });
+});
+
+describe('the size of an arena', () => {
+  it('wastes little on what is larger than usual', () => {
+    expect([1, 100, 101, 125, 126].map((bytes) => arenaSize(bytes, 100))).toEqual([
+      100, 100, 125, 125, 150,
+    ]);
   });
 });
 

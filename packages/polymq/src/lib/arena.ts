@@ -50,8 +50,8 @@ export function abandon(slice: Buffer): void {
 }
 
 export class ArenaPool {
-  readonly #pooledBytesMax: number;
-  /** Free memory by size: sizes are few, since they double. */
+  #pooledBytesMax: number;
+  /** Free memory by size: sizes are few. */
   readonly #free = new Map<number, Buffer[]>();
   #pooledBytes = 0;
 
@@ -62,6 +62,12 @@ export class ArenaPool {
 
   get pooledBytes(): number {
     return this.#pooledBytes;
+  }
+
+  /** Changes how much is kept. What is over leaves at once. */
+  limit(pooledBytesMax: number): void {
+    this.#pooledBytesMax = pooledBytesMax;
+    if (this.#pooledBytes > pooledBytesMax) this.#makeRoom(0, -1);
   }
 
   /** Memory of exactly `bytes`, with one user: the caller. Its content is arbitrary. */
@@ -77,12 +83,33 @@ export class ArenaPool {
   put(buffer: Buffer): void {
     // A late release by somebody who lost count must not reach the next user of this memory.
     arenas.delete(buffer.buffer);
+    if (buffer.length > this.#pooledBytesMax) return;
+    this.#makeRoom(buffer.length, buffer.length);
     if (this.#pooledBytes + buffer.length > this.#pooledBytesMax) return;
     this.#pooledBytes += buffer.length;
     const free = this.#free.get(buffer.length);
     if (free) free.push(buffer);
     else this.#free.set(buffer.length, [buffer]);
   }
+
+  /** Gives up memory of other sizes than `kept`, which nobody may want any more, until there is room for `bytes`. */
+  #makeRoom(bytes: number, kept: number): void {
+    for (const [size, free] of this.#free) {
+      if (size === kept) continue;
+      while (this.#pooledBytes + bytes > this.#pooledBytesMax && free.length > 0) {
+        free.pop();
+        this.#pooledBytes -= size;
+      }
+      if (free.length === 0) this.#free.delete(size);
+    }
+  }
+}
+
+/** How large an arena for `bytes` is: at least `stepBytes`, and beyond that in quarters of it, to waste little. */
+export function arenaSize(bytes: number, stepBytes: number): number {
+  if (bytes <= stepBytes) return stepBytes;
+  const quarter = stepBytes / 4;
+  return Math.ceil(bytes / quarter) * quarter;
 }
 
 /**

@@ -10,7 +10,7 @@
  * offset `bases[i]` begins in `buffer`, -1 for a damaged range. It is freed as soon as no row needs it and all of it
  * is committed.
  */
-import { type ArenaPool, release } from '../../../lib/arena.ts';
+import { type ArenaPool, arenaSize, release } from '../../../lib/arena.ts';
 
 export class Extent {
   readonly base: number;
@@ -50,7 +50,7 @@ export class Extent {
 
 export class Extents {
   readonly #pool: ArenaPool;
-  /** Memory is taken in multiples of this, and extents are about as large. */
+  /** Memory is taken in pieces of at least this, and extents are about as large. */
   readonly arenaBytes: number;
   #list: Extent[] = [];
   #last: Extent | undefined;
@@ -119,7 +119,7 @@ export class Extents {
   }
 
   takeMemory(extent: Extent, bytes: number): Buffer {
-    const size = Math.ceil(bytes / this.arenaBytes) * this.arenaBytes;
+    const size = arenaSize(bytes, this.arenaBytes);
     const buffer = this.#pool.take(size);
     this.memoryBytes += size;
     extent.buffer = buffer;

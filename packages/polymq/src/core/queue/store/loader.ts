@@ -2,7 +2,7 @@
  * Brings extents back into memory. Whoever wants the same one shares the reading. What is damaged is a hole: its rows
  * are lost, the others are served.
  */
-import { type ArenaPool, release } from '../../../lib/arena.ts';
+import { type ArenaPool, arenaSize, release } from '../../../lib/arena.ts';
 import { batchBaseOffset, batchBytes, batchNextOffset } from '../../../log/batch.ts';
 import { DamagedRangeError, type Log } from '../../../log/log.ts';
 import { fromLogError } from '../../log-errors.ts';
@@ -103,7 +103,6 @@ export class Loader {
   }
 
   #sizeFor(bytes: number): number {
-    const { arenaBytes } = this.#extents;
-    return Math.max(1, Math.ceil(bytes / arenaBytes)) * arenaBytes;
+    return arenaSize(bytes, this.#extents.arenaBytes);
   }
 }

@@ -30,6 +30,8 @@ const RELOCATE_BELOW = 0.4;
 const SNAPSHOT_GROWTH = 4;
 /** In modes without waiting for fdatasync, how long what was moved takes to be safe from a power cut. */
 const SETTLE_MS = 1000;
+/** So much free memory may be kept at any time; more while messages have little, and until the next review. */
+export const POOLED_BYTES_MIN: number = 32 << 20;
 
 export interface MaintenanceOptions {
   clock: Clock;
@@ -100,13 +102,14 @@ export class Maintenance {
 
   /** Quick: called once a turn. */
   check(): void {
-    const { extents, journal } = this.#parts;
+    const { extents, journal, pool } = this.#parts;
     const { memoryBytesMax, segmentBytes } = this.#options;
     // Where volatile chunks take much, there is less for what is on disk as well.
     const share = EVICT_TOGETHER * memoryBytesMax - this.#parts.chunks.memoryBytes;
     const extentBytesMax = Math.min(memoryBytesMax / 2, Math.max(memoryBytesMax / 8, share));
     extents.evictLoaded(memoryBytesMax / 8);
     extents.evict(extentBytesMax, journal.committed);
+    pool.limit(Math.max(POOLED_BYTES_MIN, memoryBytesMax / 2 - this.#store.memoryBytes));
     this.#tellRelief();
     if (this.#running !== undefined || this.#stopped || journal.failure !== undefined) return;
     const grown = journal.appendedBytes - this.#reviewedAt;
@@ -136,6 +139,7 @@ export class Maintenance {
     this.#timer = this.#options.timers.after(REVIEW_MS, () => {
       if (this.#parts.journal.failure !== undefined) return;
       this.#arm();
+      this.#parts.pool.limit(POOLED_BYTES_MIN);
       if (this.#running === undefined && !this.#stopped) this.#run(true);
     });
     this.#timer.unref();

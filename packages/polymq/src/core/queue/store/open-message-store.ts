@@ -12,7 +12,7 @@ import type { RestoredMessage } from '../message-store.ts';
 import { Extents } from './extents.ts';
 import { Journal } from './journal.ts';
 import { Loader } from './loader.ts';
-import { Maintenance, type MaintenanceOptions } from './maintenance.ts';
+import { Maintenance, type MaintenanceOptions, POOLED_BYTES_MIN } from './maintenance.ts';
 import { recover } from './recovery.ts';
 import { Removals } from './removals.ts';
 import { Restoring } from './restoring.ts';
@@ -42,7 +42,6 @@ const MEMORY_BYTES_DEFAULT = 256 << 20;
 const SEGMENT_BYTES_DEFAULT = 64 << 20;
 const SNAPSHOT_BYTES_DEFAULT = 256 << 20;
 const ARENA_BYTES_DEFAULT = 1 << 20;
-const POOLED_BYTES_MAX = 32 << 20;
 
 export class OpenMessageStore extends Store {
   readonly #journal: Journal;
@@ -106,7 +105,7 @@ export async function openMessageStore(options: MessageStoreOptions): Promise<Op
   };
   const log = await engine.open(LOG_NAME, logOptions);
   const arenaBytes = options.arenaBytes ?? ARENA_BYTES_DEFAULT;
-  const pool = new ArenaPool(POOLED_BYTES_MAX);
+  const pool = new ArenaPool(POOLED_BYTES_MIN);
   const extents = new Extents(pool, arenaBytes);
   const restoring = new Restoring(options.knowsQueue);
   const recovered = await recover({ log, blobs: engine.blobs, logger, extents, restoring });
@@ -118,7 +117,7 @@ export async function openMessageStore(options: MessageStoreOptions): Promise<Op
   const counters = newCounters();
   const memoryBytesMax = options.memoryBytesMax ?? MEMORY_BYTES_DEFAULT;
   const parts: StoreParts = {
-    ...{ memoryBytesMax, rows, journal, removals, extents, chunks, loader },
+    ...{ memoryBytesMax, rows, journal, removals, extents, chunks, pool, loader },
     ...{ due, groups, marks, counters },
   };
   return new OpenMessageStore(parts, restoring, {

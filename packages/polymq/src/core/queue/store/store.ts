@@ -7,7 +7,7 @@
  *
  * What goes on in the background (spilling, relocating, snapshots, trimming) is in `maintenance.ts`.
  */
-import { release, retain } from '../../../lib/arena.ts';
+import { type ArenaPool, release, retain } from '../../../lib/arena.ts';
 import { MessageView } from '../../message/message-bytes.ts';
 import {
   encodedHistory,
@@ -56,6 +56,8 @@ export interface StoreParts {
   removals: Removals;
   extents: Extents;
   chunks: VolatileChunks;
+  /** Where their memory comes from. */
+  pool: ArenaPool;
   loader: Loader;
   /** Due times of rows that have one. */
   due: SparseColumn;

@@ -6,7 +6,7 @@
  *
  * Slots are used again, so finding a chunk is one array access.
  */
-import { type ArenaPool, release } from '../../../lib/arena.ts';
+import { type ArenaPool, arenaSize, release } from '../../../lib/arena.ts';
 
 /** Messages of one chunk. */
 export const CHUNK_MESSAGES: number = 1 << 21;
@@ -101,7 +101,7 @@ export class VolatileChunks {
   #next(bytes: number): VolatileChunk {
     this.endChunk();
     const slot = this.#free.pop() ?? this.#slots.length;
-    const size = Math.ceil(bytes / this.#arenaBytes) * this.#arenaBytes;
+    const size = arenaSize(bytes, this.#arenaBytes);
     const chunk = new VolatileChunk(slot, this.#pool.take(size));
     this.memoryBytes += size;
     this.#slots[slot] = chunk;

@@ -109,32 +109,35 @@ export class RowEncoder {
 }
 
 export class RowDecoder {
-  readonly #previous = new Previous();
+  /** The row that was read last, from which the next one is predicted. */
+  readonly row: SnapshotRow = new SnapshotRow();
+  #step = 0;
 
-  read(row: SnapshotRow, from: VarintReader): void {
-    const previous = this.#previous;
+  /** Reads the next row into `row`. */
+  read(from: VarintReader): void {
+    const { row } = this;
     const differs = from.buffer[from.at++]!;
-    row.queue = (differs & DIFFERS.queue) !== 0 ? from.read() : previous.queue;
-    row.seq = previous.seq + 1;
+    if ((differs & DIFFERS.queue) !== 0) row.queue = from.read();
+    row.seq += 1;
     if ((differs & DIFFERS.seq) !== 0) row.seq += from.readSigned();
-    row.offset = previous.offset + 1;
+    row.offset += 1;
     if ((differs & DIFFERS.offset) !== 0) row.offset += from.readSigned();
-    row.position = previous.position + previous.step;
-    if ((differs & DIFFERS.position) !== 0) row.position += from.readSigned();
-    const bytesDiffer = (differs & DIFFERS.bytes) !== 0;
-    row.bytes = bytesDiffer ? from.read() : previous.bytes;
-    row.bodyBytes = bytesDiffer ? from.read() : previous.bodyBytes;
-    row.enqueuedMs = previous.enqueuedMs;
+    if ((differs & DIFFERS.position) !== 0) this.#step += from.readSigned();
+    row.position += this.#step;
+    if ((differs & DIFFERS.bytes) !== 0) {
+      row.bytes = from.read();
+      row.bodyBytes = from.read();
+    }
     if ((differs & DIFFERS.enqueued) !== 0) row.enqueuedMs += from.readSigned();
-    const stateDiffers = (differs & DIFFERS.state) !== 0;
-    row.priority = stateDiffers ? from.buffer[from.at++]! : previous.priority;
-    row.flags = stateDiffers ? from.buffer[from.at++]! : previous.flags;
-    row.attempts = stateDiffers ? from.read() : previous.attempts;
+    if ((differs & DIFFERS.state) !== 0) {
+      row.priority = from.buffer[from.at++]!;
+      row.flags = from.buffer[from.at++]!;
+      row.attempts = from.read();
+    }
     const rare = (differs & DIFFERS.rare) !== 0;
-    row.expiresMs = rare ? previous.expiresMs + from.readSigned() : 0;
+    row.expiresMs = rare ? row.expiresMs + from.readSigned() : 0;
     row.dueMs = rare ? from.read() : 0;
     row.groupId = rare ? readText(from) || undefined : undefined;
-    previous.follow(row);
   }
 }
 

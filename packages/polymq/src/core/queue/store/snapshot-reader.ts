@@ -5,7 +5,7 @@ import { NO_ROW } from '../rows.ts';
 import { Extent } from './extents.ts';
 import type { Restoring } from './restoring.ts';
 import { type CleanMark, type Manifest, SNAPSHOT_VERSION, snapshotKey } from './snapshot.ts';
-import { RowDecoder, readText, SnapshotRow } from './snapshot-codec.ts';
+import { RowDecoder, readText, type SnapshotRow } from './snapshot-codec.ts';
 import { VarintReader } from './varint.ts';
 
 /** The manifests that count, newest first. Those of a journal that has lost its end since are removed. */
@@ -80,12 +80,12 @@ class SnapshotReader {
     const extents = await this.#readExtents();
     await this.#readMarks();
     const decoder = new RowDecoder();
-    const row = new SnapshotRow();
+    const { row } = decoder;
     const from = this.#from;
     for (let count = manifest.rows; count > 0; ) {
       await this.#more();
       for (; count > 0 && from.at < from.buffer.length; count--) {
-        decoder.read(row, from);
+        decoder.read(from);
         // Below the start of the journal there are only rows that were removed, or moved further on.
         if (row.offset >= this.#start) restoreRow(row, this.#restoring);
       }

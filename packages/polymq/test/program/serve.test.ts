@@ -29,7 +29,7 @@ describe('polymq serve', () => {
   it('prints a line per listener and then that it is ready, and nothing else', async () => {
     const polymq = await start({ data: 'memory:' });
     expect(polymq.stdout).toMatch(
-      /^listening kafka:\/\/127\.0\.0\.1:\d+\nlistening http:\/\/127\.0\.0\.1:\d+\nready in \d+ ms\n$/,
+      /^listening kafka:\/\/127\.0\.0\.1:\d+\nlistening amqp:\/\/127\.0\.0\.1:\d+\nlistening http:\/\/127\.0\.0\.1:\d+\nready in \d+ ms\n$/,
     );
     const response = await fetch(`http://127.0.0.1:${polymq.port('http')}/health/ready`);
     expect(response.status).toBe(200);
@@ -109,6 +109,7 @@ describe('polymq dev', () => {
     const folder = temporaryFolder();
     const polymq = await start({ command: 'dev', data: folder.path });
     await expect.poll(() => polymq.stdout).toContain('export KAFKA_BROKERS=127.0.0.1:');
+    expect(polymq.stdout).toContain('export AMQP_URL=amqp://guest:guest@127.0.0.1:');
     expect(polymq.stdout).toContain(`export KAFKA_BROKERS=127.0.0.1:${polymq.port('kafka')}\n`);
     // Even where the usual ports are taken: it then picks others.
     const held = [await holdPort(9_092), await holdPort(15_672)];

@@ -1,5 +1,5 @@
 import type { MessageFormats } from '../message/message-formats.ts';
-import type { DeadLetterRouter } from '../queue/queues.ts';
+import type { DeadLetterRoute, DeadLetterRouter } from '../queue/queues.ts';
 import { DraftFacts } from './draft-facts.ts';
 import type { ExchangePublisher } from './publisher.ts';
 import type { RouteFinder } from './route-finder.ts';
@@ -12,15 +12,17 @@ export interface DeadLetterRouterOptions {
   formats: MessageFormats;
 }
 
+const NOWHERE: DeadLetterRoute = { queues: [] };
+
 /** Sends dead letters the way of all messages; those whose exchange does not exist go nowhere. */
 export function createDeadLetterRouter(options: DeadLetterRouterOptions): DeadLetterRouter {
   const { topology, finder, publisher, formats } = options;
   return (namespace, exchangeName, routingKeys, draft) => {
     const exchange = topology.exchange(namespace, exchangeName);
-    if (exchange === undefined) return [];
+    if (exchange === undefined) return NOWHERE;
     const facts = new DraftFacts(formats, draft, draft.dueMs);
     const route = finder.route(exchange, routingKeys, facts);
     publisher.publishBesideQueues(draft, route);
-    return route.queues;
+    return { queues: route.queues, streams: publisher.streamsPending() };
   };
 }

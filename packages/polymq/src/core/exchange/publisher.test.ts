@@ -73,7 +73,7 @@ describe('dead-letter router', () => {
     await kit.bind('amq.fanout', 'r');
     const to = (exchange: string, keys: string[]) => {
       const found = kit.deadLetterRouter('', exchange, keys, draftOf(exchange, keys[0]!, 'dead'));
-      return found.map(({ name }) => name);
+      return found.queues.map(({ name }) => name);
     };
     expect(to('', ['q'])).toEqual(['q']);
     expect(to('dlx', ['k'])).toEqual(['q']);
@@ -86,7 +86,8 @@ describe('dead-letter router', () => {
     await kit.queues.declare('', 'q');
     await kit.bind('amq.headers', 'q', { arguments: { a: 1 } });
     const to = (headers: Record<string, unknown>) => {
-      return kit.deadLetterRouter('', 'amq.headers', ['k'], draftOf('x', 'k', 'dead', headers));
+      return kit.deadLetterRouter('', 'amq.headers', ['k'], draftOf('x', 'k', 'dead', headers))
+        .queues;
     };
     expect(to({ a: 1 })).toHaveLength(1);
     expect(to({ a: 2 })).toHaveLength(0);
@@ -98,7 +99,9 @@ describe('dead-letter router', () => {
     const got: string[] = [];
     kit.publisher.streamTarget = async (name) => void got.push(name);
     await kit.bind('amq.fanout', 's', TO_STREAM);
-    expect(kit.deadLetterRouter('', 'amq.fanout', ['k'], draftOf('', 'k', 'dead'))).toEqual([]);
+    expect(kit.deadLetterRouter('', 'amq.fanout', ['k'], draftOf('', 'k', 'dead')).queues).toEqual(
+      [],
+    );
     expect(got).toEqual(['s']);
   });
 });

@@ -11,9 +11,18 @@ function deadLetterKit(): Kit & { routed: string[] } {
   const routed: string[] = [];
   made.queues.deadLetterRouter = (namespace, exchange, routingKeys) => {
     routed.push(`${exchange}: ${routingKeys.join(' ')}`);
-    return routingKeys.flatMap((key) => made.queues.get(namespace, key) ?? []);
+    return { queues: routingKeys.flatMap((key) => made.queues.get(namespace, key) ?? []) };
   };
   return { ...made, routed };
+}
+
+/** Resolves what `start` is waiting for. */
+function later(): { promise: Promise<void>; settle: (error?: Error) => void } {
+  let settleIt: (error?: Error) => void = () => undefined;
+  const promise = new Promise<void>((resolve, reject) => {
+    settleIt = (error) => (error === undefined ? resolve() : reject(error));
+  });
+  return { promise, settle: settleIt };
 }
 
 const toDead: QueueSettings = { deadLetterExchange: 'dlx', deadLetterRoutingKey: 'dead' };
@@ -228,4 +237,23 @@ describe('dead letters', () => {
     q.reject(q.take() as number);
     expect(consumer.bodies).toEqual(['a']);
   });
+});
+
+describe('a dead letter for a stream', () => {
+  it.each([undefined, new Error('gone')])(
+    'stays in its queue until the stream has it or has refused it: %s',
+    async (error) => {
+      const { queues, queue } = kit();
+      const q = await queue(toDead);
+      const { promise, settle: settleStream } = later();
+      queues.deadLetterRouter = () => ({ queues: [], streams: promise });
+      queues.publish(message('a'), [q]);
+      q.reject(q.take() as number);
+      expect(q.bytes).toBeGreaterThan(0);
+      settleStream(error);
+      await settle();
+      expect(q.bytes).toBe(0);
+      expect(queues.counters.deadLettered).toBe(1);
+    },
+  );
 });

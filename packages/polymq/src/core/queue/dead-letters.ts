@@ -55,7 +55,6 @@ export class DeadLetters {
   #busy = true;
   #refusalsDeep = 0;
   router: DeadLetterRouter | undefined;
-  #held = false;
   readWishes: ReadWishes | undefined;
 
   constructor(options: DeadLettersOptions) {
@@ -74,16 +73,6 @@ export class DeadLetters {
 
   add(row: number, reason: DeathReason): void {
     this.#line.push(row, REASONS.indexOf(reason));
-    if (!this.#busy && !this.#held) this.#work();
-  }
-
-  /** They wait: whoever routes them may not be there yet. */
-  hold(): void {
-    this.#held = true;
-  }
-
-  proceed(): void {
-    this.#held = false;
     if (!this.#busy) this.#work();
   }
 
@@ -167,30 +156,48 @@ export class DeadLetters {
     const death = { queue: queue.name, reason, nowMs: clock.nowMs() };
     const address = draftDeadLetter(draft, view, death, queue.definition.settings, wishes);
     const hold = store.hold();
+    let streams: Promise<void> | undefined;
     try {
-      this.#send(queue.namespace, address, draft);
+      streams = this.#send(queue.namespace, address, draft);
     } finally {
       store.release(hold);
       draft.clear();
     }
-    queue.forgetDead(row);
+    if (streams === undefined) queue.forgetDead(row);
+    else this.#forgetAfter(streams, queue, row);
   }
 
+  /** A stream is another log: the message stays here until it is safe there. */
+  #forgetAfter(streams: Promise<void>, queue: CoreQueue, row: number): void {
+    const { logger } = this.#options;
+    streams
+      .catch((error: unknown) => {
+        logger.error(
+          { queue: queue.name, error },
+          'a stream did not take a dead letter: it is dropped',
+        );
+      })
+      .then(() => queue.forgetDead(row))
+      .catch((error: unknown) => logger.error({ error }, 'a dead letter was not removed'));
+  }
+
+  /** Returns what streams owe for it. */
   #send(
     namespace: string,
     { exchange, routingKeys }: DeadLetterAddress,
     draft: MessageDraft,
-  ): void {
+  ): Promise<void> | undefined {
     const { counters, publish } = this.#options;
-    const routed = this.router?.(namespace, exchange, routingKeys, draft) ?? [];
+    const route = this.router?.(namespace, exchange, routingKeys, draft);
     const history = draft.history ?? [];
-    const targets = routed.filter(({ name }) => !isCycle(name, history));
-    if (targets.length === 0) {
+    const targets = (route?.queues ?? []).filter(({ name }) => !isCycle(name, history));
+    if (targets.length === 0 && route?.streams === undefined) {
       counters.dropped += 1;
-      return;
+      return undefined;
     }
     counters.deadLettered += 1;
-    publish(draft, targets);
+    if (targets.length > 0) publish(draft, targets);
+    return route?.streams;
   }
 
   #drop(row: number): void {

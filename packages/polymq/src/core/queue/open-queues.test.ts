@@ -186,7 +186,7 @@ describe('queues after a restart', () => {
     broker.clock.advance(100);
     await broker.start({ restored: false });
     broker.clock.advance(100);
-    broker.queues.deadLetterRouter = () => [broker.get('dead') as CoreQueue];
+    broker.queues.deadLetterRouter = () => ({ queues: [broker.get('dead') as CoreQueue] });
     broker.queues.restored();
     await settle();
     expect(await bodies(broker.get('dead'))).toEqual(['a']);

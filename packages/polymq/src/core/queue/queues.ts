@@ -38,4 +38,10 @@ export type DeadLetterRouter = (
   exchange: string,
   routingKeys: readonly string[],
   draft: MessageDraft,
-) => readonly Queue[];
+) => DeadLetterRoute;
+
+export interface DeadLetterRoute {
+  readonly queues: readonly Queue[];
+  /** Resolves when streams that are targets have it for good; undefined if none is. */
+  readonly streams?: Promise<void> | undefined;
+}

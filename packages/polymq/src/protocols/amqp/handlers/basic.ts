@@ -74,7 +74,9 @@ export const basicHandlers: Handlers = {
     const queue = queueNamed(channel, name, 'basic.get');
     const taken = queue.take();
     if (taken instanceof Promise) {
-      return taken.then((row) => answerGet(session, channel, queue, row, noAck));
+      return taken.then(async (row) =>
+        answerGet(session, channel, queue, await inMemory(session, queue, row), noAck),
+      );
     }
     answerGet(session, channel, queue, taken, noAck);
     return undefined;
@@ -179,6 +181,26 @@ function consumeReplies(channel: Channel, args: Methods['basic.consume'], tag: s
   }
   channel.replyTo = { tag, address: channel.session.server.replies.open(channel, tag) };
   consumeOk(channel, args, tag);
+}
+
+/**
+ * Points the store's view at a message that was taken a while ago: others may have moved it since, or pushed the message out
+ * of memory. `undefined` if it is gone.
+ */
+async function inMemory(
+  { server }: AmqpSession,
+  queue: Queue,
+  row: number | undefined,
+): Promise<number | undefined> {
+  const { store } = server.broker.queues;
+  if (row === undefined || queue.deleted) return undefined;
+  if (store.locate(row)) return row;
+  await store.load(row);
+  if (queue.deleted) return undefined;
+  if (store.locate(row)) return row;
+  // It is damaged on disk: nobody can get it any more.
+  queue.ack(row);
+  return undefined;
 }
 
 function answerGet(

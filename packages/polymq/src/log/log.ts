@@ -33,6 +33,11 @@ export interface LogOptions {
    * the deletion of a stream. Default false.
    */
   mayUseReserve?: boolean;
+  /**
+   * Whether the newest batches stay in memory for readers, as the budget for all logs allows. False, when the log is
+   * opened, for one whose writer has them in memory itself: they leave as soon as they are written. Default true.
+   */
+  keepsTail?: boolean;
 }
 
 export interface LogEngine {

@@ -6,11 +6,21 @@ import type { LogEngine } from '../log.ts';
 import { logEngineContract } from '../testing/contract.ts';
 import { type FileEngineOptions, openFileEngine } from './file-engine.ts';
 
+type Options = Partial<FileEngineOptions> & { keepsTails?: boolean };
+
 const directories = new WeakMap<LogEngine, string>();
 
-async function open(directory: string, options: Partial<FileEngineOptions>): Promise<LogEngine> {
-  const engine = await openFileEngine(createNodeEnvironment(), { directory, ...options });
+async function open(directory: string, options: Options): Promise<LogEngine> {
+  const { keepsTails = true, ...rest } = options;
+  const engine = await openFileEngine(createNodeEnvironment(), { directory, ...rest });
   directories.set(engine, directory);
+  return keepsTails ? engine : withoutTails(engine);
+}
+
+/** The same engine, with logs whose writers have the newest batches in memory themselves. */
+function withoutTails(engine: LogEngine): LogEngine {
+  const openLog = engine.open.bind(engine);
+  engine.open = (name, options) => openLog(name, { ...options, keepsTail: false });
   return engine;
 }
 
@@ -18,6 +28,7 @@ for (const [name, options] of [
   ['file', {}],
   ['file without a tail cache', { tailCacheBytes: 0 }],
   ['file with two open files', { openFilesMax: 2, tailCacheBytes: 0 }],
+  ['file that keeps no tails', { keepsTails: false }],
 ] as const) {
   logEngineContract({
     name,

@@ -264,7 +264,7 @@ class FileEngine implements LogEngine {
       rebooted: this.#rebooted,
       entries,
     });
-    const cache = new LogTail(context.cache);
+    const cache = new LogTail(context.cache, options.keepsTail ?? true);
     const log = new FileLog(
       new LogState({ name, directory, options, cache, ...recovered }),
       context,

@@ -61,7 +61,7 @@ class Subject {
   readonly #disk = new SimulatedDisk();
   readonly #model: Buffer[] = [];
   #start = 0;
-  #options: LogOptions = { durability: 'fsync', segmentBytes: 8000 };
+  #options: LogOptions = { durability: 'fsync', segmentBytes: 8000, keepsTail: false };
   #simulated: SimulatedEngine | undefined;
   #log: Log | undefined;
 
@@ -98,6 +98,8 @@ class Subject {
         this.#options = {
           durability: this.#options.durability === 'fsync' ? 'os' : 'fsync',
           segmentBytes: this.#options.segmentBytes === 8000 ? 30_000 : 8000,
+          // Holds from the next opening on.
+          keepsTail: this.#options.keepsTail === false,
         };
         return log.configure(this.#options);
       case 'trim':

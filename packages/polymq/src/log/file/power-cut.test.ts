@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { SeededRandom } from '../../lib/environment/simulated/seeded-random.ts';
 import { SimulatedDisk, systemError } from '../../lib/environment/simulated/simulated-disk.ts';
 import { batchBaseOffset, batchNextOffset } from '../batch.ts';
-import type { Durability, Log } from '../log.ts';
+import type { Durability, Log, LogOptions } from '../log.ts';
 import { makeBatch } from '../testing/batches.ts';
 import { readBatches, turns } from '../testing/contract.ts';
 import { openSimulatedEngine, type SimulatedEngine } from '../testing/simulated-engine.ts';
@@ -82,7 +82,7 @@ async function runUntilCut(world: World, seed: number): Promise<void> {
     const simulated = await openSimulatedEngine(disk, seed);
     const logs = new Map<string, Log>();
     for (const name of NAMES) {
-      const log = await simulated.engine.open(name, options(world));
+      const log = await simulated.engine.open(name, options(world, name));
       logs.set(name, log);
     }
     for (let step = 0; step < 400 && disk.operationCount < lastOperation; step++) {
@@ -144,7 +144,7 @@ async function check(world: World, seed: number, mayLose: boolean): Promise<void
   const { engine } = await openSimulatedEngine(world.disk, seed);
   expect(engine.metrics.damagedRanges).toBe(0);
   for (const [name, expected] of world.logs) {
-    const log = await engine.open(name, options(world));
+    const log = await engine.open(name, options(world, name));
     if (!mayLose) expect(log.committed, name).toBeGreaterThanOrEqual(expected.acknowledged);
     expect(log.start).toBeGreaterThanOrEqual(expected.trimAcknowledged);
     expect(log.start).toBeLessThanOrEqual(expected.trimAttempted);
@@ -165,6 +165,6 @@ async function check(world: World, seed: number, mayLose: boolean): Promise<void
   else world.disk.kill();
 }
 
-function options({ durability }: World): { durability: Durability; segmentBytes: number } {
-  return { durability, segmentBytes: 6000 };
+function options({ durability }: World, name: string): LogOptions {
+  return { durability, segmentBytes: 6000, keepsTail: name < 'c' };
 }

@@ -90,16 +90,29 @@ export class TailCache {
 /** The newest batches of one log. */
 export class LogTail {
   readonly #cache: TailCache;
+  /** Otherwise batches are here, uncharged, only until they are written. */
+  readonly #keepsWritten: boolean;
   #batches: (Buffer | undefined)[] = [];
   #offsets: number[] = [];
   #head = 0;
   /** Queue entries of this log whose batch left by `removeFrom` or `clear`. */
   #orphanTurns = 0;
-  /** Batches that end at or below this are in a file. */
-  writtenOffset = 0;
+  #writtenOffset = 0;
 
-  constructor(cache: TailCache) {
+  constructor(cache: TailCache, keepsWritten: boolean) {
     this.#cache = cache;
+    this.#keepsWritten = keepsWritten;
+  }
+
+  /** Batches that end at or below this are in a file. */
+  get writtenOffset(): number {
+    return this.#writtenOffset;
+  }
+
+  set writtenOffset(offset: number) {
+    this.#writtenOffset = offset;
+    if (this.#keepsWritten) return;
+    while (this.#head < this.#offsets.length && this.#endOf(this.#head) <= offset) this.#dropHead();
   }
 
   /** The base offset of the oldest batch here; Infinity if there is none. */
@@ -111,8 +124,13 @@ export class LogTail {
 
   /** Keeps the batch. Returns it, or the copy that is kept instead. */
   push(offset: number, batch: Buffer): Buffer {
-    const kept = this.#cache.keep(batch);
     this.#offsets.push(offset);
+    if (!this.#keepsWritten) {
+      retain(batch);
+      this.#batches.push(batch);
+      return batch;
+    }
+    const kept = this.#cache.keep(batch);
     this.#batches.push(kept);
     this.#cache.added(this, kept.length);
     return kept;
@@ -155,19 +173,26 @@ export class LogTail {
     }
     const batch = this.#batches[this.#head];
     if (batch === undefined) return true;
+    if (this.#endOf(this.#head) > this.#writtenOffset) return false;
+    this.#cache.removed(batch.length);
+    this.#dropHead();
+    return true;
+  }
+
+  #endOf(index: number): number {
     // Where the next one begins; reading the batch itself would fetch cold memory.
-    const end = this.#offsets[this.#head + 1] ?? batchNextOffset(batch, 0);
-    if (end > this.writtenOffset) return false;
+    return this.#offsets[index + 1] ?? batchNextOffset(this.#batches[index]!, 0);
+  }
+
+  #dropHead(): void {
+    release(this.#batches[this.#head]!);
     this.#batches[this.#head] = undefined;
     this.#head++;
-    this.#cache.removed(batch.length);
-    release(batch);
     if (this.#head > 64 && this.#head * 2 > this.#offsets.length) {
       this.#batches = this.#batches.slice(this.#head);
       this.#offsets = this.#offsets.slice(this.#head);
       this.#head = 0;
     }
-    return true;
   }
 
   /** Takes back what was pushed at or behind `offset`. */
@@ -178,8 +203,9 @@ export class LogTail {
     ) {
       this.#offsets.pop();
       const batch = this.#batches.pop()!;
-      this.#cache.removed(batch.length);
       release(batch);
+      if (!this.#keepsWritten) continue;
+      this.#cache.removed(batch.length);
       this.#orphanTurns++;
     }
   }

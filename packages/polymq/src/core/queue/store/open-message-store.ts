@@ -102,6 +102,8 @@ export async function openMessageStore(options: MessageStoreOptions): Promise<Op
   const logOptions: LogOptions = {
     durability: options.durability,
     segmentBytes: options.segmentBytes ?? SEGMENT_BYTES_DEFAULT,
+    // What is still in memory is in extents.
+    keepsTail: false,
   };
   const log = await engine.open(LOG_NAME, logOptions);
   const arenaBytes = options.arenaBytes ?? ARENA_BYTES_DEFAULT;

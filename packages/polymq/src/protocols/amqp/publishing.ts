@@ -136,6 +136,8 @@ export class Publishing {
     if (uint32At(buffer, at + FRAME_HEADER_BYTES + 4) !== 0) return 0;
     const bodyBytes = uint32At(buffer, at + FRAME_HEADER_BYTES + 8);
     if (bodyBytes === 0 || bodyBytes > session.frameMax - FRAME_OVERHEAD_BYTES) return 0;
+    // Gathering it says so.
+    if (bodyBytes > this.#server.options.messageBytesMax) return 0;
     const headerEnd = at + FRAME_HEADER_BYTES + uint32At(buffer, at + 3);
     const body = headerEnd + 1;
     if (headerEnd - at > session.frameMax - 1) return 0;

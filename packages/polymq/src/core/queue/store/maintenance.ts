@@ -28,6 +28,8 @@ const RELOCATE_SEGMENTS_MIN = 4;
 const RELOCATE_BELOW = 0.4;
 /** A snapshot is not taken before the journal has grown by this many times its size. */
 const SNAPSHOT_GROWTH = 4;
+/** … nor before so many records for each row that it would hold, so that writing rows stays a small part of the work. */
+const SNAPSHOT_RECORDS_PER_ROW = 1 / 3;
 /** In modes without waiting for fdatasync, how long what was moved takes to be safe from a power cut. */
 const SETTLE_MS = 1000;
 /** So much free memory may be kept at any time; more while messages have little, and until the next review. */
@@ -63,6 +65,8 @@ export class Maintenance {
   #manifest: Manifest | undefined;
   /** What was appended when the last snapshot began, and when the journal was looked at last. */
   #snapshotAt: number;
+  /** The end of the journal when the last snapshot began. */
+  #snapshotFrom: number;
   #reviewedAt = 0;
   /** When it was looked at last. */
   #overdueBytes = 0;
@@ -81,6 +85,7 @@ export class Maintenance {
     this.#mover = new Mover(store, parts, options);
     this.#manifest = options.manifest;
     this.#snapshotAt = -options.replayedBytes;
+    this.#snapshotFrom = options.manifest?.from ?? options.log.start;
     this.#arm();
   }
 
@@ -153,7 +158,10 @@ export class Maintenance {
   get #snapshotDue(): boolean {
     const grown = this.#parts.journal.appendedBytes - this.#snapshotAt;
     const { snapshotBytes } = this.#options;
-    return grown > Math.max(snapshotBytes, SNAPSHOT_GROWTH * (this.#manifest?.bytes ?? 0));
+    if (grown <= Math.max(snapshotBytes, SNAPSHOT_GROWTH * (this.#manifest?.bytes ?? 0)))
+      return false;
+    const records = this.#parts.journal.base - this.#snapshotFrom;
+    return records > SNAPSHOT_RECORDS_PER_ROW * this.#parts.rows.count;
   }
 
   #run(idle: boolean): void {
@@ -282,6 +290,7 @@ export class Maintenance {
     journal.endExtent();
     // Also when it fails: then it is tried again after as much.
     this.#snapshotAt = journal.appendedBytes;
+    this.#snapshotFrom = journal.base;
     const sequence = (this.#manifest?.sequence ?? 0) + 1;
     const writer = new SnapshotWriter(blobs, timers, this.#parts, sequence);
     const manifest = await writer.write(() => this.#store.position, stopped);

@@ -45,6 +45,8 @@ export interface DeadLettersOptions {
   publish: (draft: MessageDraft, queues: readonly Queue[]) => number;
 }
 
+const STREAM_REFUSED = 'a stream did not take a dead letter: it is dropped';
+
 export class DeadLetters {
   readonly #options: DeadLettersOptions;
   readonly #draft: MessageDraft = new MessageDraft();
@@ -93,7 +95,10 @@ export class DeadLetters {
     const address = draftRefused(draft, refused, death, queue.definition.settings, wishes);
     this.#refusalsDeep += 1;
     try {
-      this.#send(queue.namespace, address, draft);
+      // The publisher is told that the queue refused it, whatever becomes of the dead letter.
+      this.#send(queue.namespace, address, draft)?.catch((error: unknown) =>
+        this.#options.logger.error({ queue: queue.name, error }, STREAM_REFUSED),
+      );
     } finally {
       this.#refusalsDeep -= 1;
     }
@@ -172,10 +177,7 @@ export class DeadLetters {
     const { logger } = this.#options;
     streams
       .catch((error: unknown) => {
-        logger.error(
-          { queue: queue.name, error },
-          'a stream did not take a dead letter: it is dropped',
-        );
+        logger.error({ queue: queue.name, error }, STREAM_REFUSED);
       })
       .then(() => queue.forgetDead(row))
       .catch((error: unknown) => logger.error({ error }, 'a dead letter was not removed'));

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { DeclaredValue, DeclaredValues } from '../../core/queue/queue-definition.ts';
-import { ageMs, checkQueueArguments, QUEUE_ARGUMENTS, queueSettings } from './queue-arguments.ts';
+import { intervalMs } from '../../lib/interval.ts';
+import { checkQueueArguments, QUEUE_ARGUMENTS, queueSettings } from './queue-arguments.ts';
 
 /** What is said about the values; `undefined` if nothing is. */
 function refusal(values: DeclaredValues): string | undefined {
@@ -101,7 +102,7 @@ describe('arguments of queues', () => {
   });
 
   test('an age has a number and a unit', () => {
-    expect(['1Y', '1M', '7D', '12h', '5m', '30s'].map(ageMs)).toEqual([
+    expect(['1Y', '1M', '7D', '12h', '5m', '30s'].map(intervalMs)).toEqual([
       31_536_000_000, 2_592_000_000, 604_800_000, 43_200_000, 300_000, 30_000,
     ]);
   });

@@ -7,6 +7,7 @@ import type {
   DeclaredValues,
   QueueSettings,
 } from '../../core/queue/queue-definition.ts';
+import { intervalMs } from '../../lib/interval.ts';
 import { AmqpError } from './errors.ts';
 import { plainType } from './plain-values.ts';
 
@@ -57,19 +58,9 @@ const overflow: Check = ofType('string', (value) =>
 );
 const anything: Check = () => undefined;
 /** `7D`, `12h`: a number and a unit. */
-const age: Check = ofType('string', (value) => (AGE.test(value) ? undefined : 'invalid_max_age'));
-
-const AGE = /^[0-9]{1,9}[YMDhms]$/;
-const SECOND_MS = 1_000;
-const DAY_MS = 86_400 * SECOND_MS;
-const UNIT_MS: Readonly<Record<string, number>> = {
-  Y: 365 * DAY_MS,
-  M: 30 * DAY_MS,
-  D: DAY_MS,
-  h: 3_600 * SECOND_MS,
-  m: 60 * SECOND_MS,
-  s: SECOND_MS,
-};
+const age: Check = ofType('string', (value) =>
+  intervalMs(value) === undefined ? 'invalid_max_age' : undefined,
+);
 
 /** In the order in which RabbitMQ compares them. */
 export const QUEUE_ARGUMENTS: Readonly<Record<string, ArgumentRow>> = {
@@ -171,11 +162,6 @@ function deliveryLimit(values: DeclaredValues): number | undefined {
   const given = values['x-delivery-limit'];
   if (typeof given === 'number') return given < 0 ? undefined : given;
   return values['x-queue-type'] === 'quorum' ? QUORUM_DELIVERY_LIMIT : undefined;
-}
-
-/** `x-max-age` in ms. */
-export function ageMs(value: string): number {
-  return Number(value.slice(0, -1)) * UNIT_MS[value.at(-1)!]!;
 }
 
 function invalid(argument: string, queue: string, vhost: string, problem: string): AmqpError {

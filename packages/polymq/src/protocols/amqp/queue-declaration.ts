@@ -9,13 +9,14 @@ import type { Queue } from '../../core/queue/queue.ts';
 import type { DeclaredValues, QueueDefinition } from '../../core/queue/queue-definition.ts';
 import type { StreamConfigName } from '../../core/stream/stream-config.ts';
 import type { Stream } from '../../core/stream/streams.ts';
+import { intervalMs } from '../../lib/interval.ts';
 import type { Channel } from './channel.ts';
 import { checkEquivalent, type Declared } from './equivalence.ts';
 import { AmqpError, isBrokerError } from './errors.ts';
 import { checkOwner, findTarget, locked, noQueue, RESERVED_PREFIX } from './lookup.ts';
 import type { Methods } from './methods/index.ts';
 import { plainTable } from './plain-values.ts';
-import { ageMs, checkQueueArguments, QUEUE_ARGUMENTS, queueSettings } from './queue-arguments.ts';
+import { checkQueueArguments, QUEUE_ARGUMENTS, queueSettings } from './queue-arguments.ts';
 import { REPLY_TO_QUEUE } from './replies.ts';
 
 export interface DeclaredQueue {
@@ -141,7 +142,7 @@ async function declareStream(
 function streamOverrides(values: DeclaredValues): ReadonlyMap<StreamConfigName, string> {
   const overrides = new Map<StreamConfigName, string>();
   const age = values['x-max-age'];
-  if (typeof age === 'string') overrides.set('retentionMs', String(ageMs(age)));
+  if (typeof age === 'string') overrides.set('retentionMs', String(intervalMs(age)));
   const bytes = values['x-max-length-bytes'];
   if (bytes !== undefined) overrides.set('retentionBytes', String(bytes));
   const segment = values['x-stream-max-segment-size-bytes'];

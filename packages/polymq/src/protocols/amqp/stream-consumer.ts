@@ -26,19 +26,11 @@ import { AmqpError } from './errors.ts';
 import { described } from './lookup.ts';
 import { amqpFormat } from './message-format.ts';
 import type { Methods } from './methods/index.ts';
+import { streamStart } from './stream-start.ts';
 
 /** Records that are looked at before others get a turn. */
 const RECORDS_PER_TURN = 256;
 const FILTER_HEADER = 'x-stream-filter-value';
-const INTERVAL = /^([0-9]{1,9})([YMDhms])$/;
-const UNIT_MS: Readonly<Record<string, number>> = {
-  Y: 31_536_000_000,
-  M: 2_592_000_000,
-  D: 86_400_000,
-  h: 3_600_000,
-  m: 60_000,
-  s: 1_000,
-};
 
 export class StreamConsumer {
   readonly tag: string;
@@ -206,12 +198,9 @@ export async function openStreamConsumer(
 }
 
 function startOf(value: FieldValue | undefined, nowMs: number): StreamStart {
-  if (value === undefined || value === 'next') return 'next';
-  if (value === 'first' || value === 'last') return value;
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return value;
   if (value instanceof FieldTimestamp) return { timestampMs: value.timestamp * 1_000 };
-  const interval = typeof value === 'string' ? INTERVAL.exec(value) : null;
-  if (interval) return { timestampMs: nowMs - Number(interval[1]) * UNIT_MS[interval[2]!]! };
+  const start = streamStart(value, nowMs);
+  if (start !== undefined) return start;
   throw new AmqpError(
     'preconditionFailed',
     `invalid arg 'x-stream-offset': it must be first, last, next, an offset, a timestamp or an interval such as 5m`,

@@ -1,8 +1,9 @@
-import { parseStreamStart, START_ARGUMENT } from '../../core/crossing/binding-start.ts';
+import { START_ARGUMENT } from '../../core/crossing/binding-start.ts';
 import { STREAM_EXCHANGE_PREFIX } from '../../core/crossing/stream-bindings.ts';
 import { AmqpError } from './errors.ts';
 import type { FieldTable } from './methods/row.ts';
 import type { AmqpSession } from './session.ts';
+import { streamStart } from './stream-start.ts';
 
 /**
  * The stream that `stream:NAME` means in the place of a source exchange: its records are what is routed. `undefined` if it
@@ -18,9 +19,7 @@ export function sourceStreamOf(
   if (session.server.broker.streams.get(name) === undefined) {
     throw new AmqpError('notFound', `no stream '${name}' in vhost '${session.vhost}'`);
   }
-  const start = args[START_ARGUMENT];
-  const plain = typeof start === 'number' || typeof start === 'string' || start === undefined;
-  if (!plain || parseStreamStart(start, session.server.nowMs) === undefined) {
+  if (streamStart(args[START_ARGUMENT], session.server.nowMs) === undefined) {
     throw new AmqpError(
       'preconditionFailed',
       `invalid arg '${START_ARGUMENT}': it must be first, last, next, an offset or an interval such as 5m`,

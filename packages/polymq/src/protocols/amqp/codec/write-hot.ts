@@ -120,10 +120,7 @@ export function writeAck(
   deliveryTag: number,
   multiple: boolean,
 ): number {
-  let next = writeMethodStart(target, at, channel, 80);
-  next = writeTag(target, next, deliveryTag);
-  target[next++] = multiple ? 1 : 0;
-  return endFrame(target, at, next);
+  return writeConfirm(target, at, channel, 80, deliveryTag, multiple);
 }
 
 /** `basic.nack`: a publish that was not taken. */
@@ -134,7 +131,18 @@ export function writeNack(
   deliveryTag: number,
   multiple: boolean,
 ): number {
-  let next = writeMethodStart(target, at, channel, 120);
+  return writeConfirm(target, at, channel, 120, deliveryTag, multiple);
+}
+
+function writeConfirm(
+  target: Buffer,
+  at: number,
+  channel: number,
+  methodId: number,
+  deliveryTag: number,
+  multiple: boolean,
+): number {
+  let next = writeMethodStart(target, at, channel, methodId);
   next = writeTag(target, next, deliveryTag);
   target[next++] = multiple ? 1 : 0;
   return endFrame(target, at, next);

@@ -1,6 +1,6 @@
 /** What happens on channels: publishing, confirms, acknowledgements, prefetch, consumers. */
 import { randomBytes } from 'node:crypto';
-import type { Channel, Message } from 'amqplib';
+import type { Message } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AmqpPeer, startAmqpPeer } from './amqp-peer.ts';
 import {
@@ -10,6 +10,7 @@ import {
   collect,
   drain,
   handled,
+  newQueue,
   openChannel,
   openConfirmChannel,
   openConnection,
@@ -25,10 +26,6 @@ beforeAll(async () => {
   peer = await startAmqpPeer();
 });
 afterAll(() => peer?.stop());
-
-async function newQueue(channel: Channel): Promise<string> {
-  return (await channel.assertQueue('', { exclusive: true })).queue;
-}
 
 describe('publishing', () => {
   test('to an exchange that is not there closes the channel with 404, not the connection', async () => {

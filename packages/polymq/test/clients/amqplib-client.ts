@@ -139,3 +139,23 @@ export function sendAll(channel: Channel, queue: string, texts: readonly string[
 export async function handled(channel: Channel): Promise<void> {
   await channel.checkExchange('amq.direct');
 }
+
+/** A queue that goes with its connection. */
+export async function newQueue(
+  channel: Channel,
+  options: Options.AssertQueue = {},
+): Promise<string> {
+  return (await channel.assertQueue('', { exclusive: true, ...options })).queue;
+}
+
+/** For `eventually`: asked over a connection of its own, since asking for a queue that is gone ends the channel. */
+export async function isGone(peer: AmqpPeer, queue: string): Promise<true | undefined> {
+  const connection = await openConnection(peer);
+  const channel = await channelOf(connection);
+  const gone = await channel.checkQueue(queue).then(
+    () => undefined,
+    () => true as const,
+  );
+  await connection.close();
+  return gone;
+}

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Channel, connect, credentials } from 'amqplib';
+import { connect, credentials } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AmqpPeer, startAmqpPeer } from './amqp-peer.ts';
 import {
@@ -11,6 +11,7 @@ import {
   closedWith,
   collect,
   handled,
+  newQueue,
   openChannel,
   openConnection,
   sendAll,
@@ -24,10 +25,6 @@ beforeAll(async () => {
   peer = await startAmqpPeer();
 });
 afterAll(() => peer?.stop());
-
-async function newQueue(channel: Channel): Promise<string> {
-  return (await channel.assertQueue('', { exclusive: true })).queue;
-}
 
 describe('connecting', () => {
   test('a wrong password is refused with 403', async () => {

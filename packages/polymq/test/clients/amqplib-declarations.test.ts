@@ -8,6 +8,8 @@ import {
   closedWith,
   collect,
   drain,
+  isGone,
+  newQueue,
   openChannel,
   openConnection,
   sendAll,
@@ -22,22 +24,6 @@ beforeAll(async () => {
   peer = await startAmqpPeer();
 });
 afterAll(() => peer?.stop());
-
-/** A queue that goes with its connection. */
-async function newQueue(channel: Channel, options: Options.AssertQueue = {}): Promise<string> {
-  return (await channel.assertQueue('', { exclusive: true, ...options })).queue;
-}
-
-async function isGone(queue: string): Promise<true | undefined> {
-  const connection = await openConnection(peer);
-  const channel = await channelOf(connection);
-  const gone = await channel.checkQueue(queue).then(
-    () => undefined,
-    () => true as const,
-  );
-  await connection.close();
-  return gone;
-}
 
 function fail(reason: string): never {
   throw new Error(reason);
@@ -80,7 +66,7 @@ describe('lifetimes', () => {
     }
     await (await channelOf(owner)).checkQueue(queue);
     await owner.close();
-    await eventually('the queue is gone', () => isGone(queue));
+    await eventually('the queue is gone', () => isGone(peer, queue));
   });
 
   test('an auto-delete queue goes with its last consumer, not before its first', async () => {
@@ -93,7 +79,7 @@ describe('lifetimes', () => {
     await channel.cancel(one.consumerTag);
     expect(await channel.checkQueue(queue)).toMatchObject({ consumerCount: 1 });
     await channel.cancel(two.consumerTag);
-    await eventually('the queue is gone', () => isGone(queue));
+    await eventually('the queue is gone', () => isGone(peer, queue));
   });
 
   test('purge counts and removes what is ready, not what somebody holds', async () => {

@@ -10,6 +10,8 @@ import {
   collect,
   drain,
   handled,
+  isGone,
+  newQueue,
   openChannel,
   openConfirmChannel,
   openConnection,
@@ -26,26 +28,10 @@ beforeAll(async () => {
 });
 afterAll(() => peer?.stop());
 
-/** A queue that goes with its connection. */
-async function newQueue(channel: Channel, options: Options.AssertQueue = {}): Promise<string> {
-  return (await channel.assertQueue('', { exclusive: true, ...options })).queue;
-}
-
-async function isGone(queue: string): Promise<true | undefined> {
-  const connection = await openConnection(peer);
-  const channel = await channelOf(connection);
-  const gone = await channel.checkQueue(queue).then(
-    () => undefined,
-    () => true as const,
-  );
-  await connection.close();
-  return gone;
-}
-
 /** Asking for a queue counts as using it, so this asks rarely. */
 async function isGoneUnseen(queue: string): Promise<true | undefined> {
   await sleep(1000);
-  return isGone(queue);
+  return isGone(peer, queue);
 }
 
 /** Where the dead letters of `options` go. */

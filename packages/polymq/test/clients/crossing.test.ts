@@ -13,6 +13,7 @@ import { collect as consume, openConfirmChannel, text, untilReady } from './amqp
 import { kafkaJs, newTopic, readAll, sendAll } from './kafkajs-client.ts';
 import { eventually, PEER_KIND, uniqueName } from './peer.ts';
 
+// RabbitMQ and Apache Kafka share no messages: only a broker that speaks both protocols can be asked.
 const OURS = AMQP_PEER_IS_POLYMQ && PEER_KIND === 'polymq';
 const FIRST = { 'x-stream-offset': 'first' };
 

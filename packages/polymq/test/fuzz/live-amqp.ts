@@ -6,6 +6,7 @@
  * the broker must still run, its memory must be where it was, and the healthy client must have got every message
  * once and in order, over one connection.
  */
+
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { type ChannelModel, type ConfirmChannel, connect as connectAmqplib } from 'amqplib';
@@ -14,6 +15,7 @@ import { SeededRandom as Seeded } from '../crash/random.ts';
 import { bodyFrames, headerFrame, methodFrame, PROTOCOL_HEADER } from '../support/amqp-frames.ts';
 import { startPolymq } from '../support/polymq.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { pause, runAttacks, Tally } from './attack-loop.ts';
 import { mutate } from './mutate.ts';
 
 interface LiveOptions {
@@ -176,7 +178,7 @@ function lastErrors(log: string): string {
 class Attackers {
   readonly #port: number;
   readonly #random: SeededRandom;
-  readonly #counts = new Map<string, number>();
+  readonly #tally = new Tally();
   readonly #held: Socket[] = [];
 
   constructor(port: number, random: SeededRandom) {
@@ -185,28 +187,24 @@ class Attackers {
   }
 
   async run(seconds: number): Promise<void> {
-    const end = performance.now() + seconds * 1000;
-    const loops = Array.from({ length: ATTACKERS }, async () => {
-      while (performance.now() < end) await this.#attack();
+    await runAttacks({
+      seconds,
+      attackers: ATTACKERS,
+      attack: () => this.#attack(),
+      hold: () => this.#hold(),
+      holdEveryMs: 50,
     });
-    const slow = (async () => {
-      while (performance.now() < end) {
-        this.#hold();
-        await pause(50);
-      }
-    })();
-    await Promise.all([...loops, slow]);
     for (const socket of this.#held.splice(0)) socket.destroy();
   }
 
   describe(): string {
-    return [...this.#counts].map(([name, count]) => `${count} x ${name}`).join(', ');
+    return this.#tally.toString();
   }
 
   async #attack(): Promise<void> {
     const random = this.#random;
     const name = random.pick(Object.keys(ATTACKS));
-    this.#count(name);
+    this.#tally.add(name);
     const socket = this.#connect();
     // Answers are read and thrown away.
     socket.resume();
@@ -225,7 +223,7 @@ class Attackers {
   #hold(): void {
     const random = this.#random;
     const reads = random.chance(0.8);
-    this.#count(reads ? 'never ends' : 'never reads');
+    this.#tally.add(reads ? 'never ends' : 'never reads');
     const socket = this.#connect();
     const whole = Buffer.concat([LOGGED_IN, ...METHODS]);
     socket.write(reads ? whole.subarray(0, random.between(0, whole.length - 1)) : greedy(random));
@@ -238,10 +236,6 @@ class Attackers {
     const socket = connect({ host: '127.0.0.1', port: this.#port });
     socket.on('error', () => {});
     return socket;
-  }
-
-  #count(name: string): void {
-    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
   }
 }
 
@@ -324,8 +318,4 @@ function sometimesMutated(frame: Buffer, random: SeededRandom): Buffer {
 function rssMib(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1');
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

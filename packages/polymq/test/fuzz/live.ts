@@ -18,6 +18,7 @@ import { SeededRandom } from '../crash/random.ts';
 import { kafkajs } from '../crash/workloads/kafka/producer.ts';
 import { startPolymq } from '../support/polymq.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { pause, runAttacks, Tally } from './attack-loop.ts';
 import { mutate } from './mutate.ts';
 import { sampleRequests } from './sample-requests.ts';
 
@@ -95,7 +96,7 @@ class Attackers {
   readonly #port: number;
   readonly #random: SeededRandom;
   readonly #frames: readonly Buffer[];
-  readonly #counts = new Map<string, number>();
+  readonly #tally = new Tally();
   readonly #slow: Socket[] = [];
 
   constructor(port: number, random: SeededRandom) {
@@ -106,28 +107,24 @@ class Attackers {
   }
 
   async run(seconds: number): Promise<void> {
-    const end = performance.now() + seconds * 1000;
-    const loops = Array.from({ length: ATTACKERS }, async () => {
-      while (performance.now() < end) await this.#attack();
+    await runAttacks({
+      seconds,
+      attackers: ATTACKERS,
+      attack: () => this.#attack(),
+      hold: () => this.#holdOpen(),
+      holdEveryMs: 20,
     });
-    const slow = (async () => {
-      while (performance.now() < end) {
-        this.#holdOpen();
-        await pause(20);
-      }
-    })();
-    await Promise.all([...loops, slow]);
     for (const socket of this.#slow.splice(0)) socket.destroy();
   }
 
   describe(): string {
-    return [...this.#counts].map(([name, count]) => `${count} x ${name}`).join(', ');
+    return this.#tally.toString();
   }
 
   async #attack(): Promise<void> {
     const random = this.#random;
     const name = random.pick(Object.keys(ATTACKS));
-    this.#count(name);
+    this.#tally.add(name);
     const socket = this.#connect();
     // Half of them look like a client first, to get past the limits of the first request.
     if (random.chance(0.5)) socket.write(hello());
@@ -145,7 +142,7 @@ class Attackers {
 
   /** A request that begins and never ends. */
   #holdOpen(): void {
-    this.#count('slow');
+    this.#tally.add('slow');
     const socket = this.#connect();
     const frame = sized(this.#random.pick(this.#frames));
     socket.write(frame.subarray(0, this.#random.between(0, frame.length - 1)));
@@ -159,10 +156,6 @@ class Attackers {
     // Answers are read and thrown away.
     socket.resume();
     return socket;
-  }
-
-  #count(name: string): void {
-    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
   }
 }
 
@@ -282,8 +275,4 @@ function sized(frame: Buffer): Buffer {
 function rssMib(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1');
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -55,7 +55,8 @@ export class DirectoryLockedError extends Error {
   readonly pid: number | undefined;
 
   constructor(path: string, pid: number | undefined) {
-    super(`directory ${path} is in use by ${pid ? `process ${pid}` : 'another process'}`);
+    const owner = pid ? `process ${pid}` : 'another process';
+    super(`directory ${path} is in use by ${owner}; stop that one, or choose another directory`);
     this.name = 'DirectoryLockedError';
     this.path = path;
     this.pid = pid;

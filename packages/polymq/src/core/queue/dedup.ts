@@ -1,0 +1,18 @@
+/**
+ * What was published before: within five minutes a second message with the same deduplication id in the same scope is known, also
+ * after a crash, since the memory of it is written in the same batch as the message.
+ */
+export interface Dedup {
+  /**
+   * A number that is larger than all before it, also those of before a restart, below 2^53. It names the time:
+   * `Math.floor(number / 1000)` is about when it was given out, ms since the epoch.
+   */
+  nextNumber(): number;
+  /** The number remembered for the id, if it was remembered less than the window ago. */
+  find(scope: string, id: string): number | undefined;
+  /**
+   * Remembers the id under a number that `nextNumber` has just returned. Call it in the same turn as the `publish` it
+   * belongs to, right before or after. Throws `BrokerError` `limit-reached` if too many ids are remembered.
+   */
+  remember(scope: string, id: string, number: number): void;
+}

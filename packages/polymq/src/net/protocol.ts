@@ -29,6 +29,8 @@ export interface ProtocolContext {
   limits: ProtocolLimits;
   /** The effective settings by name, for protocols that show them to clients. */
   settings: ReadonlyMap<string, string>;
+  /** Those that are secret: never show or log one. */
+  secrets: ReadonlyMap<string, string>;
   /** Of this broker. */
   version: string;
 }

@@ -165,16 +165,17 @@ function openServer(
     counters,
     advertised,
     limits: config.limits,
-    settings: settingTexts(config),
+    settings: settingTexts(config, false),
+    secrets: settingTexts(config, true),
     version: version(),
   });
 }
 
-/** Every setting that is no secret, as text, by its name in the table. */
-function settingTexts(config: Config): Map<string, string> {
+/** Every setting that is a secret, or none, as text, by its name in the table. */
+function settingTexts(config: Config, secret: boolean): Map<string, string> {
   const texts = new Map<string, string>();
   for (const { name, path, setting } of settingRows(SETTINGS)) {
-    if (setting.secret) continue;
+    if ((setting.secret ?? false) !== secret) continue;
     const value = path.reduce<unknown>(
       (node, key) => (node as Record<string, unknown>)[key],
       config,

@@ -252,6 +252,13 @@ describe('what is printed', () => {
     expect(text).toContain('autoCreate: false  # options, streams.autoCreate');
   });
 
+  it('does not print a secret', () => {
+    const tree = { aws: { accessKeys: ['AKID:wordOfMouth'] } };
+    const text = configYaml(resolveConfig({ tree }), { origins: true });
+    expect(text).not.toContain('wordOfMouth');
+    expect(text).toContain('# accessKeys: set, but secret');
+  });
+
   it('shows every setting in the help and in the reference, in at most 100 columns', () => {
     const help = flagLines(true);
     for (const { flag, name } of settingRows(SETTINGS)) {

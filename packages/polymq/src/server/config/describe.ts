@@ -114,7 +114,7 @@ function wrap(left: string, text: string): string[] {
   return lines;
 }
 
-/** A YAML file that says the same as the resolved configuration; secrets are left out. */
+/** A YAML file that says the same as the resolved configuration, but for secrets that were set. */
 export function configYaml(resolved: ResolvedConfig, options: { origins: boolean }): string {
   const lines: string[] = [];
   let section: string | undefined;
@@ -124,8 +124,12 @@ export function configYaml(resolved: ResolvedConfig, options: { origins: boolean
     section = above;
     const origin = resolved.origins.get(row.name) ?? 'default';
     const note = options.origins && origin !== 'default' ? `  # ${origin}` : '';
-    const value = row.setting.secret ? '(secret)' : valueAt(resolved.config, row.path);
     const indent = above === undefined ? '' : '  ';
+    if (row.setting.secret && origin !== 'default') {
+      lines.push(`${indent}# ${row.path.at(-1)}: set, but secret${note}`);
+      continue;
+    }
+    const value = valueAt(resolved.config, row.path);
     lines.push(`${indent}${row.path.at(-1)}: ${JSON.stringify(value)}${note}`);
   }
   return `${lines.join('\n')}\n`;

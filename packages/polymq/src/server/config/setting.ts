@@ -33,6 +33,15 @@ export interface Setting<T> {
   readonly doc: string;
 }
 
+type Plain = string | number | boolean | readonly unknown[];
+
+/** One row for every leaf of a configuration. */
+export type SettingsOf<C> = {
+  readonly [K in keyof C]-?: C[K] extends Plain
+    ? Setting<C[K]>
+    : { readonly [P in keyof C[K]]-?: Setting<C[K][P]> };
+};
+
 /** What a value may not be, as the end of a sentence that begins with the setting's name. */
 export class SettingProblem extends Error {}
 

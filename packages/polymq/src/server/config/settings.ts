@@ -9,7 +9,8 @@
 import { STREAM_CONFIG, type StreamConfig } from '../../core/stream/stream-config.ts';
 import type { Durability } from '../../log/log.ts';
 import { parseAdvertisedAddress, parseListenAddress } from '../address.ts';
-import type { Setting } from './setting.ts';
+import { type AwsConfig, aws, type SnsConfig, sns } from './aws-settings.ts';
+import type { Setting, SettingsOf } from './setting.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -32,6 +33,8 @@ export interface Config {
   groups: GroupsConfig;
   queues: QueuesConfig;
   amqp: AmqpConfig;
+  aws: AwsConfig;
+  sns: SnsConfig;
   storage: StorageConfig;
   admin: AdminConfig;
 }
@@ -99,15 +102,6 @@ export interface AdminConfig {
   hosts: readonly string[];
   seriesMax: number;
 }
-
-type Plain = string | number | boolean | readonly unknown[];
-
-/** One row for every leaf of a configuration. */
-export type SettingsOf<C> = {
-  readonly [K in keyof C]-?: C[K] extends Plain
-    ? Setting<C[K]>
-    : { readonly [P in keyof C[K]]-?: Setting<C[K][P]> };
-};
 
 const log: SettingsOf<Config>['log'] = {
   level: {
@@ -436,6 +430,8 @@ export const SETTINGS: SettingsOf<Config> = {
   groups,
   queues,
   amqp,
+  aws,
+  sns,
   storage,
   admin,
 };

@@ -12,6 +12,7 @@ import type { Broker } from '../../../core/broker.ts';
 import type { Environment } from '../../../lib/environment/environment.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import type { AwsOptions } from '../options.ts';
+import type { PublishedMessage } from './envelope.ts';
 import type { SnsSigner } from './signing/signer.ts';
 import type { Subscription } from './subscription.ts';
 
@@ -22,6 +23,10 @@ export interface DeliveryWorkers {
   stop(id: string): void;
   /** Sends the request to confirm (http, https: `SubscriptionConfirmation`; email: a mail with the link). Tries again as for messages. */
   confirm(subscription: Subscription, token: string): void;
+  /** Tells an http(s) endpoint that its subscription has ended (`UnsubscribeConfirmation`); the token restores it. */
+  ended(subscription: Subscription, token: string): void;
+  /** Posts an SMS that was published to a number instead of a topic. Resolves when the webhook has it. */
+  sendSms(phoneNumber: string, message: PublishedMessage): Promise<void>;
   /** Ends all; resolves when nothing is under way any more. */
   close(): Promise<void>;
 }
@@ -47,5 +52,7 @@ export const NO_DELIVERY: DeliveryWorkers = {
   start() {},
   stop() {},
   confirm() {},
+  ended() {},
+  sendSms: () => Promise.resolve(),
   close: () => Promise.resolve(),
 };

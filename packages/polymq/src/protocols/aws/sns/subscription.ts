@@ -32,8 +32,12 @@ export interface Subscription {
   readonly confirmed: boolean;
   /** The confirmation was signed, and asked that only signed calls may end the subscription. */
   readonly unsubscribeSigned: boolean;
-  /** What the endpoint must show to confirm; empty once it has. */
+  /** What the endpoint must show to confirm, or has shown; empty where nothing is asked. */
   readonly token: string;
+  /** When it was made, or has ended, ms since the epoch. */
+  readonly sinceMs: number;
+  /** It has ended, and is kept for some days for its token, which restores it. */
+  readonly ended: boolean;
 }
 
 /** Whether the endpoint gets the message as it is, without an envelope. */

@@ -21,7 +21,7 @@ import type { MessageStore, RestoredMessage } from './message-store.ts';
 import { peekMessages } from './peek-messages.ts';
 import type { Queue, QueueConsumer, RequeueOptions } from './queue.ts';
 import type { QueueContext } from './queue-context.ts';
-import type { QueueDefinition } from './queue-definition.ts';
+import type { DeclaredValues, QueueDefinition, QueueSettings } from './queue-definition.ts';
 import { QueueMessages } from './queue-messages.ts';
 import { expiryMs, visibleMs } from './queue-times.ts';
 import type { ReadyLevels } from './ready-levels.ts';
@@ -35,21 +35,22 @@ export class CoreQueue implements Queue {
   readonly id: number;
   readonly namespace: string;
   readonly name: string;
-  readonly definition: QueueDefinition;
+  definition: QueueDefinition;
   /** Whether the queue itself outlives the process. */
   readonly durable: boolean;
   /** Whether `accept` needs to know the time whatever the message is. */
-  readonly timed: boolean;
+  timed: boolean;
   readonly #context: QueueContext;
   readonly #store: MessageStore;
   readonly #rows: RowTable;
   readonly #messages: QueueMessages;
-  readonly #limit: LengthLimit;
+  #limit: LengthLimit;
   /** Whether limits or expiry are to be looked after. */
   #watchful: boolean;
   readonly #unused: UnusedTimer | undefined;
   #consumers: ConsumerRing | undefined;
   #deleted = false;
+  readonly #firstTakenMs = new Map<number, number>();
   #pumping = false;
   /** `proceed` is on its way. */
   #waiting = false;
@@ -201,7 +202,36 @@ export class CoreQueue implements Queue {
     if (this.#messages.restore(message, settings, nowMs)) this.#watchful = true;
   }
 
-  take(leaseMs = 0): number | undefined | Promise<number | undefined> {
+  attempts(row: number): number {
+    return this.#rows.page(row).attempts[this.#rows.index(row)]!;
+  }
+
+  firstTakenMs(row: number): number | undefined {
+    return this.#firstTakenMs.get(row);
+  }
+
+  seq(row: number): number {
+    return this.#messages.seq(row);
+  }
+
+  restoredLease(_seq: number): number | undefined {
+    return undefined;
+  }
+
+  discard(_row: number, _seq: number): boolean {
+    return false;
+  }
+
+  /** The same queue by other rules. */
+  alter(settings: QueueSettings, declared: DeclaredValues): void {
+    this.definition = { ...this.definition, settings, declared };
+    this.timed = settings.messageTtlMs !== undefined || settings.delayMs !== undefined;
+    this.#limit = new LengthLimit(settings, this.#messages);
+    this.#watchful ||= this.#limit.limited;
+    this.#pump(0);
+  }
+
+  take(leaseMs = 0, counted = false): number | undefined | Promise<number | undefined> {
     if (this.#deleted) return undefined;
     this.touch();
     for (let count = 0; ; count++) {
@@ -210,26 +240,28 @@ export class CoreQueue implements Queue {
       const page = this.#rows.page(row);
       const index = this.#rows.index(row);
       if (this.#isExpired(page, index, 0)) {
-        if (count === TURN_MAX) return this.#takeLater(leaseMs);
+        if (count === TURN_MAX) return this.#takeLater(leaseMs, counted);
         this.#expireHead(page.priority[index]!);
       } else if (this.#store.locate(row)) {
         this.#messages.lease(row, page, index, leaseMs);
+        if (counted) this.#count(row, page, index, leaseMs);
         this.#context.counters.delivered += 1;
         if (this.#watchful) this.#headTimer.set(this.#messages);
         return row;
       } else {
-        return this.#load(row).then(() => this.take(leaseMs));
+        return this.#load(row).then(() => this.take(leaseMs, counted));
       }
     }
   }
 
-  takeNextOfGroup(row: number, leaseMs = 0): number | undefined {
+  takeNextOfGroup(row: number, leaseMs = 0, counted = false): number | undefined {
     const next = this.#messages.peekGroup(row);
     if (next === NO_ROW || this.#deleted) return undefined;
     const page = this.#rows.page(next);
     const index = this.#rows.index(next);
     if (this.#isExpired(page, index, 0) || !this.#store.locate(next)) return undefined;
     this.#messages.leaseGroup(next, page, index, leaseMs);
+    if (counted) this.#count(next, page, index, leaseMs);
     this.#context.counters.delivered += 1;
     return next;
   }
@@ -271,7 +303,7 @@ export class CoreQueue implements Queue {
     else this.#messages.extend(row, this.#rows.page(row), this.#rows.index(row), leaseMs);
   }
 
-  async purge(): Promise<number> {
+  async purge(_options?: { all?: boolean }): Promise<number> {
     const count = this.readyCount;
     this.#context.counters.purged += count;
     await this.#context.discard(this.#messages.takeReady());
@@ -450,7 +482,7 @@ export class CoreQueue implements Queue {
     counters.requeued += 1;
     const delayMs = options?.delayMs ?? 0;
     const untouched = options?.untouched === true;
-    if (!untouched) {
+    if (!untouched && (page.flags[index]! & ROW_FLAG.counted) === 0) {
       const attempts = messages.countAttempt(page, index);
       if (attempts > (this.definition.settings.deliveryLimit ?? Number.POSITIVE_INFINITY)) {
         this.#kill(row, page, index, 'delivery_limit');
@@ -462,6 +494,14 @@ export class CoreQueue implements Queue {
     }
     if (delayMs > 0) messages.delay(row, page, index, delayMs, true);
     else messages.show(row, page, index);
+  }
+
+  #count(row: number, page: RowPage, index: number, leaseMs: number): void {
+    this.#messages.countAttempt(page, index);
+    const nowMs = this.#context.clock.nowMs();
+    if (!this.#firstTakenMs.has(row)) this.#firstTakenMs.set(row, nowMs);
+    page.flags[index]! |= ROW_FLAG.counted;
+    this.#store.update(row, nowMs + leaseMs);
   }
 
   #refuse(draft: MessageDraft): void {
@@ -487,9 +527,9 @@ export class CoreQueue implements Queue {
     this.forgetDead(this.#messages.pop());
   }
 
-  async #takeLater(leaseMs: number): Promise<number | undefined> {
+  async #takeLater(leaseMs: number, counted: boolean): Promise<number | undefined> {
     await new Promise<void>((resolve) => this.#context.timers.immediate(resolve));
-    return this.take(leaseMs);
+    return this.take(leaseMs, counted);
   }
 
   #later(): void {

@@ -25,7 +25,7 @@ import type { MessageStore, RestorableStore } from './message-store.ts';
 import type { Queue } from './queue.ts';
 import type { QueueContext } from './queue-context.ts';
 import { QueueCounters, type QueueTotals } from './queue-counters.ts';
-import type { QueueDefinition } from './queue-definition.ts';
+import type { DeclaredValues, QueueDefinition, QueueSettings } from './queue-definition.ts';
 import { checkQueueName, type QueueLimits } from './queue-limits.ts';
 import type { QueueCommand, QueueDeclaration, QueueTable } from './queue-table.ts';
 import type { DeadLetterRouter, Queues } from './queues.ts';
@@ -182,15 +182,27 @@ export class QueueCatalogue implements Queues, QueueContext {
     return this.#add(declaration);
   }
 
+  async alter(
+    queue: Queue,
+    { settings, declared }: { settings: QueueSettings; declared: DeclaredValues },
+  ): Promise<void> {
+    const known = this.#known(queue);
+    checkAlteration(known.definition.settings, settings);
+    if (known.durable) {
+      const command = { type: 'alter', id: known.id, settings, declared } as const;
+      await this.#inBackground(this.#options.writer.propose(command));
+      this.#known(queue);
+    }
+    known.alter(settings, declared);
+    this.#version += 1;
+  }
+
   async delete(
     queue: Queue,
     { ifUnused = false, ifEmpty = false }: { ifUnused?: boolean; ifEmpty?: boolean } = {},
   ): Promise<number> {
-    const { namespace, name } = queue;
-    const known = this.get(namespace, name);
-    if (known === undefined || known !== queue) {
-      throw new BrokerError('unknown-queue', `there is no queue "${name}"`);
-    }
+    const { name } = queue;
+    const known = this.#known(queue);
     if (ifUnused && known.consumerCount > 0) {
       throw new BrokerError('queue-in-use', `queue "${name}" has ${known.consumerCount} consumers`);
     }
@@ -297,6 +309,13 @@ export class QueueCatalogue implements Queues, QueueContext {
     while (this.#background.size > 0) await Promise.allSettled([...this.#background]);
   }
 
+  /** The queue, if it is not deleted. */
+  #known({ namespace, name, id }: Queue): CoreQueue {
+    const known = this.get(namespace, name);
+    if (known?.id === id) return known;
+    throw new BrokerError('unknown-queue', `there is no queue "${name}"`);
+  }
+
   #add({ id, namespace, name, definition }: QueueDeclaration): CoreQueue {
     const queue = new CoreQueue(this, { id, namespace, name }, definition);
     let names = this.#namespaces.get(namespace);
@@ -372,4 +391,16 @@ export class QueueCatalogue implements Queues, QueueContext {
     this.store.remove(row);
     this.store.rows.free(row);
   }
+}
+
+function checkAlteration(before: QueueSettings, after: QueueSettings): void {
+  const same =
+    (before.groups ?? false) === (after.groups ?? false) &&
+    (before.priorityMax ?? 0) === (after.priorityMax ?? 0) &&
+    (before.singleActiveConsumer ?? false) === (after.singleActiveConsumer ?? false);
+  if (same) return;
+  throw new BrokerError(
+    'invalid-config',
+    'groups, priorities and the single active consumer of a queue cannot change; declare another queue',
+  );
 }

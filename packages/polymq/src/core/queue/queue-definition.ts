@@ -1,3 +1,5 @@
+import type { DeathReason } from '../message/history.ts';
+
 /** What a queue was declared to be. Plain JSON: it is stored with the declaration. */
 export interface QueueDefinition {
   /** Declared and kept over restarts. Persistent messages in it are too. */
@@ -40,12 +42,20 @@ export interface QueueSettings {
   deadLetterRoutingKey?: string;
   /** A message that came back more often is dead-lettered. */
   deliveryLimit?: number;
+  /** A message that was handed out so often is dead-lettered when its turn comes again. */
+  receiveMax?: number;
+  /** Which deaths are dead-lettered; missing: all. What dies of another is dropped. */
+  deadLetterReasons?: readonly DeathReason[];
   /** Only one consumer gets messages; the next takes over when it goes. */
   singleActiveConsumer?: boolean;
   /** Messages have priorities 0 to this. Default 0: none. */
   priorityMax?: number;
   /** Messages become visible so long after they were published. */
   delayMs?: number;
-  /** Messages with a group id are handed out one at a time per group. */
-  groups?: boolean;
+  /**
+   * `true`: messages with a group id are handed out one at a time per group. `fair`: a group does not lock, but none can
+   * crowd out the others: the next message comes from the group with the fewest leased ones, in turn among equals;
+   * messages without a group are a group each.
+   */
+  groups?: boolean | 'fair';
 }

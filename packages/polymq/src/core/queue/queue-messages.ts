@@ -29,7 +29,7 @@ export interface QueueMessagesOptions {
   /** Whether persistent messages are to survive. */
   durable: boolean;
   priorityMax: number;
-  groups: boolean;
+  groups: boolean | 'fair';
 }
 
 export class QueueMessages {
@@ -56,7 +56,7 @@ export class QueueMessages {
     this.#queueId = options.queueId;
     this.#durable = options.durable;
     this.#priorityMax = options.priorityMax;
-    this.#groups = options.groups ? new MessageGroups(this.#rows) : undefined;
+    this.#groups = options.groups === true ? new MessageGroups(this.#rows) : undefined;
     this.#ready = new ReadyLevels(this.#rows);
   }
 

@@ -1,10 +1,11 @@
 import type { MetaTable } from '../meta/meta-journal.ts';
-import type { QueueDefinition } from './queue-definition.ts';
+import type { DeclaredValues, QueueDefinition, QueueSettings } from './queue-definition.ts';
 
 /** What the meta log says about queues. Never change the meaning of one; add a new type. */
 export type QueueCommand =
   | { type: 'declare'; id: number; namespace: string; name: string; definition: QueueDefinition }
-  | { type: 'delete'; id: number };
+  | { type: 'delete'; id: number }
+  | { type: 'alter'; id: number; settings: QueueSettings; declared: DeclaredValues };
 
 export interface QueueDeclaration {
   id: number;
@@ -29,6 +30,14 @@ export class QueueTable implements MetaTable<QueueCommand, SavedQueues> {
   apply(command: QueueCommand): void {
     if (command.type === 'delete') {
       this.declarations.delete(command.id);
+      return;
+    }
+    if (command.type === 'alter') {
+      const known = this.declarations.get(command.id);
+      if (known === undefined) return;
+      const { settings, declared } = command;
+      const definition = { ...known.definition, settings, declared };
+      this.declarations.set(command.id, { ...known, definition });
       return;
     }
     const { id, namespace, name, definition } = command;

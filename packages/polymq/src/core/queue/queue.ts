@@ -42,32 +42,57 @@ export interface Queue {
    * Leases the next ready message to the caller, for `leaseMs` (0: until he answers), and points the store's view at it.
    * `undefined`: nothing is ready. Counts as use for the expiry of unused queues. Who has awaited a promise points the
    * view himself (`store.locate`): others may have used it meanwhile.
+   *
+   * `counted`: handing it out is an attempt now, which coming back does not count again, and lasts over a restart (within
+   * 100 ms, as `store.update`): a message whose lease is not over then is leased still, and `restoredLease` finds it.
    */
-  take(leaseMs?: number): number | undefined | Promise<number | undefined>;
+  take(leaseMs?: number, counted?: boolean): number | undefined | Promise<number | undefined>;
   /**
    * Leases the next message of the message group of a row that is leased, although that one is not answered yet, and
-   * points the view at it. `undefined`: there is none, or it is not in memory.
+   * points the view at it. `undefined`: there is none, it is not in memory, or groups of this queue do not lock.
    */
-  takeNextOfGroup(row: number, leaseMs?: number): number | undefined;
+  takeNextOfGroup(row: number, leaseMs?: number, counted?: boolean): number | undefined;
 
-  /** Whether the row is leased and still the message with that `seq`. */
+  /** How often the message was handed out in vain; while a counted lease lasts, this time included. */
+  attempts(row: number): number;
+  /** When a counted lease was first taken of it, ms since the epoch; after a restart, the first since then. */
+  firstTakenMs(row: number): number | undefined;
+  /** The position of the message in the order of the queue: with the row, the name of the message for ever. */
+  seq(row: number): number;
+  /** The message group of the message, if the queue has groups and the message has one. */
+  groupIdOf(row: number): string | undefined;
+
+  /** Whether the row is leased and still the message with that `seq`. Any number may be asked for. */
   holds(row: number, seq: number): boolean;
+  /** The row of the message with that `seq` if it was leased (counted) when the broker stopped, and is leased since. */
+  restoredLease(seq: number): number | undefined;
   /** Done with. Durable when `store.committed` has reached the `store.position` of right after. */
   ack(row: number): void;
   /**
    * Gives the message back to its place in the order. It counts as an attempt and is marked as redelivered unless
-   * `untouched`; beyond the queue's delivery limit it is dead-lettered instead. `delayMs`: not before then.
+   * `untouched` (which takes back the attempt of a counted lease); beyond the queue's delivery limit it is dead-lettered
+   * instead. `delayMs`: not before then.
    */
   requeue(row: number, options?: RequeueOptions): void;
   /** Several at once, in any order: cheaper, and consumers see them in the right order. */
   requeueAll(rows: readonly number[], options?: RequeueOptions): void;
   /** Dead-letters it if the queue says where, else drops it. */
   reject(row: number): void;
-  /** The lease ends at `now + leaseMs` instead; 0 gives it back now. */
+  /** The lease ends at `now + leaseMs` instead; 0 gives it back now. A counted lease keeps its new end over a restart. */
   extend(row: number, leaseMs: number): void;
+  /**
+   * Done with although it came back: removes the message with that `seq` if it is ready or delayed in this row; whether
+   * it was. Any numbers may be asked for. Durable as `ack`.
+   */
+  discard(row: number, seq: number): boolean;
 
-  /** Removes all ready messages; the number removed. Durable when the promise resolves. */
-  purge(): Promise<number>;
+  /**
+   * Removes all ready messages; the number removed. Durable when the promise resolves.
+   *
+   * `all`: leased and delayed ones as well, until the promise resolves. Their holders can do nothing with them any
+   * more: `holds` is false. Whose lease has no end need not ask, and must answer as ever: that is without effect.
+   */
+  purge(options?: { all?: boolean }): Promise<number>;
   /** Looks at up to `countMax` ready messages from the head, without any effect. */
   peek(countMax: number, visit: (view: MessageView, row: number) => void): Promise<void>;
 }
@@ -77,7 +102,7 @@ export interface RequeueOptions {
   delayMs?: number;
 }
 
-/** The receiving end of deliveries. */
+/** The receiving end of deliveries. Its properties do not change. */
 export interface QueueConsumer {
   /** Whether it takes one more message now. Asked before every delivery, so it must be quick. */
   ready(): boolean;
@@ -88,6 +113,16 @@ export interface QueueConsumer {
   deliver(queue: Queue, row: number, view: MessageView, redelivered: boolean): void;
   /** Acknowledged by being delivered. */
   readonly noAck: boolean;
+  /** How long it has what is delivered. Missing: until it answers. */
+  readonly leaseMs?: number;
+  /** Leases are counted: see `Queue.take`. */
+  readonly counted?: boolean;
+  /**
+   * It is a `take` that waits (a long poll), not a consumer: it is in no `consumerCount`, neither hinders an exclusive
+   * consumer nor a single active one nor is hindered by them, and its going does not delete an auto-delete queue. Its
+   * coming and going count as use of the queue.
+   */
+  readonly passing?: boolean;
   /** The queue is gone. Called once; the consumer is removed already. */
   onCancelled(): void;
 }

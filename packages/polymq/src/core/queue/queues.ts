@@ -2,7 +2,7 @@
 import type { MessageDraft } from '../message/message-draft.ts';
 import type { MessageStore } from './message-store.ts';
 import type { Queue } from './queue.ts';
-import type { QueueDefinition } from './queue-definition.ts';
+import type { DeclaredValues, QueueDefinition, QueueSettings } from './queue-definition.ts';
 
 export interface Queues {
   readonly store: MessageStore;
@@ -15,6 +15,13 @@ export interface Queues {
    * definitions themselves), `invalid-name`, `limit-reached`.
    */
   declare(namespace: string, name: string, definition: QueueDefinition): Promise<Queue>;
+  /**
+   * Gives a queue other settings and declared values, in place of all it has. They hold for the messages that are there
+   * too, `messageTtlMs` some moments later; only `delayMs` is for those that come. Durable when the promise resolves if
+   * the queue is. Rejects with `unknown-queue` if it is deleted, and `invalid-config` if `groups`, `priorityMax` or
+   * `singleActiveConsumer`, which cannot change, are others.
+   */
+  alter(queue: Queue, change: { settings: QueueSettings; declared: DeclaredValues }): Promise<void>;
   /**
    * Deletes it with its messages; consumers are told. The number of ready messages that went with it. Durable when the
    * promise resolves. Rejects with `queue-in-use` or `queue-not-empty` if asked to look.

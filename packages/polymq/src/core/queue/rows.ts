@@ -32,6 +32,8 @@ export const ROW_FLAG = {
   persistent: 1,
   /** May have been delivered before. */
   redelivered: 2,
+  /** Its lease was counted when it was handed out, and its due time is the end of that. */
+  counted: 4,
 } as const;
 
 export class RowPage {

@@ -13,7 +13,11 @@ import {
 } from '../../message/message-draft.ts';
 import type { MessageStore } from '../../queue/message-store.ts';
 import type { Queue, QueueConsumer, RequeueOptions } from '../../queue/queue.ts';
-import type { QueueDefinition } from '../../queue/queue-definition.ts';
+import type {
+  DeclaredValues,
+  QueueDefinition,
+  QueueSettings,
+} from '../../queue/queue-definition.ts';
 import type { DeadLetterRouter, Queues } from '../../queue/queues.ts';
 
 export const CLASSIC: QueueDefinition = {
@@ -136,6 +140,32 @@ export class FakeQueue implements Queue {
 
   extend(): void {}
 
+  attempts(): number {
+    return 0;
+  }
+
+  firstTakenMs(): undefined {
+    return undefined;
+  }
+
+  seq(row: number): number {
+    return row;
+  }
+
+  groupIdOf(row: number): string | undefined {
+    return this.leased.find((stored) => stored.row === row)?.draft.groupId;
+  }
+
+  restoredLease(): undefined {
+    return undefined;
+  }
+
+  discard(row: number): boolean {
+    const at = this.messages.findIndex((stored) => stored.row === row);
+    if (at >= 0) this.messages.splice(at, 1);
+    return at >= 0;
+  }
+
   async purge(): Promise<number> {
     return this.messages.splice(0).length;
   }
@@ -221,6 +251,14 @@ export class FakeQueues implements Queues {
     this.#queues.set(`${namespace}\0${name}`, queue);
     this.version += 1;
     return queue;
+  }
+
+  async alter(
+    queue: Queue,
+    change: { settings: QueueSettings; declared: DeclaredValues },
+  ): Promise<void> {
+    Object.assign(queue.definition, change);
+    this.version += 1;
   }
 
   async delete(queue: Queue): Promise<number> {

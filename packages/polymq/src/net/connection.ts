@@ -14,6 +14,8 @@ import { SpanReader } from './span-reader.ts';
 
 /** What a protocol does with one connection. Called by `Connection`, never concurrently. */
 export interface Session {
+  /** The peer waits for an answer: its silence is not idleness. Missing: never. */
+  readonly busy?: boolean;
   /**
    * For protocols with framing: one whole frame, the session's to keep. A `ProtocolError` thrown here closes the
    * connection.
@@ -163,10 +165,15 @@ export class Connection implements SocketHandler {
   /** Closes because the peer broke the protocol: one log line, one count. */
   fail(error: ProtocolError): void {
     if (this.#closed) return;
+    this.noteProtocolError(error.message);
+    this.destroy();
+  }
+
+  /** For sessions that tell the peer before they close: the log line and the count of `fail`. */
+  noteProtocolError(reason: string): void {
     this.#counters.protocolErrors.value += 1;
     const peer = `${this.remoteAddress}:${this.remotePort}`;
-    this.#logger.warn({ peer, reason: error.message }, 'closed a connection: protocol error');
-    this.destroy();
+    this.#logger.warn({ peer, reason }, 'closed a connection: protocol error');
   }
 
   buffer(): Uint8Array {

@@ -148,7 +148,8 @@ export class Listener {
     const { idleMsMax, firstFrameMsMax, server } = this.#options;
     const watchesIdle = server.watchesIdle === true;
     for (const connection of this.#connections) {
-      if (connection.takeActive()) connection.lastActiveMs = nowMs;
+      const active = connection.takeActive() || connection.session?.busy === true;
+      if (active) connection.lastActiveMs = nowMs;
       const idle = !watchesIdle && nowMs - connection.lastActiveMs > idleMsMax;
       // Counted from the start: a peer that trickles bytes does not extend it.
       const silent = !connection.greeted && nowMs - connection.openedMs > firstFrameMsMax;

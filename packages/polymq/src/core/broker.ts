@@ -2,6 +2,8 @@ import type { Alarms } from './alarms.ts';
 import type { Exchanges, Publisher } from './exchange/exchanges.ts';
 import type { Groups } from './group/groups.ts';
 import type { MessageFormats } from './message/message-formats.ts';
+import type { Documents } from './meta/documents.ts';
+import type { Dedup } from './queue/dedup.ts';
 import type { Queues } from './queue/queues.ts';
 import type { Streams } from './stream/streams.ts';
 
@@ -14,6 +16,10 @@ export interface Broker {
   readonly publisher: Publisher;
   /** Who can read which messages. Protocols register theirs when they start. */
   readonly formats: MessageFormats;
+  /** What protocols keep beside the nouns of the core. */
+  readonly documents: Documents;
+  /** What was published before. */
+  readonly dedup: Dedup;
   /** What is short, so that publishers must wait. */
   readonly alarms: Alarms;
   readonly producerIds: ProducerIds;

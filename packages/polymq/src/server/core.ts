@@ -8,6 +8,7 @@ import type { Broker } from '../core/broker.ts';
 import { type GroupRegistry, openGroups } from '../core/group/group-registry.ts';
 import { openClusterId } from '../core/meta/cluster-id.ts';
 import { MetaJournal } from '../core/meta/meta-journal.ts';
+import { openDocuments } from '../core/meta/open-documents.ts';
 import type { QueueCatalogue } from '../core/queue/queue-catalogue.ts';
 import { type OpenedStreams, openStreams } from '../core/stream/open-streams.ts';
 import { openProducerIds } from '../core/stream/producer-ids.ts';
@@ -54,6 +55,7 @@ export async function openCore(options: CoreOptions): Promise<OpenCore> {
   );
   const clusterId = config.clusterId || (await openClusterId(meta, environment.random));
   const producerIds = openProducerIds(meta);
+  const documents = openDocuments(meta);
   const opened = await lifecycle.start(
     'streams',
     () => openStreamsOf(options, engine, meta),
@@ -78,7 +80,7 @@ export async function openCore(options: CoreOptions): Promise<OpenCore> {
     (opened) => opened.close(),
   );
   const alarms = new Alarms();
-  const { queues, exchanges, formats } = await openMessaging(
+  const { queues, exchanges, dedup, formats } = await openMessaging(
     options,
     engine,
     meta,
@@ -92,6 +94,8 @@ export async function openCore(options: CoreOptions): Promise<OpenCore> {
     exchanges: exchanges.exchanges,
     publisher: exchanges.publisher,
     formats,
+    documents,
+    dedup,
     alarms,
     producerIds,
     clusterId,

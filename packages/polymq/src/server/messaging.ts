@@ -7,6 +7,8 @@ import { openCrossing } from '../core/crossing/open-crossing.ts';
 import { type OpenExchanges, openExchanges } from '../core/exchange/open-exchanges.ts';
 import type { MessageFormats } from '../core/message/message-formats.ts';
 import type { MetaJournal } from '../core/meta/meta-journal.ts';
+import type { Dedup } from '../core/queue/dedup.ts';
+import { DedupWindow } from '../core/queue/dedup-window.ts';
 import { declaredQueues, openQueues } from '../core/queue/open-queues.ts';
 import type { QueueCatalogue } from '../core/queue/queue-catalogue.ts';
 import { openMessageStore } from '../core/queue/store/open-message-store.ts';
@@ -18,6 +20,7 @@ import { messageFormats } from './protocols.ts';
 export interface Messaging {
   queues: QueueCatalogue;
   exchanges: OpenExchanges;
+  dedup: Dedup;
   formats: MessageFormats;
 }
 
@@ -43,6 +46,12 @@ export async function openMessaging(
         knowsQueue: (id) => declared.knows(id),
       }),
     (opened) => opened.close(),
+  );
+  const { clock, timers } = environment;
+  const dedup = await lifecycle.start(
+    'deduplication',
+    async () => new DedupWindow({ store, clock, timers }),
+    async (opened) => opened.close(),
   );
   const { queues } = await lifecycle.start(
     'queues',
@@ -87,5 +96,5 @@ export async function openMessaging(
       }),
     (opened) => opened.close(),
   );
-  return { queues, exchanges, formats };
+  return { queues, exchanges, dedup, formats };
 }

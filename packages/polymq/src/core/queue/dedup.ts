@@ -8,11 +8,15 @@ export interface Dedup {
    * `Math.floor(number / 1000)` is about when it was given out, ms since the epoch.
    */
   nextNumber(): number;
-  /** The number remembered for the id, if it was remembered less than the window ago. */
+  /**
+   * The number remembered for the id, if it was remembered less than the window ago. Throws `BrokerError` `limit-reached` if
+   * it is not known and so many ids are remembered that it could not be, or if scope or id is too long: ask before
+   * publishing.
+   */
   find(scope: string, id: string): number | undefined;
   /**
-   * Remembers the id under a number that `nextNumber` has just returned. Call it in the same turn as the `publish` it
-   * belongs to, right before or after. Throws `BrokerError` `limit-reached` if too many ids are remembered.
+   * Remembers the id under a number that `nextNumber` has just returned. Call it right after the `publish` it
+   * belongs to, in the same turn: then both are in one batch of the journal.
    */
   remember(scope: string, id: string, number: number): void;
 }

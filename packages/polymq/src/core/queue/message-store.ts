@@ -44,6 +44,10 @@ export interface MessageStore {
    */
   mark(name: string): number | undefined;
   setMark(name: string, value: number | undefined): void;
+  /** Drops a mark that nobody needs any more from memory only: after a restart it may be there again. */
+  forgetMark(name: string): void;
+  /** The marks whose name starts with `prefix`, mostly in the order in which they were first set. */
+  marks(prefix: string): [name: string, value: number][];
 
   /** Where `locate` has found a message. Valid until the next call of any method of the store. */
   readonly view: MessageView;
@@ -78,10 +82,10 @@ export interface RestorableStore extends MessageStore {
 
 /** What the store tells a queue about each of its messages at start, in any order. */
 export interface RestoredMessage {
-  /** Its `queue`, `seq`, `offset`, `position`, `bytes`, `expiresMs` (the message's own), `attempts`, `priority` and `flags` are set. */
+  /** Its `queue`, `seq`, `offset`, `position`, `bytes`, `expiresMs`, `attempts`, `priority` and `flags` are set. */
   row: number;
   enqueuedMs: number;
-  /** 0: not delayed. */
+  /** 0: not delayed. The end of its lease, if that was counted. */
   dueMs: number;
   groupId: string | undefined;
 }

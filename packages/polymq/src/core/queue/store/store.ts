@@ -209,6 +209,18 @@ export class Store implements MessageStore {
     this.#journal.schedule();
   }
 
+  forgetMark(name: string): void {
+    this.#marks.delete(name);
+  }
+
+  marks(prefix: string): [name: string, value: number][] {
+    const found: [string, number][] = [];
+    for (const [name, { value }] of this.#marks) {
+      if (name.startsWith(prefix)) found.push([name, value]);
+    }
+    return found;
+  }
+
   /** Writes what a turn has put down beside its messages. */
   endTurn(): void {
     for (const name of this.#unwrittenMarks) {

@@ -76,6 +76,14 @@ export class FakeMessageStore implements MessageStore {
     else this.#marks.set(name, value);
   }
 
+  forgetMark(name: string): void {
+    this.#marks.delete(name);
+  }
+
+  marks(prefix: string): [name: string, value: number][] {
+    return [...this.#marks].filter(([name]) => name.startsWith(prefix));
+  }
+
   locate(row: number): boolean {
     const message = this.#messages.get(row);
     if (message === undefined) throw new Error(`row ${row} is not in the store`);

@@ -2,11 +2,10 @@
  * The shapes of inputs and outputs, as the service models of the SDKs describe them. One table serves both wire formats:
  * AWS JSON uses the member names; the Query protocol spells them out as `Attribute.1.Name=…` and answers in XML.
  */
-export type Shape =
-  | { readonly kind: 'string' | 'integer' | 'boolean' | 'blob' | 'timestamp' }
-  | ListShape
-  | MapShape
-  | StructureShape;
+export type Shape = { readonly kind: ScalarKind } | ListShape | MapShape | StructureShape;
+
+/** Blobs are base64 text, timestamps milliseconds since the epoch. */
+export type ScalarKind = 'string' | 'integer' | 'boolean' | 'blob' | 'timestamp';
 
 export interface ListShape {
   readonly kind: 'list';
@@ -34,6 +33,8 @@ export interface StructureShape {
 export interface Member {
   readonly shape: Shape;
   readonly required?: boolean;
+  /** An empty text counts as missing. */
+  readonly nonEmpty?: boolean;
   /** Query: instead of the member's name. */
   readonly queryName?: string;
 }
@@ -41,6 +42,8 @@ export interface Member {
 /** One row of a service's table of actions. */
 export interface Action {
   readonly name: string;
+  /** `sqs` or `sns`. */
+  readonly service: string;
   readonly input: StructureShape;
   /** Undefined: an empty answer. */
   readonly output: StructureShape | undefined;

@@ -51,6 +51,7 @@ const REQUESTS_PER_TURN = 200;
 /** After the last answer what the peer still sends is dropped for so long, so that a reset does not overtake the answer. */
 const LINGER_MS = 2000;
 
+const NEVER = -1;
 const CR = 0x0d;
 const LF = 0x0a;
 
@@ -80,8 +81,8 @@ export class HttpSession implements Session {
   #yielding = false;
   #draining = false;
   #blankLineSkipped = false;
-  /** When the first byte of the request came that is not whole yet, by the monotonic clock; 0: there is none. */
-  #startedMs = 0;
+  /** When the first byte of the request came that is not whole yet, by the monotonic clock; NEVER: there is none. */
+  #startedMs = NEVER;
   #timer: Timer | undefined;
   /** While ending: what the kernel had not taken at the last look. */
   #unsentBytes = 0;
@@ -272,7 +273,7 @@ export class HttpSession implements Session {
     this.#head = undefined;
     this.#exchange = exchange;
     this.#state = 'waiting';
-    this.#startedMs = 0;
+    this.#startedMs = NEVER;
     head.body = body;
     try {
       this.#service.handle(exchange);
@@ -323,8 +324,8 @@ export class HttpSession implements Session {
     if (this.#stopped && heldBytes > AHEAD_BYTES_MAX) this.#connection.pause();
     else this.#connection.resume();
     const partial = this.#state === 'body' || this.#state === 'chunks' || heldBytes > 0;
-    if (!partial || this.#stopped) this.#startedMs = 0;
-    else if (this.#startedMs === 0) {
+    if (!partial || this.#stopped) this.#startedMs = NEVER;
+    else if (this.#startedMs === NEVER) {
       this.#startedMs = this.#options.clock.monotonicMs();
       this.#watch((this.#options.limits ?? HTTP_LIMITS).requestMsMax);
     }
@@ -352,7 +353,7 @@ export class HttpSession implements Session {
       this.#linger();
       return;
     }
-    if (this.#startedMs === 0) return;
+    if (this.#startedMs === NEVER) return;
     const { requestMsMax } = this.#options.limits ?? HTTP_LIMITS;
     const leftMs = this.#startedMs + requestMsMax - this.#options.clock.monotonicMs();
     if (leftMs > 0) this.#watch(leftMs);

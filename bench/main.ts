@@ -1,10 +1,12 @@
 /** `npm run bench -- <protocol> [options]`: one folder per protocol. */
 import { benchAmqp } from './amqp/main.ts';
 import { benchKafka } from './kafka/main.ts';
+import { benchSqs } from './sqs/main.ts';
 
 const BENCHES: Readonly<Record<string, (args: string[]) => Promise<number>>> = {
   amqp: benchAmqp,
   kafka: benchKafka,
+  sqs: benchSqs,
 };
 
 async function main(): Promise<number> {

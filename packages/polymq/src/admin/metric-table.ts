@@ -35,6 +35,8 @@ export const METRICS: Readonly<Record<string, MetricRow>> = {
   ),
   polymq_amqp_delivered_total: counter('Messages sent to AMQP clients, redeliveries included.'),
   polymq_amqp_channel_errors_total: counter('AMQP channels closed because of an error.'),
+  polymq_aws_requests_total: counter('Requests to SQS and SNS by action.', 'service, action'),
+  polymq_aws_errors_total: counter('Requests to SQS and SNS that were refused.', 'service, code'),
   polymq_queues: gauge('Queues.'),
   polymq_queue_messages: gauge(
     'Messages in all queues: ready, leased (delivered and not acknowledged), delayed.',

@@ -1,0 +1,11 @@
+import type { Protocol } from '../../net/protocol.ts';
+import { awsFormat } from './message/format.ts';
+import { AwsServer } from './server.ts';
+
+/** Amazon SQS and SNS. */
+export const aws: Protocol = {
+  scheme: 'aws',
+  defaultPort: 9324,
+  messageFormat: awsFormat,
+  open: (context) => new AwsServer(context),
+};

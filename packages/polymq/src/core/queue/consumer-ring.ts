@@ -7,6 +7,8 @@
  *
  * A consumer that is not ready is asked once, however many there are, so ten thousand busy ones cost nothing.
  * With a single active consumer only that one is asked; when it goes, the next by priority and age takes over.
+ * Passing consumers are not counted, and are asked whether others are exclusive or not; behind the single active one
+ * they have a level of their own.
  */
 import { BrokerError } from '../errors.ts';
 import type { QueueConsumer } from './queue.ts';
@@ -14,6 +16,8 @@ import type { QueueConsumer } from './queue.ts';
 export class ConsumerEntry {
   readonly consumer: QueueConsumer;
   readonly level: ConsumerLevel;
+  readonly leaseMs: number;
+  readonly counted: boolean;
   /** Not in the list of its level. */
   parked = true;
   next: ConsumerEntry | undefined = undefined;
@@ -22,6 +26,8 @@ export class ConsumerEntry {
   constructor(consumer: QueueConsumer, level: ConsumerLevel) {
     this.consumer = consumer;
     this.level = level;
+    this.leaseMs = consumer.leaseMs ?? 0;
+    this.counted = consumer.counted ?? false;
   }
 }
 
@@ -65,13 +71,24 @@ export class ConsumerRing {
   #exclusive = false;
   /** The one that gets messages, if only one may. */
   #active: ConsumerEntry | undefined;
+  /** Passing consumers behind a single active one. */
+  readonly #passing: ConsumerLevel | undefined;
+  /** Not passing. */
+  #count = 0;
 
   constructor(singleActive: boolean) {
     this.#single = singleActive;
+    this.#passing = singleActive ? new ConsumerLevel(0) : undefined;
   }
 
+  /** Passing ones are not counted. */
   get count(): number {
-    return this.#entries.size;
+    return this.#count;
+  }
+
+  /** Whether there is nobody, not even in passing. */
+  get isEmpty(): boolean {
+    return this.#entries.size === 0;
   }
 
   /** The consumer that gets messages, if only one may. */
@@ -80,6 +97,21 @@ export class ConsumerRing {
   }
 
   add(consumer: QueueConsumer, priority: number, exclusive: boolean): void {
+    const passing = consumer.passing === true;
+    if (!passing) this.#admit(exclusive);
+    if (this.#entries.has(consumer)) throw new Error('the consumer is there already');
+    const level = (passing ? this.#passing : undefined) ?? this.#level(priority);
+    level.count += 1;
+    const entry = new ConsumerEntry(consumer, level);
+    this.#entries.set(consumer, entry);
+    level.append(entry);
+    if (passing) return;
+    this.#count += 1;
+    this.#exclusive = exclusive;
+    if (this.#single) this.#active ??= entry;
+  }
+
+  #admit(exclusive: boolean): void {
     if (this.#exclusive) {
       throw new BrokerError('queue-in-use', 'the queue has an exclusive consumer');
     }
@@ -89,14 +121,6 @@ export class ConsumerRing {
         `the queue has ${this.count} consumers, so no other can be exclusive`,
       );
     }
-    if (this.#entries.has(consumer)) throw new Error('the consumer is there already');
-    this.#exclusive = exclusive;
-    const level = this.#level(priority);
-    level.count += 1;
-    const entry = new ConsumerEntry(consumer, level);
-    this.#entries.set(consumer, entry);
-    level.append(entry);
-    if (this.#single) this.#active ??= entry;
   }
 
   /** Whether it was there. */
@@ -107,7 +131,11 @@ export class ConsumerRing {
     const { level } = entry;
     if (!entry.parked) level.unlink(entry);
     level.count -= 1;
-    if (level.count === 0) this.#levels.splice(this.#levels.indexOf(level), 1);
+    if (level.count === 0 && level !== this.#passing) {
+      this.#levels.splice(this.#levels.indexOf(level), 1);
+    }
+    if (consumer.passing === true) return true;
+    this.#count -= 1;
     this.#exclusive = false;
     if (this.#active === entry) this.#active = this.#successor();
     return true;
@@ -124,11 +152,8 @@ export class ConsumerRing {
     if (this.#single) return this.#nextSingle();
     const levels = this.#levels;
     for (let index = 0; index < levels.length; index++) {
-      const level = levels[index]!;
-      for (let entry = level.head; entry !== undefined; entry = level.head) {
-        if (entry.consumer.ready()) return entry;
-        level.unlink(entry);
-      }
+      const entry = nextOf(levels[index]!);
+      if (entry !== undefined) return entry;
     }
     return undefined;
   }
@@ -146,6 +171,7 @@ export class ConsumerRing {
     const consumers = [...this.#entries.keys()];
     this.#entries.clear();
     this.#levels.length = 0;
+    this.#count = 0;
     this.#active = undefined;
     this.#exclusive = false;
     return consumers;
@@ -153,15 +179,17 @@ export class ConsumerRing {
 
   #nextSingle(): ConsumerEntry | undefined {
     const entry = this.#active;
-    if (entry === undefined || entry.parked) return undefined;
-    if (entry.consumer.ready()) return entry;
-    entry.level.unlink(entry);
-    return undefined;
+    if (entry !== undefined && !entry.parked) {
+      if (entry.consumer.ready()) return entry;
+      entry.level.unlink(entry);
+    }
+    return nextOf(this.#passing!);
   }
 
   #successor(): ConsumerEntry | undefined {
     let found: ConsumerEntry | undefined;
     for (const entry of this.#entries.values()) {
+      if (entry.consumer.passing === true) continue;
       if (found === undefined || entry.level.priority > found.level.priority) found = entry;
     }
     return found;
@@ -175,4 +203,13 @@ export class ConsumerRing {
     this.#levels.splice(at < 0 ? this.#levels.length : at, 0, level);
     return level;
   }
+}
+
+/** The next one of a level that is ready; those that are not are parked. */
+function nextOf(level: ConsumerLevel): ConsumerEntry | undefined {
+  for (let entry = level.head; entry !== undefined; entry = level.head) {
+    if (entry.consumer.ready()) return entry;
+    level.unlink(entry);
+  }
+  return undefined;
 }

@@ -42,6 +42,8 @@ export interface DeadLettersOptions {
   counters: QueueCounters;
   /** The queue of a row; undefined if it is deleted. */
   queueOf: (row: number) => CoreQueue | undefined;
+  /** Ends a message of a queue that is deleted, and frees its row. */
+  remove: (row: number) => void;
   publish: (draft: MessageDraft, queues: readonly Queue[]) => number;
 }
 
@@ -203,10 +205,8 @@ export class DeadLetters {
   }
 
   #drop(row: number): void {
-    const { store, counters } = this.#options;
-    counters.dropped += 1;
-    store.remove(row);
-    store.rows.free(row);
+    this.#options.counters.dropped += 1;
+    this.#options.remove(row);
   }
 
   #wishes(format: number, properties: Buffer): MessageWishes {

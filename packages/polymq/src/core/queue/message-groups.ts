@@ -1,24 +1,24 @@
 /**
- * Message groups of one queue: while a message of a group is leased, the others of the group wait.
+ * Message groups that lock: while a message of a group is leased, the others of the group wait.
  *
  *   group "a"   leased: 1        waiting: ─► row ─► row        nothing of it is in the ready list
- *   group "b"   queued           waiting: ─► row               its first message is in the ready list
+ *   group "b"   listed: row      waiting: ─► row               its first message is in the ready list
  *
- * A row belongs to its group from `join` to `leave`; its column `group` holds the group's number meanwhile
- * (negative while the row is delayed and keeps the others waiting). A group
- * without messages is forgotten at once.
+ * A row in limbo counts as leased: nothing may overtake it. While it is delayed it does not, unless it came back and
+ * keeps the others waiting: then its column `group` is negative.
  */
+import { GroupTable, type RowGroup } from './group-table.ts';
 import { ReadyList } from './ready-list.ts';
+import type { RowGroups } from './row-groups.ts';
 import { NO_ROW, type RowTable } from './rows.ts';
 
-class MessageGroup {
+class MessageGroup implements RowGroup {
   readonly id: string;
-  /** Messages, in whatever state. */
   members = 0;
   /** Messages that keep the others waiting. */
   leased = 0;
-  /** Whether its first message is in the ready list. */
-  queued = false;
+  /** Its first message, if that is in the ready list. */
+  listed: number = NO_ROW;
   readonly waiting: ReadyList;
 
   constructor(id: string, rows: RowTable) {
@@ -27,21 +27,18 @@ class MessageGroup {
   }
 }
 
-export class MessageGroups {
+export class MessageGroups implements RowGroups {
   readonly #rows: RowTable;
-  readonly #byId = new Map<string, number>();
-  /** Number 0 is no group. */
-  readonly #groups: (MessageGroup | undefined)[] = [undefined];
-  readonly #free: number[] = [];
+  readonly #table: GroupTable<MessageGroup>;
   #waitingCount = 0;
 
   constructor(rows: RowTable) {
     this.#rows = rows;
+    this.#table = new GroupTable(rows, (id) => new MessageGroup(id, rows));
   }
 
-  /** Groups with messages. */
   get count(): number {
-    return this.#byId.size;
+    return this.#table.count;
   }
 
   /** Ready messages that wait for another one of their group. */
@@ -49,110 +46,116 @@ export class MessageGroups {
     return this.#waitingCount;
   }
 
-  /** The id of the row's group, if it has one. */
   idOf(row: number): string | undefined {
-    return this.#groupOf(row)?.id;
+    return this.#table.of(row)?.id;
   }
 
   join(row: number, id: string): void {
-    let number = this.#byId.get(id);
-    if (number === undefined) {
-      number = this.#free.pop() ?? this.#groups.length;
-      this.#byId.set(id, number);
-      this.#groups[number] = new MessageGroup(id, this.#rows);
-    }
-    this.#groups[number]!.members += 1;
-    this.#rows.page(row).group[this.#rows.index(row)] = number;
+    this.#table.join(row, id).leased += 1;
   }
 
-  /** The row could be delivered. Returns the row that the ready list gets for it: this one, another, or none. */
   offer(row: number): number {
-    const group = this.#groupOf(row)!;
+    const group = this.#groupOf(row);
+    group.leased -= 1;
     group.waiting.insert(row);
     this.#waitingCount += 1;
     return this.#next(group);
   }
 
-  /** A row that is nowhere keeps the others waiting. */
-  lease(row: number): void {
-    this.#groupOf(row)!.leased += 1;
-  }
-
-  /** The row was taken from the ready list, and keeps the others waiting. */
-  leaseQueued(row: number): void {
-    const group = this.#groupOf(row)!;
-    group.queued = false;
-    group.leased += 1;
-  }
-
-  /** The row does not keep the others waiting any more; it is offered again or leaves now. */
-  unlease(row: number): void {
-    this.#groupOf(row)!.leased -= 1;
-  }
-
-  /** The same for a row that stays in its group, but not ready. Returns the row that the ready list gets, or none. */
-  release(row: number): number {
-    const group = this.#groupOf(row)!;
+  delay(row: number, blocks: boolean): number {
+    if (blocks) {
+      this.#rows.page(row).group[this.#rows.index(row)]! *= -1;
+      return NO_ROW;
+    }
+    const group = this.#groupOf(row);
     group.leased -= 1;
     return this.#next(group);
   }
 
-  /** The row is gone. Returns the row that the ready list gets instead, or none. */
-  leave(row: number): number {
-    const group = this.#groupOf(row)!;
+  due(row: number): void {
     const page = this.#rows.page(row);
     const index = this.#rows.index(row);
-    const number = page.group[index]!;
-    page.group[index] = 0;
-    group.members -= 1;
-    if (group.members > 0) return this.#next(group);
-    this.#byId.delete(group.id);
-    this.#groups[number] = undefined;
-    this.#free.push(number);
-    return NO_ROW;
+    if (page.group[index]! < 0) page.group[index]! *= -1;
+    else this.#groupOf(row).leased += 1;
+  }
+
+  restoreLease(_row: number): void {}
+
+  endLease(_row: number): void {}
+
+  leave(row: number): number {
+    this.#groupOf(row).leased -= 1;
+    return this.#leave(row);
+  }
+
+  /** The row was taken from the ready list, to be leased or to limbo. */
+  takeListed(row: number): void {
+    const group = this.#groupOf(row);
+    group.listed = NO_ROW;
+    group.leased += 1;
   }
 
   /** The next waiting row of the group of a leased row, or none. */
   peekWaiting(row: number): number {
-    return this.#groupOf(row)?.waiting.peek() ?? NO_ROW;
+    return this.#table.of(row)?.waiting.peek() ?? NO_ROW;
   }
 
-  /** Takes the row that `peekWaiting` has just returned: it is leased beside the others. */
-  leaseWaiting(row: number): void {
-    const group = this.#groupOf(row)!;
+  /** Takes the row that `peekWaiting` has just returned, to be leased beside the others or to limbo. */
+  takeWaiting(row: number): void {
+    const group = this.#groupOf(row);
     group.waiting.pop();
     this.#waitingCount -= 1;
     group.leased += 1;
   }
 
-  /** All waiting rows, up to `countMax` per group. */
-  waiting(countMax: number): number[] {
-    return this.#groups.flatMap((group) => group?.waiting.first(countMax) ?? []);
+  isListed(row: number): boolean {
+    return this.#table.of(row)?.listed === row;
   }
 
-  /** Takes all waiting rows out of their groups. */
+  discard(row: number): number {
+    const group = this.#groupOf(row);
+    if (group.listed === row) group.listed = NO_ROW;
+    else {
+      group.waiting.discard();
+      this.#waitingCount -= 1;
+    }
+    return this.#leave(row);
+  }
+
+  waiting(countMax: number): number[] {
+    return this.#table.all().flatMap((group) => group.waiting.first(countMax));
+  }
+
   removeWaiting(): number[] {
     const removed: number[] = [];
-    for (const group of [...this.#groups]) {
-      if (group === undefined) continue;
-      while (group.waiting.peek() !== NO_ROW) {
-        const row = group.waiting.pop();
+    for (const { waiting } of this.#table.all()) {
+      while (waiting.peek() !== NO_ROW) {
+        const row = waiting.pop();
         this.#waitingCount -= 1;
         removed.push(row);
-        this.leave(row);
+        this.#leave(row);
       }
     }
     return removed;
   }
 
-  #next(group: MessageGroup): number {
-    if (group.leased > 0 || group.queued || group.waiting.peek() === NO_ROW) return NO_ROW;
-    group.queued = true;
-    this.#waitingCount -= 1;
-    return group.waiting.pop();
+  #leave(row: number): number {
+    const group = this.#table.leave(row);
+    // The list of a group that ends here may have rows to free still.
+    if (group.members === 0) group.waiting.peek();
+    return group.members === 0 ? NO_ROW : this.#next(group);
   }
 
-  #groupOf(row: number): MessageGroup | undefined {
-    return this.#groups[Math.abs(this.#rows.page(row).group[this.#rows.index(row)]!)];
+  #next(group: MessageGroup): number {
+    if (group.leased > 0 || group.listed !== NO_ROW || group.waiting.peek() === NO_ROW) {
+      return NO_ROW;
+    }
+    group.listed = group.waiting.pop();
+    this.#waitingCount -= 1;
+    return group.listed;
+  }
+
+  #groupOf(row: number): MessageGroup {
+    return this.#table.of(row)!;
   }
 }

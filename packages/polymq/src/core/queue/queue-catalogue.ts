@@ -30,7 +30,8 @@ import { checkQueueName, type QueueLimits } from './queue-limits.ts';
 import type { QueueCommand, QueueDeclaration, QueueTable } from './queue-table.ts';
 import type { DeadLetterRouter, Queues } from './queues.ts';
 import type { ReadyLevels } from './ready-levels.ts';
-import { NO_ROW } from './rows.ts';
+import { NO_ROW, type RowPage } from './rows.ts';
+import { SparseColumn } from './store/sparse-column.ts';
 
 const TRANSIENT_ID_MIN: number = 2 ** 31;
 const ID_END: number = 2 ** 32;
@@ -53,6 +54,7 @@ export class QueueCatalogue implements Queues, QueueContext {
   readonly rowTimers: TimerWheel;
   readonly headTimers: TimerWheel;
   readonly unusedTimers: TimerWheel;
+  readonly firstTaken: SparseColumn = new SparseColumn();
   readonly #options: QueueCatalogueOptions;
   readonly #deadLetters: DeadLetters;
   readonly #discarder: Discarder;
@@ -85,7 +87,12 @@ export class QueueCatalogue implements Queues, QueueContext {
     this.rowTimers = new TimerWheel({ clock, timers, onDue: (row) => this.#rowDue(row) });
     this.headTimers = ofQueues((queue) => queue.headDue());
     this.unusedTimers = ofQueues((queue) => queue.unusedDue());
-    this.#discarder = new Discarder(store, timers, this.rowTimers);
+    this.#discarder = new Discarder({
+      rows: store.rows,
+      timers,
+      rowTimers: this.rowTimers,
+      remove: (row) => this.#removeRow(row),
+    });
     this.#deadLetters = new DeadLetters({
       store,
       clock,
@@ -93,6 +100,7 @@ export class QueueCatalogue implements Queues, QueueContext {
       logger: this.logger,
       counters: this.counters,
       queueOf: (row) => this.#queueOf(row),
+      remove: (row) => this.#removeRow(row),
       publish: (draft, queues) => this.publish(draft, queues),
     });
     for (const declaration of table.declarations.values()) this.#add(declaration);
@@ -274,6 +282,13 @@ export class QueueCatalogue implements Queues, QueueContext {
     return this.#inBackground(this.#discarder.discard(rows));
   }
 
+  forEachRow(
+    queue: CoreQueue,
+    visit: (row: number, page: RowPage, index: number) => void,
+  ): Promise<void> {
+    return this.#inBackground(this.#discarder.forEachRow(queue.id, visit));
+  }
+
   deleteUnused(queue: CoreQueue): void {
     this.#remove(queue).catch((error: unknown) => {
       this.logger.error({ queue: queue.name, error }, 'an unused queue could not be deleted');
@@ -337,11 +352,11 @@ export class QueueCatalogue implements Queues, QueueContext {
     if (names.size === 0) this.#namespaces.delete(queue.namespace);
     this.#byId.delete(queue.id);
     this.#version += 1;
-    const delayedCount = queue.delayedCount;
+    const restCount = queue.delayedCount + queue.leasedCount;
     const ready = queue.markDeleted();
     for (const listener of this.#listeners) listener(queue);
     void this.discard(ready);
-    if (delayedCount > 0) void this.#inBackground(this.#discarder.discardDelayed(queue.id));
+    if (restCount > 0) void this.#inBackground(this.#discarder.discardRest(queue.id));
     if (!queue.durable) return;
     await this.#inBackground(this.#options.writer.propose({ type: 'delete', id: queue.id }));
   }
@@ -389,6 +404,7 @@ export class QueueCatalogue implements Queues, QueueContext {
 
   #removeRow(row: number): void {
     this.store.remove(row);
+    if (this.firstTaken.count > 0) this.firstTaken.set(row, 0);
     this.store.rows.free(row);
   }
 }

@@ -7,6 +7,8 @@ import type { CoreQueue } from './core-queue.ts';
 import type { MessageStore } from './message-store.ts';
 import type { QueueCounters } from './queue-counters.ts';
 import type { ReadyLevels } from './ready-levels.ts';
+import type { RowPage } from './rows.ts';
+import type { SparseColumn } from './store/sparse-column.ts';
 
 /** What all queues share. */
 export interface QueueContext {
@@ -20,6 +22,8 @@ export interface QueueContext {
   /** Wakes queues whose first message expires, or that may be unused; keys are ids of queues. */
   readonly headTimers: TimerWheel;
   readonly unusedTimers: TimerWheel;
+  /** When each row was first taken with a counted lease, for those that were. */
+  readonly firstTaken: SparseColumn;
   /** Calls `proceed` of the queue in a later turn of the event loop. */
   later(queue: CoreQueue): void;
   /** Sends the row's message on, and then has its queue `forget` it. It is in no list. */
@@ -28,6 +32,11 @@ export interface QueueContext {
   deadLetterRefused(queue: CoreQueue, draft: MessageDraft): void;
   /** Removes rows that no queue counts any more, some thousand per turn. */
   discard(rows: ReadyLevels): Promise<void>;
+  /** Visits all rows of the queue, whatever their state, over many turns of the event loop. */
+  forEachRow(
+    queue: CoreQueue,
+    visit: (row: number, page: RowPage, index: number) => void,
+  ): Promise<void>;
   /** The last consumer of an auto-delete queue has gone, or nobody has used it for long. */
   deleteUnused(queue: CoreQueue): void;
 }

@@ -1,30 +1,35 @@
 /**
- * The messages of one queue: which state each is in, how many there are, and which is next. Rules (who gets one, when it
- * dies) are in `core-queue.ts`.
+ * The messages of one queue: which state each is in, how many there are, and which is next. Rules are elsewhere: who
+ * gets one (`delivery.ts`, `leases.ts`) and when it dies (`queue-deaths.ts`).
  *
  *   accept ─► enter ─► show ─► ready ─► lease ─► leased ─► endLease ─┬─► show, delay
  *                 └──► delay ─► delayed ─► due ──► ready             └─► forget
  *
- * Between two states a row is in limbo: in no list, and leased as far as its group knows. Whoever puts a row there puts
- * it elsewhere, or forgets it. Invariant: a row that is ready is in the ready levels, or waits in its group;
- * one that is leased has a holder; one that is delayed has a timer or is in limbo. `bytes` counts all from `enter` to `forget`.
+ * Between two states a row is in limbo: in no list. Whoever puts a row there puts it elsewhere, or forgets it.
+ * Invariant: a row that is ready is in the ready levels, or in its group; one that is leased has a holder; one that is
+ * delayed has a timer or is in limbo. `bytes` counts all from `enter` to `forget`.
+ *
+ * A message can also be discarded while it is ready or delayed, or revoked from its holder. It is gone at once then; its row
+ * may stay for whoever has it still, in the state `gone`, which nothing here counts or shows.
  */
 import { NO_TIMER, type TimerWheel } from '../../lib/timer-wheel.ts';
 import type { MessageDraft } from '../message/message-draft.ts';
+import type { CountedLeases } from './counted-leases.ts';
+import { ATTEMPTS_MAX } from './counted-leases.ts';
+import { FairGroups } from './fair-groups.ts';
 import { MessageGroups } from './message-groups.ts';
 import type { MessageStore, RestoredMessage } from './message-store.ts';
 import type { QueueSettings } from './queue-definition.ts';
 import { expiryMs, visibleMs } from './queue-times.ts';
 import { ReadyLevels } from './ready-levels.ts';
+import type { RowGroups } from './row-groups.ts';
 import { NO_ROW, ROW_FLAG, ROW_STATE, type RowPage, type RowTable } from './rows.ts';
-
-/** What the column holds. */
-const ATTEMPTS_MAX = 0xffff;
 
 export interface QueueMessagesOptions {
   store: MessageStore;
   /** Ends leases and delays; keys are rows. */
   rowTimers: TimerWheel;
+  counted: CountedLeases;
   queueId: number;
   /** Whether persistent messages are to survive. */
   durable: boolean;
@@ -39,7 +44,12 @@ export class QueueMessages {
   readonly #queueId: number;
   readonly #durable: boolean;
   readonly #priorityMax: number;
-  readonly #groups: MessageGroups | undefined;
+  readonly #groups: RowGroups | undefined;
+  /** The same, where groups lock … */
+  readonly #locking: MessageGroups | undefined;
+  /** … or are fair. */
+  readonly #fair: FairGroups | undefined;
+  readonly counted: CountedLeases;
   #ready: ReadyLevels;
   #nextSeq = 0;
   #leasedCount = 0;
@@ -56,7 +66,10 @@ export class QueueMessages {
     this.#queueId = options.queueId;
     this.#durable = options.durable;
     this.#priorityMax = options.priorityMax;
-    this.#groups = options.groups === true ? new MessageGroups(this.#rows) : undefined;
+    this.#locking = options.groups === true ? new MessageGroups(this.#rows) : undefined;
+    this.#fair = options.groups === 'fair' ? new FairGroups(this.#rows) : undefined;
+    this.#groups = this.#locking ?? this.#fair;
+    this.counted = options.counted;
     this.#ready = new ReadyLevels(this.#rows);
   }
 
@@ -81,6 +94,11 @@ export class QueueMessages {
     return this.#readyBodyBytes;
   }
 
+  /** What the next message to come gets. */
+  get nextSeq(): number {
+    return this.#nextSeq;
+  }
+
   /** Groups with messages. */
   get groupCount(): number {
     return this.#groups?.count ?? 0;
@@ -95,12 +113,13 @@ export class QueueMessages {
     page.seq[index] = this.#nextSeq;
     this.#nextSeq += 1;
     page.priority[index] = Math.min(draft.priority, this.#priorityMax);
-    page.flags[index] = this.#durable && draft.persistent ? ROW_FLAG.persistent : 0;
+    let flags = this.#durable && draft.persistent ? ROW_FLAG.persistent : 0;
+    if (expiresMs !== 0 && draft.ttlMs < 0) flags |= ROW_FLAG.queueTtl;
+    page.flags[index] = flags;
     page.expiresMs[index] = expiresMs;
     page.state[index] = ROW_STATE.delayed;
     if (this.#groups !== undefined && draft.groupId !== undefined) {
       this.#groups.join(row, draft.groupId);
-      this.#groups.lease(row);
     }
     return row;
   }
@@ -117,15 +136,13 @@ export class QueueMessages {
     const index = this.#rows.index(row);
     this.#nextSeq = Math.max(this.#nextSeq, page.seq[index]! + 1);
     page.priority[index] = Math.min(page.priority[index]!, this.#priorityMax);
-    const ownMs = page.expiresMs[index]!;
-    page.expiresMs[index] = expiryMs(settings, ownMs === 0 ? -1 : ownMs - enqueuedMs, enqueuedMs);
-    if (this.#groups !== undefined && groupId !== undefined) {
-      this.#groups.join(row, groupId);
-      this.#groups.lease(row);
-    }
+    this.#setExpiry(page, index, settings, enqueuedMs);
+    if (this.#groups !== undefined && groupId !== undefined) this.#groups.join(row, groupId);
     this.enter(page, index);
-    const fromMs = visibleMs(settings, message.dueMs, enqueuedMs);
-    if (fromMs <= nowMs) this.show(row, page, index);
+    const leasedMs = this.counted.restore(row, page, index, message.dueMs, nowMs);
+    const fromMs = leasedMs === 0 ? nowMs : visibleMs(settings, message.dueMs, enqueuedMs);
+    if (leasedMs > 0) this.#restoreLease(row, page, index, leasedMs);
+    else if (fromMs <= nowMs) this.show(row, page, index);
     // One that was delayed when it came back kept its group waiting.
     else this.delay(row, page, index, fromMs - nowMs, page.attempts[index]! > 0);
     return page.expiresMs[index] !== 0;
@@ -133,18 +150,21 @@ export class QueueMessages {
 
   /** The next ready row, or `NO_ROW`. */
   peek(): number {
-    return this.#ready.peek();
+    const row = this.#ready.peek();
+    return this.#fair === undefined ? row : this.#fair.first(row);
   }
 
-  /** The first ready row of each priority that has any. */
-  forEachHead(visit: (row: number, priority: number) => void): void {
+  /** The first ready row of each priority that has any, and of the groups. */
+  forEachHead(visit: (row: number) => void): void {
     this.#ready.forEachHead(visit);
+    const row = this.#fair?.peek() ?? NO_ROW;
+    if (row !== NO_ROW) visit(row);
   }
 
   /** When the first of those that are next, each in its priority, expires; infinite if none does. */
   firstExpiryMs(): number {
     let firstMs = Number.POSITIVE_INFINITY;
-    this.#ready.forEachHead((row) => {
+    this.forEachHead((row) => {
       const expiresMs = this.#rows.page(row).expiresMs[this.#rows.index(row)]!;
       if (expiresMs !== 0 && expiresMs < firstMs) firstMs = expiresMs;
     });
@@ -153,7 +173,7 @@ export class QueueMessages {
 
   /** The next row of the group of a leased row that waits for it, or `NO_ROW`. */
   peekGroup(row: number): number {
-    return this.#groups?.peekWaiting(row) ?? NO_ROW;
+    return this.#locking?.peekWaiting(row) ?? NO_ROW;
   }
 
   /** A row in limbo can be delivered when its turn comes, and that of its group. */
@@ -164,7 +184,6 @@ export class QueueMessages {
       this.#ready.insert(row, page.priority[index]!);
       return;
     }
-    this.#groups!.unlease(row);
     this.#insert(this.#groups!.offer(row));
   }
 
@@ -173,47 +192,49 @@ export class QueueMessages {
     page.state[index] = ROW_STATE.delayed;
     this.#delayedCount += 1;
     page.timer[index] = this.#rowTimers.add(delayMs, row);
-    if (page.group[index] === 0) return;
-    if (blocks) page.group[index] = -page.group[index]!;
-    else this.#insert(this.#groups!.release(row));
+    if (page.group[index] !== 0) this.#insert(this.#groups!.delay(row, blocks));
   }
 
   /** The timer of a delayed row has fired: it goes to limbo. */
   due(row: number, page: RowPage, index: number): void {
     this.#delayedCount -= 1;
     page.timer[index] = NO_TIMER;
-    if (page.group[index]! < 0) page.group[index] = -page.group[index]!;
-    else if (page.group[index]! > 0) this.#groups!.lease(row);
+    if (page.group[index] !== 0) this.#groups!.due(row);
   }
 
-  /** Leases the row that `peek` has just returned. */
-  lease(row: number, page: RowPage, index: number, leaseMs: number): void {
-    this.#ready.pop();
-    if (page.group[index] !== 0) this.#groups!.leaseQueued(row);
-    this.#setLeased(row, page, index, leaseMs);
+  /** Leases the row that `peek` has just returned. The store's view stays at it. */
+  lease(row: number, page: RowPage, index: number, leaseMs: number, counted: boolean): void {
+    if (page.group[index] === 0) this.#ready.pop();
+    else if (this.#fair !== undefined) this.#fair.lease(this.#nextSeq);
+    else {
+      this.#ready.pop();
+      this.#locking!.takeListed(row);
+    }
+    this.#setLeased(row, page, index, leaseMs, counted);
   }
 
-  /** Leases the row that `peekGroup` has just returned. */
-  leaseGroup(row: number, page: RowPage, index: number, leaseMs: number): void {
-    this.#groups!.leaseWaiting(row);
-    this.#setLeased(row, page, index, leaseMs);
+  /** Leases the row that `peekGroup` has just returned. The store's view stays at it. */
+  leaseGroup(row: number, page: RowPage, index: number, leaseMs: number, counted: boolean): void {
+    this.#locking!.takeWaiting(row);
+    this.#setLeased(row, page, index, leaseMs, counted);
   }
 
-  /** Takes the row that `peek` has just returned to limbo. */
-  pop(): number {
-    const row = this.#ready.peek();
-    return this.popHead(this.#rows.page(row).priority[this.#rows.index(row)]!);
-  }
-
-  /** Takes the first ready row of a priority to limbo; there must be one. */
-  popHead(priority: number): number {
-    const row = this.#ready.popLevel(priority);
-    const page = this.#rows.page(row);
-    const index = this.#rows.index(row);
+  /** Takes a row that `peek` or `forEachHead` has just returned to limbo. */
+  pop(row: number, page: RowPage, index: number): void {
     page.state[index] = ROW_STATE.delayed;
     this.#countReady(page, index, -1);
-    if (page.group[index] !== 0) this.#groups!.leaseQueued(row);
-    return row;
+    if (page.group[index] !== 0 && this.#fair !== undefined) this.#fair.pop();
+    else {
+      this.#ready.popLevel(page.priority[index]!);
+      if (page.group[index] !== 0) this.#locking!.takeListed(row);
+    }
+  }
+
+  /** Takes the row that `peekGroup` has just returned to limbo. */
+  popGroup(row: number, page: RowPage, index: number): void {
+    page.state[index] = ROW_STATE.delayed;
+    this.#countReady(page, index, -1);
+    this.#locking!.takeWaiting(row);
   }
 
   /** A row in limbo was handed out in vain. Returns how often that has happened. */
@@ -224,16 +245,16 @@ export class QueueMessages {
     return attempts;
   }
 
-  /** The row goes from its holder to limbo. */
-  endLease(row: number, page: RowPage, index: number): void {
+  /** The row goes from its holder to limbo. Whether its lease was counted. */
+  endLease(row: number, page: RowPage, index: number): boolean {
     if (page.state[index] !== ROW_STATE.leased || page.queue[index] !== this.#queueId) {
       throw new Error(`row ${row} is not leased from queue ${this.#queueId}`);
     }
     page.state[index] = ROW_STATE.delayed;
     this.#leasedCount -= 1;
-    if (page.timer[index] === NO_TIMER) return;
-    this.#rowTimers.cancel(page.timer[index]!);
-    page.timer[index] = NO_TIMER;
+    if (this.#fair !== undefined && page.group[index] !== 0) this.#fair.endLease(row);
+    this.#stopTimer(page, index);
+    return this.counted.end(page, index);
   }
 
   /** The lease ends at another time than it was to. */
@@ -241,21 +262,83 @@ export class QueueMessages {
     if (!this.holds(row, page.seq[index]!)) throw new Error(`row ${row} is not leased`);
     this.#rowTimers.cancel(page.timer[index]!);
     page.timer[index] = this.#rowTimers.add(leaseMs, row);
+    this.counted.extend(row, page, index, leaseMs);
   }
 
   /** The end of every message; its row is in limbo. Whether another of its group became ready. */
   forget(row: number, page: RowPage, index: number): boolean {
-    this.#bytes -= page.bytes[index]!;
-    this.#store.remove(row);
+    this.#drop(row, page, index);
     if (page.group[index] === 0) {
       this.#rows.free(row);
       return false;
     }
-    this.#groups!.unlease(row);
     const next = this.#groups!.leave(row);
     this.#rows.free(row);
     this.#insert(next);
     return next !== NO_ROW;
+  }
+
+  /** A ready or delayed message is gone, wherever it is in the order. Whether another of its group became ready. */
+  discard(row: number, page: RowPage, index: number): boolean {
+    if (page.state[index] === ROW_STATE.delayed) {
+      this.#stopTimer(page, index);
+      this.due(row, page, index);
+      return this.forget(row, page, index);
+    }
+    this.#countReady(page, index, -1);
+    this.#drop(row, page, index);
+    page.state[index] = ROW_STATE.gone;
+    const grouped = page.group[index] !== 0;
+    if (!grouped || this.#groups!.isListed(row)) this.#ready.discard(page.priority[index]!);
+    if (!grouped) return false;
+    const next = this.#groups!.discard(row);
+    this.#insert(next);
+    return next !== NO_ROW;
+  }
+
+  /** Takes a message from its holder for good. Whether another of its group became ready. */
+  revoke(row: number, page: RowPage, index: number): boolean {
+    const answers = page.timer[index] === NO_TIMER;
+    this.endLease(row, page, index);
+    if (!answers) return this.forget(row, page, index);
+    this.#drop(row, page, index);
+    page.state[index] = ROW_STATE.gone;
+    if (page.group[index] === 0) return false;
+    const next = this.#groups!.leave(row);
+    this.#insert(next);
+    return next !== NO_ROW;
+  }
+
+  /** The holder of a message that was revoked has answered. */
+  letGo(row: number, page: RowPage, index: number): void {
+    if (page.queue[index] !== this.#queueId) {
+      throw new Error(`row ${row} is not of queue ${this.#queueId}`);
+    }
+    this.#rows.free(row);
+  }
+
+  /** Whether `discard` may be called: it is ready or delayed, not on its way elsewhere. */
+  isDiscardable(row: number, seq: number): boolean {
+    if (this.isReady(row, seq)) return true;
+    return (
+      this.#is(row, seq, ROW_STATE.delayed) &&
+      this.#rows.page(row).timer[this.#rows.index(row)] !== NO_TIMER
+    );
+  }
+
+  /** Sets anew when a row expires: the settings of the queue, where `ttlMs` was the rule before, are others now. */
+  setTtl(row: number, settings: QueueSettings, ttlMs: number | undefined, nowMs: number): void {
+    const page = this.#rows.page(row);
+    const index = this.#rows.index(row);
+    const expiresMs = page.expiresMs[index]!;
+    let enqueuedMs = nowMs;
+    const flags = page.flags[index]!;
+    // Of others it is not kept when they came.
+    if ((flags & ROW_FLAG.persistent) !== 0) enqueuedMs = page.enqueuedMs[index]!;
+    else if ((flags & ROW_FLAG.queueTtl) !== 0 && ttlMs !== undefined && expiresMs !== 0) {
+      enqueuedMs = expiresMs - ttlMs;
+    }
+    this.#setExpiry(page, index, settings, enqueuedMs);
   }
 
   holds(row: number, seq: number): boolean {
@@ -296,8 +379,7 @@ export class QueueMessages {
     for (let row = taken.peek(); row !== NO_ROW; row = taken.peek()) {
       taken.pop();
       if (groups.idOf(row) !== undefined) {
-        groups.leaseQueued(row);
-        groups.unlease(row);
+        this.#locking!.takeListed(row);
         groups.leave(row);
       }
       all.insert(row, 0);
@@ -305,11 +387,41 @@ export class QueueMessages {
     return all;
   }
 
-  #setLeased(row: number, page: RowPage, index: number, leaseMs: number): void {
+  #setLeased(row: number, page: RowPage, index: number, leaseMs: number, counted: boolean): void {
     page.state[index] = ROW_STATE.leased;
     this.#leasedCount += 1;
     this.#countReady(page, index, -1);
     if (leaseMs > 0) page.timer[index] = this.#rowTimers.add(leaseMs, row);
+    if (counted) this.counted.begin(row, page, index, leaseMs);
+  }
+
+  /** A row in limbo was leased before the restart, and is still. */
+  #restoreLease(row: number, page: RowPage, index: number, leaseMs: number): void {
+    page.state[index] = ROW_STATE.leased;
+    this.#leasedCount += 1;
+    page.timer[index] = this.#rowTimers.add(leaseMs, row);
+    if (page.group[index] !== 0) this.#groups!.restoreLease(row);
+  }
+
+  /** When the row expires, by its own time to live, if it has one, and the queue's. */
+  #setExpiry(page: RowPage, index: number, settings: QueueSettings, enqueuedMs: number): void {
+    const ownMs = (page.flags[index]! & ROW_FLAG.queueTtl) !== 0 ? 0 : page.expiresMs[index]!;
+    const ownTtlMs = ownMs === 0 ? -1 : ownMs - enqueuedMs;
+    page.expiresMs[index] = expiryMs(settings, ownTtlMs, enqueuedMs);
+    if (ownMs === 0 && page.expiresMs[index] !== 0) page.flags[index]! |= ROW_FLAG.queueTtl;
+  }
+
+  /** The message is not there any more. */
+  #drop(row: number, page: RowPage, index: number): void {
+    this.#bytes -= page.bytes[index]!;
+    this.#store.remove(row);
+    this.counted.forget(row);
+  }
+
+  #stopTimer(page: RowPage, index: number): void {
+    if (page.timer[index] === NO_TIMER) return;
+    this.#rowTimers.cancel(page.timer[index]!);
+    page.timer[index] = NO_TIMER;
   }
 
   #countReady(page: RowPage, index: number, sign: 1 | -1): void {

@@ -43,6 +43,12 @@ export class ReadyLevels {
     return this.#levels[priority]!.pop();
   }
 
+  /** The message of a row of that priority is gone, as its state says: it is not counted or shown any more. */
+  discard(priority: number): void {
+    this.#count -= 1;
+    this.#levels[priority]!.discard();
+  }
+
   /** Adds a row that is newer than all. */
   push(row: number, priority: number): void {
     this.#count += 1;

@@ -6,15 +6,20 @@
  *
  * Most messages that come back are older than all that wait, so they go to the head. The heap, made when one does
  * not, keeps any order of coming back cheap however long the list is.
+ *
+ * A message that is discarded from the middle leaves its row behind, in the state `gone`: it keeps its place, so that the
+ * links hold, and is freed when it comes to the head. Nobody sees it.
  */
 import { RowHeap } from './row-heap.ts';
-import { NO_ROW, type RowTable } from './rows.ts';
+import { NO_ROW, ROW_STATE, type RowTable } from './rows.ts';
 
 export class ReadyList {
   readonly #rows: RowTable;
   #head: number = NO_ROW;
   #tail: number = NO_ROW;
   #returned: RowHeap | undefined;
+  /** Rows in here whose message is gone. */
+  #goneCount = 0;
 
   constructor(rows: RowTable) {
     this.#rows = rows;
@@ -22,19 +27,14 @@ export class ReadyList {
 
   /** The first row, or `NO_ROW`. */
   peek(): number {
-    if (this.#returned === undefined) return this.#head;
-    const top = this.#returned.peek();
-    return this.#head === NO_ROW || this.#seq(top) < this.#seq(this.#head) ? top : this.#head;
+    if (this.#goneCount > 0) this.#freeGone();
+    return this.#first();
   }
 
   /** Removes the first row; there must be one. */
   pop(): number {
-    const head = this.#head;
-    if (this.#returned !== undefined && this.peek() !== head) return this.#popReturned();
-    const next = this.#rows.page(head).next[this.#rows.index(head)]!;
-    this.#head = next;
-    if (next === NO_ROW) this.#tail = NO_ROW;
-    return head;
+    if (this.#goneCount > 0) this.#freeGone();
+    return this.#popFirst();
   }
 
   /** Adds a row that is newer than all. */
@@ -59,23 +59,59 @@ export class ReadyList {
     }
   }
 
+  /** The message of a row in here is gone, as its state says. The row belongs to the list from now on. */
+  discard(): void {
+    this.#goneCount += 1;
+  }
+
   /** The first `countMax` rows in order. */
   first(countMax: number): number[] {
     const linked: number[] = [];
     let row = this.#head;
     while (row !== NO_ROW && linked.length < countMax) {
-      linked.push(row);
+      if (!this.#isGone(row)) linked.push(row);
       row = this.#rows.page(row).next[this.#rows.index(row)]!;
     }
     if (this.#returned === undefined) return linked;
-    const all = [...linked, ...this.#returned.items];
+    const all = [...linked, ...this.#returned.items.filter((each) => !this.#isGone(each))];
     return all.sort((a, b) => this.#seq(a) - this.#seq(b)).slice(0, countMax);
+  }
+
+  /** The first row, even if its message is gone. */
+  #first(): number {
+    if (this.#returned === undefined) return this.#head;
+    const top = this.#returned.peek();
+    return this.#head === NO_ROW || this.#seq(top) < this.#seq(this.#head) ? top : this.#head;
+  }
+
+  #popFirst(): number {
+    const head = this.#head;
+    if (this.#returned !== undefined && this.#first() !== head) return this.#popReturned();
+    const next = this.#rows.page(head).next[this.#rows.index(head)]!;
+    this.#head = next;
+    if (next === NO_ROW) this.#tail = NO_ROW;
+    return head;
   }
 
   #popReturned(): number {
     const row = this.#returned!.pop();
     if (this.#returned!.size === 0) this.#returned = undefined;
     return row;
+  }
+
+  /** Lets go of what is gone at the head: each row once, so it costs whoever discarded it nothing more. */
+  #freeGone(): void {
+    while (this.#goneCount > 0) {
+      const row = this.#first();
+      if (!this.#isGone(row)) return;
+      this.#popFirst();
+      this.#goneCount -= 1;
+      this.#rows.free(row);
+    }
+  }
+
+  #isGone(row: number): boolean {
+    return this.#rows.page(row).state[this.#rows.index(row)] === ROW_STATE.gone;
   }
 
   #seq(row: number): number {

@@ -25,6 +25,8 @@ export const ROW_STATE = {
   leased: 2,
   /** Waits for its time. */
   delayed: 3,
+  /** Its message is not there any more, but a list or a holder still has the row, and frees it. */
+  gone: 4,
 } as const;
 
 export const ROW_FLAG = {
@@ -34,6 +36,8 @@ export const ROW_FLAG = {
   redelivered: 2,
   /** Its lease was counted when it was handed out, and its due time is the end of that. */
   counted: 4,
+  /** When it expires follows from its queue alone: the message has no time to live of its own. */
+  queueTtl: 8,
 } as const;
 
 export class RowPage {
@@ -64,7 +68,7 @@ export class RowPage {
   readonly timer: Int32Array = new Int32Array(PAGE_ROWS);
   /** Its message group in its queue, 0 if none. */
   readonly group: Int32Array = new Int32Array(PAGE_ROWS);
-  /** How often it was handed out and came back. */
+  /** How often it was handed out and came back; a counted lease counts from its beginning. */
   readonly attempts: Uint16Array = new Uint16Array(PAGE_ROWS);
   readonly state: Uint8Array = new Uint8Array(PAGE_ROWS);
   readonly priority: Uint8Array = new Uint8Array(PAGE_ROWS);

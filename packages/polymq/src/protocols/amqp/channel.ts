@@ -92,7 +92,7 @@ export class Channel {
     const { queue, owner } = this.unacked;
     owner?.answered();
     // A delivery from a stream has no queue: answering it only makes room for the next.
-    if (queue === undefined || queue.deleted) return;
+    if (queue === undefined) return;
     if (this.transaction) this.transaction.settle({ queue, row, how, tag, owner });
     else settleRow(queue, row, how);
   }
@@ -104,7 +104,7 @@ export class Channel {
       const row = this.unacked.take(this.unacked.oldest);
       const { queue, owner } = this.unacked;
       owner?.answered();
-      if (queue === undefined || queue.deleted) continue;
+      if (queue === undefined) continue;
       const list = rows.get(queue);
       if (list) list.push(row);
       else rows.set(queue, [row]);

@@ -54,7 +54,7 @@ export class Transaction {
       channel.publishing.submit(route, mandatory);
     }
     for (const { queue, row, how } of this.#settled) {
-      if (!queue.deleted) settleRow(queue, row, how);
+      settleRow(queue, row, how);
     }
     this.#clear();
   }
@@ -71,7 +71,7 @@ export class Transaction {
   /** The channel is over: everything goes back to its queue. */
   abandon(): void {
     for (const { queue, row } of this.#settled) {
-      if (!queue.deleted) queue.requeue(row);
+      queue.requeue(row);
     }
     this.#clear();
   }

@@ -1,4 +1,5 @@
 /** A store for tests of queues: messages in a map, "disk" and commits as the test says. */
+import type { Clock } from '../../../lib/environment/clock.ts';
 import { MessageView } from '../../message/message-bytes.ts';
 import {
   encodedHistory,
@@ -31,7 +32,12 @@ export class FakeMessageStore implements MessageStore {
   readonly #messages = new Map<number, Buffer>();
   readonly #evicted = new Set<number>();
   readonly #marks = new Map<string, number>();
+  readonly #clock: Pick<Clock, 'nowMs'>;
   #loads: (() => void)[] = [];
+
+  constructor(clock: Pick<Clock, 'nowMs'> = { nowMs: () => 0 }) {
+    this.#clock = clock;
+  }
 
   onCommitted(): () => void {
     return () => undefined;
@@ -51,6 +57,7 @@ export class FakeMessageStore implements MessageStore {
       const page = this.rows.page(row);
       page.bytes[this.rows.index(row)] = message.length;
       page.bodyBytes[this.rows.index(row)] = draft.bodyBytes;
+      page.enqueuedMs[this.rows.index(row)] = this.#clock.nowMs();
       this.#messages.set(row, message);
       this.#write('put', row);
     }

@@ -30,7 +30,7 @@ export interface Kit {
 
 export function kit(limits: Partial<QueueLimits> = {}): Kit {
   const clock = new SimulatedClock();
-  const store = new FakeMessageStore();
+  const store = new FakeMessageStore(clock);
   const table = new QueueTable();
   const environment = {
     clock,

@@ -1,0 +1,100 @@
+/**
+ * What is remembered of counted leases: handing the message out is the attempt, and when the lease ends stands in the journal,
+ * so that after a restart the message is still with who has it, and is not handed out more often than it may.
+ *
+ *   begin   attempts + 1, redelivered, counted ──► journal: end of the lease
+ *   extend                                     ──► journal: new end
+ *   end     no longer counted                      journal: nothing, if the time is over; the caller says, if it came back
+ *
+ * A row that is found with the flag is leased until that end, or was, if that is past.
+ */
+import type { Clock } from '../../lib/environment/clock.ts';
+import type { MessageStore } from './message-store.ts';
+import { ROW_FLAG, type RowPage } from './rows.ts';
+import type { SparseColumn } from './store/sparse-column.ts';
+
+/** What the column holds. */
+export const ATTEMPTS_MAX = 0xffff;
+
+export interface CountedLeasesOptions {
+  store: MessageStore;
+  clock: Clock;
+  /** When each row was first taken, for those that were; of all queues. */
+  firstTaken: SparseColumn;
+}
+
+export class CountedLeases {
+  readonly #store: MessageStore;
+  readonly #clock: Clock;
+  readonly #firstTaken: SparseColumn;
+  /** Rows by `seq` that were leased before the restart, and are since. */
+  #restored: Map<number, number> | undefined;
+
+  constructor({ store, clock, firstTaken }: CountedLeasesOptions) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#firstTaken = firstTaken;
+  }
+
+  /** The row is leased now. The store's view is at it afterwards. */
+  begin(row: number, page: RowPage, index: number, leaseMs: number): void {
+    const nowMs = this.#clock.nowMs();
+    page.attempts[index] = Math.min(page.attempts[index]! + 1, ATTEMPTS_MAX);
+    page.flags[index]! |= ROW_FLAG.counted | ROW_FLAG.redelivered;
+    if (this.#firstTaken.get(row) === 0) this.#firstTaken.set(row, nowMs);
+    this.#store.update(row, leaseMs > 0 ? nowMs + leaseMs : 0);
+    this.#store.locate(row);
+  }
+
+  /** The lease of the row, if it is a counted one, ends at another time. */
+  extend(row: number, page: RowPage, index: number, leaseMs: number): void {
+    if ((page.flags[index]! & ROW_FLAG.counted) === 0) return;
+    this.#store.update(row, this.#clock.nowMs() + leaseMs);
+  }
+
+  /** The lease is over. Whether it was a counted one. */
+  end(page: RowPage, index: number): boolean {
+    const flags = page.flags[index]!;
+    if ((flags & ROW_FLAG.counted) === 0) return false;
+    page.flags[index] = flags & ~ROW_FLAG.counted;
+    if (this.#restored?.delete(page.seq[index]!) && this.#restored.size === 0) {
+      this.#restored = undefined;
+    }
+    return true;
+  }
+
+  /** The message was not really handed out. */
+  takeBack(row: number, page: RowPage, index: number): void {
+    page.attempts[index]! -= 1;
+    if (page.attempts[index] === 0) this.forget(row);
+  }
+
+  /**
+   * Looks at a row of before the restart. Returns for how long it is leased still; 0: its lease is over; -1: it was
+   * not leased.
+   */
+  restore(row: number, page: RowPage, index: number, endMs: number, nowMs: number): number {
+    if ((page.flags[index]! & ROW_FLAG.counted) === 0) return -1;
+    if (endMs > nowMs) {
+      this.#restored ??= new Map();
+      this.#restored.set(page.seq[index]!, row);
+      return endMs - nowMs;
+    }
+    page.flags[index]! &= ~ROW_FLAG.counted;
+    return 0;
+  }
+
+  restored(seq: number): number | undefined {
+    return this.#restored?.get(seq);
+  }
+
+  firstTakenMs(row: number): number | undefined {
+    const ms = this.#firstTaken.get(row);
+    return ms === 0 ? undefined : ms;
+  }
+
+  /** The row is about to be freed. */
+  forget(row: number): void {
+    if (this.#firstTaken.count > 0) this.#firstTaken.set(row, 0);
+  }
+}

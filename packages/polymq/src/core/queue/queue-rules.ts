@@ -1,0 +1,69 @@
+import type { DeathReason } from '../message/history.ts';
+import type { MessageDraft } from '../message/message-draft.ts';
+import { LengthLimit } from './length-limit.ts';
+import type { QueueSettings } from './queue-definition.ts';
+import type { QueueMessages } from './queue-messages.ts';
+import type { RowPage } from './rows.ts';
+
+/** The settings of a queue as its parts ask for them. They can change at any time. */
+export class QueueRules {
+  readonly #messages: QueueMessages;
+  #settings: QueueSettings;
+  limit: LengthLimit;
+  /** Whether limits or expiry are to be looked after. */
+  watchful: boolean;
+  /** Whether it must be known when any message came. */
+  timed: boolean;
+  #receiveMax: number;
+  #deliveryLimit: number;
+
+  constructor(settings: QueueSettings, messages: QueueMessages) {
+    this.#messages = messages;
+    this.#settings = settings;
+    this.limit = new LengthLimit(settings, messages);
+    this.watchful = this.limit.limited;
+    this.timed = isTimed(settings);
+    this.#receiveMax = settings.receiveMax ?? Number.POSITIVE_INFINITY;
+    this.#deliveryLimit = settings.deliveryLimit ?? Number.POSITIVE_INFINITY;
+  }
+
+  get settings(): QueueSettings {
+    return this.#settings;
+  }
+
+  change(settings: QueueSettings): void {
+    this.#settings = settings;
+    this.limit = new LengthLimit(settings, this.#messages);
+    // Messages may have a time to live whatever the queue says.
+    this.watchful ||= this.limit.limited || settings.messageTtlMs !== undefined;
+    this.timed = isTimed(settings);
+    this.#receiveMax = settings.receiveMax ?? Number.POSITIVE_INFINITY;
+    this.#deliveryLimit = settings.deliveryLimit ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether the queue is full for the message, and refuses it. */
+  refuses(draft: MessageDraft): boolean {
+    return this.watchful && this.limit.refuses(draft);
+  }
+
+  /** Whether the message was handed out as often as it may be. */
+  isWornOut(page: RowPage, index: number): boolean {
+    return page.attempts[index]! >= this.#receiveMax;
+  }
+
+  /** Whether the message came back more often than it may. */
+  cameBackTooOften(page: RowPage, index: number): boolean {
+    return page.attempts[index]! > this.#deliveryLimit;
+  }
+
+  /** Whether what dies so is sent on. */
+  deadLetters(reason: DeathReason): boolean {
+    const { deadLetterExchange, deadLetterReasons } = this.#settings;
+    if (deadLetterExchange === undefined) return false;
+    return deadLetterReasons === undefined || deadLetterReasons.includes(reason);
+  }
+}
+
+function isTimed(settings: QueueSettings): boolean {
+  return settings.messageTtlMs !== undefined || settings.delayMs !== undefined;
+}

@@ -8,7 +8,8 @@
  *   AttributeName.1=All             Tags.member.1.Key=team                      lists: flattened, and not
  *
  * They are made a tree first, since entries come in any order and their numbers may have gaps; then the shape picks from it what it
- * knows. An empty list or map is `Name=`. Both forms of lists and maps are understood everywhere.
+ * knows. An empty list or map is `Name=`. Both forms of lists and maps are understood everywhere. Of a parameter that is given twice the
+ * first counts: a presigned URL may leave the body unsigned, and what stands in the URL comes first.
  */
 import { AwsError } from './aws-error.ts';
 import type { FormPairs } from './form.ts';
@@ -40,7 +41,7 @@ function treeOf(params: FormPairs): Node {
     if (steps.length > DEPTH_MAX) throw malformed(`The name of a parameter has too many parts.`);
     let node = root;
     for (const step of steps) node = childFor(node, step);
-    node.value = value;
+    node.value ??= value;
   }
   return root;
 }

@@ -203,7 +203,7 @@ export const COMMON_ERRORS: Readonly<Record<CommonCode, AwsErrorRow>> = rows(COR
   MissingParameter: ['MissingParameter', 400, 'MissingRequiredParameterException'],
   OptInRequired: ['OptInRequired', 403],
   RequestEntityTooLarge: ['RequestEntityTooLarge', 413, 'RequestEntityTooLargeException'],
-  RequestExpired: ['RequestExpired', 400, 'RequestExpiredException'],
+  RequestExpired: ['RequestExpired', 400],
   SerializationException: ['MalformedInput', 400],
   ServiceUnavailable: ['ServiceUnavailable', 503, 'ServiceUnavailableException'],
   SignatureDoesNotMatch: ['SignatureDoesNotMatch', 403, 'InvalidSignatureException'],

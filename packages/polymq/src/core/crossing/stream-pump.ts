@@ -149,7 +149,7 @@ export class StreamPump {
     }
     const exchange = exchanges.get(namespace, destination);
     if (exchange === undefined) return 'idle';
-    const route = exchanges.route(exchange, [whole.routingKey], factsOf(whole));
+    const route = exchanges.route(exchange, [whole.routingKey], factsOf(whole, record.value));
     return this.#toRoute(record, whole, route);
   }
 
@@ -253,7 +253,7 @@ function isFinal(error: unknown): error is BrokerError {
   return error.code === 'message-too-large' || error.code === 'invalid-request';
 }
 
-function factsOf({ message }: WholeMessage): Parameters<Exchanges['route']>[2] {
+function factsOf({ message }: WholeMessage, body = EMPTY): Parameters<Exchanges['route']>[2] {
   return {
     headers: () => new Map(message.headers.map(({ name, value }) => [name, value])),
     property: (name) => {
@@ -261,6 +261,7 @@ function factsOf({ message }: WholeMessage): Parameters<Exchanges['route']>[2] {
       if (name === 'correlation-id') return message.correlationId;
       return message.timestampMs === undefined ? undefined : String(message.timestampMs);
     },
+    body: (bytesMax) => (body.length > bytesMax ? undefined : body),
     dueMs: 0,
   };
 }

@@ -4,17 +4,22 @@
  */
 
 import { BrokerError } from '../errors.ts';
+import { FilterPolicyError } from '../filter/filter-policy-error.ts';
 import { NAME_BYTES_MAX } from '../message/message-bytes.ts';
+import type { DeclaredValues } from '../queue/queue-definition.ts';
 import type { BindingDeclaration } from './exchange-commands.ts';
 import { declaredValue } from './exchange-rules.ts';
 import type { ExchangeDefinition } from './exchanges.ts';
 import { argumentsText } from './live-binding.ts';
 import { isHashedProperty } from './routers/consistent-hash.ts';
+import { filterOf } from './routers/filter.ts';
 import { MATCH_KINDS, X_MATCH } from './routers/headers.ts';
 
 /** A weight beyond this only makes the weights of others vanish. */
 const WEIGHT_MAX = 1_000_000;
 const HISTORY_LENGTH_MAX = 10_000;
+/** A policy of 256 KiB, with every quotation mark escaped. */
+const FILTERED_BYTES_MAX = 640 * 1024;
 
 export function checkDefinition(definition: ExchangeDefinition): void {
   if (definition.type === 'consistent-hash') checkHashed(definition);
@@ -63,12 +68,15 @@ export function checkBinding(
     );
   }
   const values = declaration.arguments ?? {};
-  if (Buffer.byteLength(argumentsText(values)) > argumentsBytesMax) {
+  const filtered = definition?.type === 'filter' || definition?.type === 'fanout';
+  const bytesMax = filtered ? Math.max(argumentsBytesMax, FILTERED_BYTES_MAX) : argumentsBytesMax;
+  if (Buffer.byteLength(argumentsText(values)) > bytesMax) {
     throw new BrokerError(
       'invalid-binding',
-      `the arguments of a binding may have ${argumentsBytesMax} bytes`,
+      `the arguments of a binding may have ${bytesMax} bytes`,
     );
   }
+  if (filtered) checkFilter(values);
   if (definition?.type === 'consistent-hash') checkWeight(key);
   if (definition?.type !== 'headers') return;
   const match = values[X_MATCH];
@@ -77,6 +85,15 @@ export function checkBinding(
     'invalid-binding',
     `"${X_MATCH}" must be one of ${MATCH_KINDS.join(', ')}, not ${JSON.stringify(match)}`,
   );
+}
+
+function checkFilter(values: DeclaredValues): void {
+  try {
+    filterOf(values);
+  } catch (error) {
+    if (!(error instanceof FilterPolicyError)) throw error;
+    throw new BrokerError('invalid-binding', error.message, { cause: error });
+  }
 }
 
 function checkWeight(key: string): void {

@@ -29,6 +29,10 @@ export class DraftFacts implements RoutingFacts {
     if (name === 'correlation-id') return correlationId;
     return timestampMs === undefined ? undefined : String(Math.floor(timestampMs / 1000));
   }
+
+  body(bytesMax: number): Buffer | undefined {
+    return bodyOf(this.#draft, bytesMax);
+  }
 }
 
 /** The routing key in the draft's names, and those that its properties carry. */
@@ -43,4 +47,13 @@ export function routingKeysOf(formats: MessageFormats, draft: MessageDraft): rea
 /** A view into the draft's memory. */
 function propertiesOf({ content, contentStart, propertiesBytes }: MessageDraft): Buffer {
   return content.subarray(contentStart, contentStart + propertiesBytes);
+}
+
+/** The draft's body, in one piece; undefined if it has more than `bytesMax`. */
+export function bodyOf(draft: MessageDraft, bytesMax: number): Buffer | undefined {
+  const { content, contentStart, contentEnd, propertiesBytes, more, bodyBytes } = draft;
+  if (bodyBytes > bytesMax) return undefined;
+  const first = content.subarray(contentStart + propertiesBytes, contentEnd);
+  if (more.length === 0) return first;
+  return first.length === 0 && more.length === 1 ? more[0] : Buffer.concat([first, ...more]);
 }

@@ -14,7 +14,8 @@ export type ExchangeType =
   | 'consistent-hash'
   | 'modulus-hash'
   | 'random'
-  | 'recent-history';
+  | 'recent-history'
+  | 'filter';
 
 export interface ExchangeDefinition {
   type: ExchangeType;
@@ -66,6 +67,8 @@ export interface Route {
 export interface RoutingFacts {
   headers(): ReadonlyMap<string, unknown>;
   property(name: 'message-id' | 'correlation-id' | 'timestamp'): string | undefined;
+  /** Undefined if it has more than `bytesMax`. Valid while the message is published. */
+  body(bytesMax: number): Buffer | undefined;
   /** Ms since the epoch; 0 or past: not delayed. */
   readonly dueMs: number;
 }

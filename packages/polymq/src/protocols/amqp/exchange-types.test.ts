@@ -27,6 +27,7 @@ describe('types of exchanges', () => {
     ['x-modulus-hash', 'modulus-hash'],
     ['x-random', 'random'],
     ['x-recent-history', 'recent-history'],
+    ['x-filter', 'filter'],
   ])('%s', ([type, core]) => {
     expect(declare(type!, { mine: 1 })).toEqual({
       type: core,

@@ -15,6 +15,7 @@ const TYPES: ReadonlyMap<string, ExchangeType> = new Map<string, ExchangeType>(
     'x-modulus-hash': 'modulus-hash',
     'x-random': 'random',
     'x-recent-history': 'recent-history',
+    'x-filter': 'filter',
   } as const),
 );
 

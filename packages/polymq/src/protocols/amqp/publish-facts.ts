@@ -1,3 +1,4 @@
+import { bodyOf } from '../../core/exchange/draft-facts.ts';
 import type { RoutingFacts } from '../../core/exchange/exchanges.ts';
 import type { MessageDraft } from '../../core/message/message-draft.ts';
 import { readTable } from './codec/field-reader.ts';
@@ -37,6 +38,10 @@ export class PublishFacts implements RoutingFacts {
     if (name === 'message-id') return messageId;
     if (name === 'correlation-id') return correlationId;
     return timestamp === undefined ? undefined : String(timestamp);
+  }
+
+  body(bytesMax: number): Buffer | undefined {
+    return bodyOf(this.#draft, bytesMax);
   }
 
   /** Reads `x-delay`, milliseconds from now; what is no positive number means no delay. */

@@ -3,6 +3,7 @@ import type { ExchangeDefinition } from '../exchanges.ts';
 import { ConsistentHashRouter } from './consistent-hash.ts';
 import { DirectRouter } from './direct.ts';
 import { FanoutRouter } from './fanout.ts';
+import { FilterRouter } from './filter.ts';
 import { HeadersRouter } from './headers.ts';
 import { ModulusHashRouter } from './modulus-hash.ts';
 import { RandomRouter } from './random.ts';
@@ -18,6 +19,8 @@ export function createRouter(
     case 'direct':
       return new DirectRouter(index);
     case 'fanout':
+    case 'filter':
+      return new FilterRouter(index);
     case 'recent-history':
       return new FanoutRouter(index);
     case 'topic':

@@ -42,6 +42,7 @@ export interface ExchangeKit extends OpenExchanges {
 export interface Facts {
   headers: Record<string, unknown>;
   properties: Record<string, string>;
+  body: string;
   dueMs: number;
 }
 
@@ -138,11 +139,13 @@ export function bindingOf(
 export function factsOf({
   headers = {},
   properties = {},
+  body = '',
   dueMs = 0,
 }: Partial<Facts>): RoutingFacts {
   return {
     headers: () => new Map(Object.entries(headers)),
     property: (name) => properties[name],
+    body: () => Buffer.from(body),
     dueMs,
   };
 }

@@ -8,9 +8,8 @@ import { timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../../lib/environment/clock.ts';
 import type { HttpRequest } from '../../../net/http/http-exchange.ts';
 import { AwsError } from '../wire/aws-error.ts';
-import { canonicalRequest, sha256 } from './canonical-request.ts';
+import { signatureOf } from './signature.ts';
 import {
-  ALGORITHM,
   type CredentialScope,
   incomplete,
   isoBasic,
@@ -19,7 +18,7 @@ import {
   readSignedRequest,
   type SignedRequest,
 } from './signed-request.ts';
-import { hmac, SigningKeys } from './signing-keys.ts';
+import { SigningKeys } from './signing-keys.ts';
 
 /** Who signed, and for what. */
 export interface Signer {
@@ -129,16 +128,7 @@ function checkTime({ date, expiresSeconds }: SignedRequest, nowMs: number): void
 }
 
 function isRight(request: HttpRequest, signed: SignedRequest, key: Buffer): boolean {
-  const { date, region, service } = signed.scope;
-  const wanted = hmac(
-    key,
-    [
-      ALGORITHM,
-      signed.date,
-      `${date}/${region}/${service}/aws4_request`,
-      sha256(canonicalRequest(request, signed)),
-    ].join('\n'),
-  );
+  const wanted = signatureOf(request, signed, key);
   if (!HEX_SHA256.test(signed.signature)) return false;
   return timingSafeEqual(wanted, Buffer.from(signed.signature, 'hex'));
 }

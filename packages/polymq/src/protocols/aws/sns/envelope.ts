@@ -59,7 +59,7 @@ export async function renderNotification(
 ): Promise<Notification> {
   const { properties } = message;
   const { messageId, sequenceNumber, topicArn = '', subject } = properties;
-  const { origin, protocol, signatureVersion, signer, subscriptionArn = '' } = options;
+  const { origin, protocol, signatureVersion, signer } = options;
   const body = bodyFor(message, protocol);
   const timestamp = new Date(message.publishedMs).toISOString();
   const signed = notificationText(messageId, { body, subject, timestamp, topicArn });
@@ -77,7 +77,7 @@ export async function renderNotification(
     SignatureVersion: signatureVersion,
     Signature: signature,
     SigningCertURL: origin + signer.certificatePath,
-    UnsubscribeURL: `${origin}/?Action=Unsubscribe&SubscriptionArn=${subscriptionArn}`,
+    UnsubscribeURL: unsubscribeUrl(options),
     ...(attributes !== undefined && { MessageAttributes: attributes }),
   };
 }
@@ -87,6 +87,34 @@ export async function renderEnvelope(
   options: EnvelopeOptions,
 ): Promise<string> {
   return JSON.stringify(await renderNotification(message, options));
+}
+
+/** What readers of queues get of a FIFO topic: AWS does not sign it. */
+export function renderFifoEnvelope(
+  message: PublishedMessage,
+  options: Pick<EnvelopeOptions, 'origin' | 'subscriptionArn'>,
+): string {
+  const { properties } = message;
+  const { messageId, sequenceNumber, topicArn = '', subject } = properties;
+  const attributes = envelopeAttributes(properties.attributes);
+  return JSON.stringify({
+    Type: 'Notification',
+    MessageId: messageId,
+    SequenceNumber: sequenceNumber,
+    TopicArn: topicArn,
+    ...(subject !== undefined && { Subject: subject }),
+    Message: bodyFor(message, 'sqs'),
+    Timestamp: new Date(message.publishedMs).toISOString(),
+    UnsubscribeURL: unsubscribeUrl(options),
+    ...(attributes !== undefined && { MessageAttributes: attributes }),
+  });
+}
+
+function unsubscribeUrl({
+  origin,
+  subscriptionArn = '',
+}: Pick<EnvelopeOptions, 'origin' | 'subscriptionArn'>): string {
+  return `${origin}/?Action=Unsubscribe&SubscriptionArn=${subscriptionArn}`;
 }
 
 /** What http(s) endpoints get before anything else, and when a subscription has ended. */

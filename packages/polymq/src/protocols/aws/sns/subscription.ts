@@ -21,6 +21,8 @@ export interface Subscription {
   readonly arn: string;
   readonly topicName: string;
   readonly topicArn: string;
+  /** `Topic.id`. */
+  readonly topicId: string;
   readonly protocol: SubscriptionProtocol;
   readonly endpoint: string;
   readonly ownerId: string;
@@ -30,6 +32,8 @@ export interface Subscription {
   readonly attributes: Readonly<Record<string, string>>;
   /** Nothing is delivered before. */
   readonly confirmed: boolean;
+  /** The confirmation was a signed call, or none was needed. */
+  readonly authenticated: boolean;
   /** The confirmation was signed, and asked that only signed calls may end the subscription. */
   readonly unsubscribeSigned: boolean;
   /** What the endpoint must show to confirm, or has shown; empty where nothing is asked. */

@@ -42,7 +42,7 @@ test('acknowledged commits survive power cuts, also while snapshots are taken', 
 
 async function open(world: World): Promise<GroupRegistry> {
   const { engine, clock } = await openSimulatedEngine(world.disk, world.seed);
-  const none = {} as Pick<Environment, 'disk' | 'network'>;
+  const none = {} as Pick<Environment, 'disk' | 'network' | 'outbound'>;
   const environment = { ...none, clock, timers: clock, random: world.random };
   const groups = await openGroups({ environment, engine, options: { snapshotBytes: 2_000 } });
   world.snapshots += (await engine.blobs.list('groups/')).length;

@@ -1,75 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { SeededRandom } from '../../lib/environment/simulated/seeded-random.ts';
-import { SimulatedClock } from '../../lib/environment/simulated/simulated-clock.ts';
-import { SimulatedDisk } from '../../lib/environment/simulated/simulated-disk.ts';
-import { silentLogger } from '../../lib/logger.ts';
-import type { LogEngine } from '../../log/log.ts';
-import { createMemoryEngine } from '../../log/memory/memory-engine.ts';
-import { MetaJournal } from '../meta/meta-journal.ts';
 import type { CoreQueue } from './core-queue.ts';
-import { declaredQueues, openQueues } from './open-queues.ts';
-import type { Queue } from './queue.ts';
-import type { QueueCatalogue } from './queue-catalogue.ts';
-import type { QueueSettings } from './queue-definition.ts';
-import { openMessageStore } from './store/open-message-store.ts';
 import { bodies, definition, message, settle, TestConsumer } from './testing/kit.ts';
-
-/** Queues over the real store and a log in memory that outlives them. */
-class Broker {
-  readonly clock = new SimulatedClock();
-  readonly #environment = {
-    clock: this.clock,
-    timers: this.clock,
-    random: new SeededRandom(1),
-    disk: new SimulatedDisk().attach(),
-    network: undefined as never,
-  };
-  readonly #engine: LogEngine = createMemoryEngine(this.#environment);
-  #stop: () => Promise<void> = async () => undefined;
-  queues!: QueueCatalogue;
-
-  async start({ restored = true } = {}): Promise<void> {
-    const environment = this.#environment;
-    const meta = await MetaJournal.open({ engine: this.#engine, clock: this.clock });
-    const declared = declaredQueues(meta);
-    const store = await openMessageStore({
-      engine: this.#engine,
-      environment,
-      durability: 'fsync',
-      knowsQueue: (id) => declared.knows(id),
-    });
-    const opened = openQueues({ environment, declared, store, logger: silentLogger });
-    if (restored) opened.queues.restored();
-    this.queues = opened.queues;
-    this.#stop = async () => {
-      await opened.close();
-      await store.close();
-      await meta.close();
-    };
-  }
-
-  stop(): Promise<void> {
-    return this.#stop();
-  }
-
-  async restart(): Promise<void> {
-    await this.stop();
-    await this.start();
-  }
-
-  declare(name: string, settings: QueueSettings = {}): Promise<Queue> {
-    return this.queues.declare('', name, definition(settings));
-  }
-
-  get(name: string): Queue {
-    return this.queues.get('', name)!;
-  }
-}
+import { RestartKit } from './testing/restart-kit.ts';
 
 describe('queues after a restart', () => {
-  let broker: Broker;
-  const start = async (): Promise<Broker> => {
-    broker = new Broker();
+  let broker: RestartKit;
+  const start = async (): Promise<RestartKit> => {
+    broker = new RestartKit();
     await broker.start();
     return broker;
   };

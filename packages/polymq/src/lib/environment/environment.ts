@@ -1,6 +1,7 @@
 import type { Clock, Timers } from './clock.ts';
 import type { Disk } from './disk.ts';
 import type { Network } from './network.ts';
+import type { Outbound } from './outbound.ts';
 import type { Random } from './random.ts';
 
 /**
@@ -14,4 +15,5 @@ export interface Environment {
   readonly random: Random;
   readonly disk: Disk;
   readonly network: Network;
+  readonly outbound: Outbound;
 }

@@ -49,6 +49,10 @@ export class VirtualEnvironment implements Environment {
     throw new Error('there is no network here');
   }
 
+  get outbound(): never {
+    throw new Error('there is no network here');
+  }
+
   get timerCount(): number {
     return this.#timers.size;
   }

@@ -38,6 +38,7 @@ export function kit(limits: Partial<QueueLimits> = {}): Kit {
     random: new SeededRandom(1),
     disk: new SimulatedDisk().attach(),
     network: undefined as never,
+    outbound: undefined as never,
   };
   const writer = {
     error: undefined as Error | undefined,

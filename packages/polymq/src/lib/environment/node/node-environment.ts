@@ -4,6 +4,7 @@ import type { Environment } from '../environment.ts';
 import type { Random } from '../random.ts';
 import { NodeDisk } from './node-disk.ts';
 import { createNodeNetwork } from './node-network.ts';
+import { createNodeOutbound } from './node-outbound.ts';
 
 /** The real world: this process's disk, clock, timers, randomness and sockets. */
 export function createNodeEnvironment(): Environment {
@@ -13,6 +14,7 @@ export function createNodeEnvironment(): Environment {
     random: nodeRandom,
     disk: new NodeDisk(),
     network: createNodeNetwork(),
+    outbound: createNodeOutbound(),
   };
 }
 

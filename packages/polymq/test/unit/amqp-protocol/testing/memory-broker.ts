@@ -3,6 +3,7 @@ import { type RunningBroker, startBroker } from '../../../../src/index.ts';
 import { SeededRandom } from '../../../../src/lib/environment/simulated/seeded-random.ts';
 import { SimulatedClock } from '../../../../src/lib/environment/simulated/simulated-clock.ts';
 import { SimulatedDisk } from '../../../../src/lib/environment/simulated/simulated-disk.ts';
+import { SimulatedOutbound } from '../../../../src/lib/environment/simulated/simulated-outbound.ts';
 import type { BrokerOptions } from '../../../../src/server/broker.ts';
 import { FakeNetwork } from './fake-network.ts';
 
@@ -25,7 +26,8 @@ export async function startMemoryBroker(
   const network = new FakeNetwork();
   const random = new SeededRandom(1);
   const disk = new SimulatedDisk().attach();
-  const environment = { clock, timers: clock, random, disk, network };
+  const outbound = new SimulatedOutbound();
+  const environment = { clock, timers: clock, random, disk, network, outbound };
   const broker = await startBroker({
     data: 'memory:',
     listen: ['amqp://127.0.0.1:0'],

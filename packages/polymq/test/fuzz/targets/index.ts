@@ -3,6 +3,7 @@ import { amqpFrame, amqpProperties, amqpTable } from './amqp.ts';
 import { configFile } from './config-file.ts';
 import { CODECS, decompressTarget } from './decompress.ts';
 import { frameReader } from './frame-reader.ts';
+import { http } from './http.ts';
 import { kafkaRequest } from './kafka-request.ts';
 import { logRecovery } from './log-recovery.ts';
 import { recordBatch } from './record-batch.ts';
@@ -15,6 +16,7 @@ export const TARGETS: Readonly<Record<string, () => FuzzTarget | Promise<FuzzTar
   'amqp-table': amqpTable,
   'amqp-properties': amqpProperties,
   'frame-reader': frameReader,
+  http,
   'record-batch': recordBatch,
   ...Object.fromEntries(
     CODECS.map((codec) => [`decompress-${codec}`, () => decompressTarget(codec)]),

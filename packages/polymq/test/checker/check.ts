@@ -9,6 +9,7 @@ import type { Anomaly } from './anomaly.ts';
 import { type FinalState, finalState } from './final-state.ts';
 import type { History } from './history.ts';
 import { stalePositions } from './rules/commits.ts';
+import { overtaken } from './rules/groups.ts';
 import { gaps, undrained, unexpectedValues } from './rules/logs.ts';
 import { queueAnomalies } from './rules/queues.ts';
 import { brokenSessions, inconsistentOffsets, vanished } from './rules/reads.ts';
@@ -52,6 +53,7 @@ export function check(history: History): Verdict {
     ...brokenSessions(history, state),
     ...stalePositions(history),
     ...queueAnomalies(history.queues),
+    ...overtaken(history.queues),
   ];
   const counts = countOf(history, state, repeated.legal);
   return { valid: anomalies.length === 0, anomalies, counts };

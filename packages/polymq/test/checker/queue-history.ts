@@ -2,9 +2,10 @@
  * What clients did with queues and saw of them: messages published to one or more queues, given to consumers,
  * settled (acknowledged, requeued or rejected), and what was left at the very end.
  *
- * No protocol answers an acknowledgement, so nobody is told when one is stored. But a connection's frames are
+ * AMQP does not answer an acknowledgement, so nobody is told when one is stored. But a connection's frames are
  * handled in order: when a message that was published on the same connection after the acknowledgement is
  * confirmed, the acknowledgement is stored too. That moment is `committedAt`; before it a crash may undo it.
+ * Where a protocol does answer, the answer is that moment.
  */
 import type { Outcome } from './history.ts';
 
@@ -17,6 +18,8 @@ export interface Publish {
   queues: readonly string[];
   /** Whether it must survive a crash once it is confirmed. */
   persistent: boolean;
+  /** Of a FIFO queue: in it, what was published first is settled before the next is delivered. */
+  group?: string | undefined;
   invokedAt: number;
   /** Infinity while it is not known, and for `info`. */
   endedAt: number;
@@ -29,8 +32,13 @@ export interface Delivery {
   /** One consumer on one connection: what it gets comes in the order of the queue. */
   reader: string;
   redelivered: boolean;
+  /** Where messages are asked for: when the request was sent that got it. Messages of one answer share it. */
+  askedAt?: number | undefined;
   at: number;
 }
+
+type PublishWhat = Pick<Publish, 'value' | 'producer' | 'queues' | 'persistent' | 'group'>;
+type DeliveryWhat = Pick<Delivery, 'queue' | 'value' | 'reader' | 'redelivered' | 'askedAt'>;
 
 export type SettlementKind = 'ack' | 'requeue' | 'reject';
 
@@ -81,7 +89,7 @@ export class QueueHistory {
     this.#clock.write({ type: 'queue', queue, deadLetter });
   }
 
-  publish(what: Pick<Publish, 'value' | 'producer' | 'queues' | 'persistent'>): Publish {
+  publish(what: PublishWhat): Publish {
     const at = this.#clock.tick();
     this.#clock.write({ type: 'publish', ...what, at });
     return this.#publish(what, at);
@@ -100,7 +108,12 @@ export class QueueHistory {
     this.#clock.write({ type: 'opening', reader, at });
   }
 
-  delivered(what: Pick<Delivery, 'queue' | 'value' | 'reader' | 'redelivered'>): void {
+  /** To be called before a request for messages is sent; for `askedAt`. */
+  asking(): number {
+    return this.#clock.tick();
+  }
+
+  delivered(what: DeliveryWhat): void {
     const delivery = { ...what, at: this.#clock.tick() };
     this.#clock.write({ type: 'delivered', ...delivery });
     this.deliveries.push(delivery);
@@ -145,13 +158,10 @@ export class QueueHistory {
     };
   }
 
-  #publish(
-    what: Pick<Publish, 'value' | 'producer' | 'queues' | 'persistent'>,
-    invokedAt: number,
-  ): Publish {
-    const { value, producer, queues, persistent } = what;
+  #publish(what: PublishWhat, invokedAt: number): Publish {
+    const { value, producer, queues, persistent, group } = what;
     const ended = { endedAt: Number.POSITIVE_INFINITY, outcome: 'info' as const };
-    const publish: Publish = { value, producer, queues, persistent, invokedAt, ...ended };
+    const publish: Publish = { value, producer, queues, persistent, group, invokedAt, ...ended };
     this.publishes.push(publish);
     return publish;
   }
@@ -172,10 +182,7 @@ function end(publish: Publish, outcome: Outcome, at: number): void {
 type Recorded =
   | { type: 'opening'; reader: string; at: number }
   | { type: 'queue'; queue: string; deadLetter?: string }
-  | ({ type: 'publish'; at: number } & Pick<
-      Publish,
-      'value' | 'producer' | 'queues' | 'persistent'
-    >)
+  | ({ type: 'publish'; at: number } & PublishWhat)
   | { type: 'published'; at: number; value: string; outcome: Outcome }
   | ({ type: 'delivered' } & Delivery)
   | ({ type: 'settle'; at: number } & Pick<Settlement, 'queue' | 'value' | 'reader' | 'kind'>)

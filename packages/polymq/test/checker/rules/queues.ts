@@ -143,7 +143,8 @@ function returned(course: Course, courses: Courses): Anomaly[] {
   for (const settlement of course.settlements) {
     const { kind, committedAt, reader } = settlement;
     if (kind === 'requeue' || committedAt === Number.POSITIVE_INFINITY) continue;
-    const again = course.deliveries.find((each) => each.at > committedAt);
+    if (isSuperseded(settlement, course)) continue;
+    const again = course.deliveries.find((each) => (each.askedAt ?? each.at) > committedAt);
     const did = kind === 'ack' ? 'acknowledged' : 'rejected';
     const told = `value ${course.value} was ${did} by ${reader} for good`;
     if (again)
@@ -156,6 +157,16 @@ function returned(course: Course, courses: Courses): Anomaly[] {
     }
   }
   return anomalies;
+}
+
+/**
+ * Where messages are asked for, another reader may have got the message before this settlement arrived: then the
+ * settlement is of a delivery that is no longer the last, and settles nothing for sure.
+ */
+function isSuperseded({ reader, at, committedAt }: Settlement, { deliveries }: Course): boolean {
+  const own = deliveries.findLast((each) => each.reader === reader && each.at < at);
+  if (own?.askedAt === undefined) return false;
+  return deliveries.some((each) => each.at > own.at && (each.askedAt ?? each.at) < committedAt);
 }
 
 /**

@@ -1,9 +1,11 @@
 import { AmqpWorkload } from './amqp.ts';
 import { KafkaWorkload } from './kafka.ts';
+import { SqsWorkload } from './sqs.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
 /** Every protocol has one, by the name that `--workload` takes. */
 export const WORKLOADS: Readonly<Record<string, (context: WorkloadContext) => Workload>> = {
   amqp: (context) => new AmqpWorkload(context),
   kafka: (context) => new KafkaWorkload(context),
+  sqs: (context) => new SqsWorkload(context),
 };

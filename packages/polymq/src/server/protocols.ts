@@ -1,10 +1,11 @@
 import { MessageFormats } from '../core/message/message-formats.ts';
 import type { Protocol } from '../net/protocol.ts';
 import { amqp } from '../protocols/amqp/index.ts';
+import { aws } from '../protocols/aws/index.ts';
 import { kafka } from '../protocols/kafka/index.ts';
 
 /** Every protocol there is, in the order in which their listeners are announced. */
-export const PROTOCOLS: readonly Protocol[] = [kafka, amqp];
+export const PROTOCOLS: readonly Protocol[] = [kafka, amqp, aws];
 
 /** The scheme of the HTTP listener: health, metrics and, later, the admin API. */
 export const HTTP_SCHEME = 'http';

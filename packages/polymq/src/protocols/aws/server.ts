@@ -9,12 +9,7 @@ import type { Counter, Counters } from '../../lib/counters.ts';
 import type { Environment } from '../../lib/environment/environment.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Connection, Session } from '../../net/connection.ts';
-import type {
-  HttpAnswer,
-  HttpExchange,
-  HttpRequest,
-  HttpService,
-} from '../../net/http/http-exchange.ts';
+import type { HttpAnswer, HttpExchange, HttpService } from '../../net/http/http-exchange.ts';
 import { HttpSession } from '../../net/http/http-session.ts';
 import { isLoopback } from '../../net/loopback.ts';
 import type { ProtocolContext, ProtocolServer } from '../../net/protocol.ts';
@@ -22,6 +17,7 @@ import { type Authenticator, createAuthenticator, type Signer } from './auth/ind
 import type { AwsCall, AwsHandler } from './call.ts';
 import { type Asked, actionOf, askedBy, inputOf } from './dispatch.ts';
 import { type AwsOptions, fallbackRegion, readOptions } from './options.ts';
+import { openDelivery } from './sns/delivery/delivery-workers.ts';
 import { Sns } from './sns/index.ts';
 import { Sqs } from './sqs/index.ts';
 import {
@@ -68,7 +64,10 @@ export class AwsServer implements ProtocolServer, HttpService {
       BODY_BYTES_MAX,
       Math.max(BODY_BYTES_MIN, options.messageBytesMax * BODY_FACTOR),
     );
-    this.#sns = new Sns({ broker, environment, logger, counters, options });
+    this.#sns = new Sns({
+      ...{ broker, environment, logger, counters, options },
+      createDelivery: (delivery) => openDelivery({ ...delivery, counters }),
+    });
     this.#sqs = new Sqs({ broker, environment, logger, options, topics: this.#sns });
     this.#handlers = new Map([
       ...handlersOf(SQS.actions, this.#sqs.handlers),
@@ -99,7 +98,7 @@ export class AwsServer implements ProtocolServer, HttpService {
     try {
       const scope = this.#authenticator.scopeOf(request);
       asked = askedBy(request, scope?.service);
-      const call = this.#callOf(exchange, requestId);
+      const call = this.#callOf(exchange, requestId, this.#signerOf(exchange, scope));
       const action = actionOf(asked);
       const handler = this.#handlers.get(action)!;
       this.#count(asked, action);
@@ -125,13 +124,11 @@ export class AwsServer implements ProtocolServer, HttpService {
     };
   }
 
-  #callOf(exchange: HttpExchange, requestId: string): AwsCall {
-    const { request } = exchange;
-    const signer = this.#signerOf(exchange);
+  #callOf(exchange: HttpExchange, requestId: string, signer: Signer | undefined): AwsCall {
     const { region, accountId } = this.#options;
     return {
       requestId,
-      origin: this.#originOf(exchange, request),
+      origin: this.#originOf(exchange),
       region: region === '' ? (signer?.region ?? fallbackRegion(this.#options)) : region,
       accountId,
       accessKeyId: signer?.accessKeyId ?? accountId,
@@ -140,17 +137,19 @@ export class AwsServer implements ProtocolServer, HttpService {
   }
 
   /** With access keys configured, the request has to be signed with one; without, it has to come from this machine. */
-  #signerOf(exchange: HttpExchange): Signer | undefined {
-    const { request, remoteAddress } = exchange;
+  #signerOf(
+    { request, remoteAddress }: HttpExchange,
+    claimed: Signer | undefined,
+  ): Signer | undefined {
     if (this.#options.credentials.size > 0) return this.#authenticator.authenticate(request);
-    if (isLoopback(remoteAddress)) return this.#authenticator.scopeOf(request);
+    if (isLoopback(remoteAddress)) return claimed;
     throw new AwsError(
       'AccessDenied',
       'This broker has no access keys (setting aws.accessKeys), so it serves clients on its own machine only.',
     );
   }
 
-  #originOf({ localAddress, localPort }: HttpExchange, request: HttpRequest): string {
+  #originOf({ request, localAddress, localPort }: HttpExchange): string {
     const { advertised } = this.#options;
     if (advertised !== undefined) return `http://${hostText(advertised)}`;
     const host = request.header('host');

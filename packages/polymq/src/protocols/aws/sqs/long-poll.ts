@@ -17,6 +17,7 @@ export class LongPolls {
   readonly #wheel: TimerWheel;
   readonly #waiting = new Map<number, LongPoll>();
   #nextKey = 1;
+  #stopped = false;
 
   constructor(environment: Environment) {
     this.#environment = environment;
@@ -30,6 +31,7 @@ export class LongPolls {
 
   /** Resolves when the reception has messages, or the time is over. */
   wait(reception: Reception, waitMs: number): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
     const key = this.#nextKey;
     this.#nextKey = key === 0x7fff_ffff ? 1 : key + 1;
     const timer = this.#wheel.add(waitMs, key);
@@ -44,8 +46,9 @@ export class LongPolls {
     });
   }
 
-  /** Ends all. */
+  /** Ends all, and those that come. */
   stop(): void {
+    this.#stopped = true;
     for (const poll of [...this.#waiting.values()]) poll.end();
     this.#wheel.stop();
   }

@@ -1,5 +1,6 @@
 /** AddPermission and RemovePermission: they edit the queue's `Policy`, which is stored and not enforced. */
 
+import { AwsError } from '../wire/index.ts';
 import { isObject, parseJson } from './queue-attributes.ts';
 import { invalid } from './queue-rules.ts';
 
@@ -41,7 +42,10 @@ export function withPermission(policy: string, arn: string, permission: Permissi
     );
   }
   if (Actions.length > ACTIONS_MAX) {
-    throw invalid(`${Actions.length} Actions were found, maximum allowed is ${ACTIONS_MAX}.`);
+    throw new AwsError(
+      'OverLimit',
+      `${Actions.length} Actions were found, maximum allowed is ${ACTIONS_MAX}.`,
+    );
   }
   for (const action of Actions) {
     if (!ACTIONS.has(action)) {
@@ -56,7 +60,10 @@ export function withPermission(policy: string, arn: string, permission: Permissi
     throw invalid(`Value ${Label} for parameter Label is invalid. Reason: Already exists.`);
   }
   if (statements.length >= STATEMENTS_MAX) {
-    throw invalid(`A policy may have ${STATEMENTS_MAX} statements; remove one first.`);
+    throw new AwsError(
+      'OverLimit',
+      `A policy may have ${STATEMENTS_MAX} statements; remove one first.`,
+    );
   }
   const added: Statement = {
     Sid: Label,

@@ -1,5 +1,5 @@
 /**
- * `npm run test:large -- --gib 10`: one topic of many gigabytes. With `--amqp`: large queues (`amqp.ts`).
+ * `npm run test:large -- --gib 10`: one topic of many gigabytes. With `--amqp` or `--sqs`: large queues (`amqp.ts`, `sqs.ts`).
  *
  *   fill ─► clean stop ─► start (below 1 s) ─► read from the middle
  *        ─► more, kill -9 ─► start (below 5 s per GiB that was not stopped cleanly) ─► read
@@ -21,6 +21,7 @@ import { type Polymq, startPolymq } from '../support/polymq.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { largeAmqp } from './amqp.ts';
 import { folderBytes, memoryMib, say } from './figures.ts';
+import { largeSqs } from './sqs.ts';
 
 const GIB = 2 ** 30;
 const TOPIC = 'large';
@@ -43,6 +44,7 @@ const shape: ProduceShape = {
 async function main(): Promise<number> {
   const args = process.argv.slice(2);
   if (args.includes('--amqp')) return largeAmqp(args);
+  if (args.includes('--sqs')) return largeSqs(args);
   const { values } = parseArgs({
     options: {
       gib: { type: 'string', default: '10' },

@@ -2,6 +2,7 @@ import type { FuzzTarget } from '../target.ts';
 import { amqpFrame, amqpProperties, amqpTable } from './amqp.ts';
 import { configFile } from './config-file.ts';
 import { CODECS, decompressTarget } from './decompress.ts';
+import { filterPolicy } from './filter-policy.ts';
 import { frameReader } from './frame-reader.ts';
 import { http } from './http.ts';
 import { kafkaRequest } from './kafka-request.ts';
@@ -22,6 +23,7 @@ export const TARGETS: Readonly<Record<string, () => FuzzTarget | Promise<FuzzTar
     CODECS.map((codec) => [`decompress-${codec}`, () => decompressTarget(codec)]),
   ),
   subscription,
+  'filter-policy': filterPolicy,
   'log-recovery': logRecovery,
   'config-file': configFile,
 };

@@ -197,6 +197,11 @@ export class CoreQueue implements Queue {
     if (this.#messages.restore(message, rules.settings, nowMs)) rules.watchful = true;
   }
 
+  /** All messages of before the restart were taken in. */
+  restored(): void {
+    this.#messages.restored();
+  }
+
   take(leaseMs = 0, counted = false): number | undefined | Promise<number | undefined> {
     return this.#leases.take(leaseMs, counted);
   }
@@ -221,12 +226,17 @@ export class CoreQueue implements Queue {
     return this.#messages.groupIdOf(row);
   }
 
+  contains(row: number, seq: number): boolean {
+    return this.#messages.isHere(row, seq);
+  }
+
   holds(row: number, seq: number): boolean {
     return this.#messages.holds(row, seq);
   }
 
   restoredLease(seq: number): number | undefined {
-    return this.#messages.counted.restored(seq);
+    const row = this.#messages.counted.restored(seq);
+    return row !== undefined && this.#messages.isHere(row, seq) ? row : undefined;
   }
 
   ack(row: number): void {
@@ -367,6 +377,7 @@ export class CoreQueue implements Queue {
       if (page.seq[index]! >= nextSeq || page.state[index] === ROW_STATE.gone) return;
       this.#messages.setTtl(row, settings, ttlMs, this.#context.clock.nowMs());
     });
+    this.#messages.ttlChanged();
     this.pump();
   }
 }

@@ -27,7 +27,7 @@ export class CountedLeases {
   readonly #store: MessageStore;
   readonly #clock: Clock;
   readonly #firstTaken: SparseColumn;
-  /** Rows by `seq` that were leased before the restart, and are since. */
+  /** Rows by `seq` that were leased before the restart. */
   #restored: Map<number, number> | undefined;
 
   constructor({ store, clock, firstTaken }: CountedLeasesOptions) {
@@ -57,16 +57,13 @@ export class CountedLeases {
     const flags = page.flags[index]!;
     if ((flags & ROW_FLAG.counted) === 0) return false;
     page.flags[index] = flags & ~ROW_FLAG.counted;
-    if (this.#restored?.delete(page.seq[index]!) && this.#restored.size === 0) {
-      this.#restored = undefined;
-    }
     return true;
   }
 
   /** The message was not really handed out. */
   takeBack(row: number, page: RowPage, index: number): void {
     page.attempts[index]! -= 1;
-    if (page.attempts[index] === 0) this.forget(row);
+    if (page.attempts[index] === 0) this.#firstTaken.set(row, 0);
   }
 
   /**
@@ -75,15 +72,14 @@ export class CountedLeases {
    */
   restore(row: number, page: RowPage, index: number, endMs: number, nowMs: number): number {
     if ((page.flags[index]! & ROW_FLAG.counted) === 0) return -1;
-    if (endMs > nowMs) {
-      this.#restored ??= new Map();
-      this.#restored.set(page.seq[index]!, row);
-      return endMs - nowMs;
-    }
+    this.#restored ??= new Map();
+    this.#restored.set(page.seq[index]!, row);
+    if (endMs > nowMs) return endMs - nowMs;
     page.flags[index]! &= ~ROW_FLAG.counted;
     return 0;
   }
 
+  /** The row that had that `seq` and was leased before the restart; it may be another message's now. */
   restored(seq: number): number | undefined {
     return this.#restored?.get(seq);
   }
@@ -93,8 +89,9 @@ export class CountedLeases {
     return ms === 0 ? undefined : ms;
   }
 
-  /** The row is about to be freed. */
-  forget(row: number): void {
+  /** The message is not there any more. */
+  forget(row: number, page: RowPage, index: number): void {
     if (this.#firstTaken.count > 0) this.#firstTaken.set(row, 0);
+    this.#restored?.delete(page.seq[index]!);
   }
 }

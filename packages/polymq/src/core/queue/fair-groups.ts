@@ -2,9 +2,10 @@
  * Message groups that are fair: a group never locks, but one with many messages does not crowd out the others.
  *
  *   ready list   ─► row ─► row                            messages without a group: each is a group of its own
- *   order        "b" 0 in flight   ─► row ─► row          the group whose turn it is
+ *   turns        "b" 0 in flight   ─► row ─► row          the group whose turn it is
  *                "c" 0 in flight   ─► row                 served later than "b"
  *                "a" 7 in flight   ─► row ─► … ─► row
+ *   expiries     "a" at 12:00, "c" at 12:01, …            by the first row of each
  *
  * The next message comes from the group with the fewest in flight; among equals from the one that was served longest
  * ago. As a moment counts the position in the queue at that time, which messages without a group can be compared with: a
@@ -12,21 +13,26 @@
  * priorities only raise messages without a group.
  *
  * Rows of groups are here while they are ready, never in the ready list; a queue without any pays one look at an
- * empty order. Invariant: a group is in the order while it has ready messages.
+ * empty heap. Invariant: a group is in both heaps while it has ready messages.
  */
-import { FairOrder, type OrderedGroup } from './fair-order.ts';
+import { GroupHeap, type Placed } from './group-heap.ts';
 import { GroupTable, type RowGroup } from './group-table.ts';
 import { ReadyList } from './ready-list.ts';
 import type { RowGroups } from './row-groups.ts';
 import { NO_ROW, type RowTable } from './rows.ts';
 
-class FairGroup implements RowGroup, OrderedGroup {
+class FairGroup implements RowGroup, Placed {
   readonly id: string;
+  readonly places: number[] = [-1, -1];
   members = 0;
+  /** Messages in flight: fewest first. */
   leased = 0;
+  /** Among equals, the one that was served, or became ready, longest ago: as a position in the queue … */
   sinceSeq = 0;
+  /** … and as a moment, where that does not tell them apart. */
   sinceTick = 0;
-  at = -1;
+  /** When its first ready message expires; infinite: never. */
+  expiresMs: number = Number.POSITIVE_INFINITY;
   readonly ready: ReadyList;
   readyCount = 0;
 
@@ -39,7 +45,8 @@ class FairGroup implements RowGroup, OrderedGroup {
 export class FairGroups implements RowGroups {
   readonly #rows: RowTable;
   readonly #table: GroupTable<FairGroup>;
-  readonly #order = new FairOrder<FairGroup>();
+  readonly #turns = new GroupHeap<FairGroup>(0, isBefore);
+  readonly #expiries = new GroupHeap<FairGroup>(1, (a, b) => a.expiresMs < b.expiresMs);
   #waitingCount = 0;
   #tick = 0;
 
@@ -63,34 +70,38 @@ export class FairGroups implements RowGroups {
 
   /** Which is next, given the first row of the ready list or `NO_ROW`. */
   first(listed: number): number {
-    const group = this.#order.top;
+    const group = this.#turns.top;
     if (group === undefined || (listed !== NO_ROW && this.#isBefore(listed, group))) return listed;
     return group.ready.peek();
   }
 
-  /** The first row of the group whose turn it is, or `NO_ROW`. */
-  peek(): number {
-    return this.#order.top?.ready.peek() ?? NO_ROW;
+  /** Of the rows that are the first of their group, the one that expires first, or `NO_ROW`. */
+  firstToExpire(): number {
+    return this.#expiries.top?.ready.peek() ?? NO_ROW;
   }
 
-  /** Takes the row that `peek` or `first` has just returned to limbo. */
-  pop(): number {
-    const group = this.#order.top!;
-    const row = group.ready.pop();
+  /** Takes the first row of its group to limbo. */
+  pop(row: number): void {
+    const group = this.#groupOf(row);
+    group.ready.pop();
     this.#countReady(group, -1);
-    return row;
   }
 
-  /** Leases the row that `peek` or `first` has just returned. `nextSeq`: how far the queue has come. */
-  lease(nextSeq: number): void {
-    const group = this.#order.top!;
+  /** Leases the row that `first` has just returned. `nextSeq`: how far the queue has come. */
+  lease(row: number, nextSeq: number): void {
+    const group = this.#groupOf(row);
     group.ready.pop();
     group.leased += 1;
     group.sinceSeq = nextSeq;
     this.#tick += 1;
     group.sinceTick = this.#tick;
     this.#countReady(group, -1);
-    this.#order.moved(group);
+    this.#turns.moved(group);
+  }
+
+  /** Rows expire at other times now. */
+  expiriesChanged(): void {
+    for (const group of [...this.#expiries.items]) this.#readExpiry(group);
   }
 
   join(row: number, id: string): void {
@@ -117,7 +128,7 @@ export class FairGroups implements RowGroups {
   endLease(row: number): void {
     const group = this.#groupOf(row);
     group.leased -= 1;
-    this.#order.moved(group);
+    this.#turns.moved(group);
   }
 
   leave(row: number): number {
@@ -144,9 +155,10 @@ export class FairGroups implements RowGroups {
 
   removeWaiting(): number[] {
     const removed: number[] = [];
-    while (this.#order.top !== undefined) {
-      const row = this.pop();
+    for (let group = this.#turns.top; group !== undefined; group = this.#turns.top) {
+      const row = group.ready.peek();
       removed.push(row);
+      this.pop(row);
       this.leave(row);
     }
     return removed;
@@ -163,18 +175,37 @@ export class FairGroups implements RowGroups {
   #countReady(group: FairGroup, change: 1 | -1): void {
     this.#waitingCount += change;
     group.readyCount += change;
-    if (group.readyCount === 0) this.#order.remove(group);
-    else if (group.at < 0) this.#enter(group);
+    if (group.readyCount === 0) {
+      this.#turns.remove(group);
+      this.#expiries.remove(group);
+      return;
+    }
+    if (!this.#turns.has(group)) {
+      const first = group.ready.peek();
+      const seq = this.#rows.page(first).seq[this.#rows.index(first)]!;
+      group.sinceSeq = Math.max(group.sinceSeq, seq);
+      this.#turns.add(group);
+      this.#expiries.add(group);
+    }
+    this.#readExpiry(group);
   }
 
-  #enter(group: FairGroup): void {
+  /** Another row may be the first of the group. */
+  #readExpiry(group: FairGroup): void {
     const first = group.ready.peek();
-    const seq = this.#rows.page(first).seq[this.#rows.index(first)]!;
-    group.sinceSeq = Math.max(group.sinceSeq, seq);
-    this.#order.add(group);
+    const expiresMs = this.#rows.page(first).expiresMs[this.#rows.index(first)]!;
+    const knownMs = group.expiresMs;
+    group.expiresMs = expiresMs === 0 ? Number.POSITIVE_INFINITY : expiresMs;
+    if (group.expiresMs !== knownMs) this.#expiries.moved(group);
   }
 
   #groupOf(row: number): FairGroup {
     return this.#table.of(row)!;
   }
+}
+
+function isBefore(a: FairGroup, b: FairGroup): boolean {
+  if (a.leased !== b.leased) return a.leased < b.leased;
+  if (a.sinceSeq !== b.sinceSeq) return a.sinceSeq < b.sinceSeq;
+  return a.sinceTick < b.sinceTick;
 }

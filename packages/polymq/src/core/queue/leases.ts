@@ -5,8 +5,8 @@
  *     ▲                ├─ requeue, lease over ─► too often? ─► dead letter
  *     └────────────────┴──────────────────────── no
  *
- * The message of a leased row may be purged. A row whose lease has an end is freed then, and its holder asks `holds`
- * before he answers; one without stays, `gone`, until the answer, which has no other effect.
+ * The message of a leased row may be purged. A row whose lease is counted or has an end is freed then, and its holder
+ * asks `holds` before he answers; any other stays, `gone`, until the answer, which has no other effect.
  */
 import { NO_TIMER } from '../../lib/timer-wheel.ts';
 import type { CoreQueue } from './core-queue.ts';

@@ -31,6 +31,8 @@ export class MessageGroups implements RowGroups {
   readonly #rows: RowTable;
   readonly #table: GroupTable<MessageGroup>;
   #waitingCount = 0;
+  /** Messages of before the restart come in: those that keep others waiting may not be here yet. */
+  #restoring = false;
 
   constructor(rows: RowTable) {
     this.#rows = rows;
@@ -77,6 +79,18 @@ export class MessageGroups implements RowGroups {
     const index = this.#rows.index(row);
     if (page.group[index]! < 0) page.group[index]! *= -1;
     else this.#groupOf(row).leased += 1;
+  }
+
+  /** Nothing goes to the ready list until `restored`. */
+  restoring(): void {
+    this.#restoring = true;
+  }
+
+  /** All are here. Returns the rows that the ready list gets. */
+  restored(): number[] {
+    this.#restoring = false;
+    const groups = this.#table.all();
+    return groups.map((group) => this.#next(group)).filter((row) => row !== NO_ROW);
   }
 
   restoreLease(_row: number): void {}
@@ -147,9 +161,8 @@ export class MessageGroups implements RowGroups {
   }
 
   #next(group: MessageGroup): number {
-    if (group.leased > 0 || group.listed !== NO_ROW || group.waiting.peek() === NO_ROW) {
-      return NO_ROW;
-    }
+    if (group.leased > 0 || group.listed !== NO_ROW || this.#restoring) return NO_ROW;
+    if (group.waiting.peek() === NO_ROW) return NO_ROW;
     group.listed = group.waiting.pop();
     this.#waitingCount -= 1;
     return group.listed;

@@ -307,6 +307,7 @@ export class QueueCatalogue implements Queues, QueueContext {
       if (queue === undefined) this.#removeRow(row);
       else queue.restore(message, nowMs);
     });
+    for (const each of this.#byId.values()) each.restored();
   }
 
   /** All is in place, also who routes dead letters: what has expired or is too much goes now. */

@@ -187,3 +187,96 @@ describe('a queue that nobody uses', () => {
     expect(q.deleted).toBe(true);
   });
 });
+
+/** A `take` that waits. */
+function poll(credit = 1): TestConsumer {
+  return Object.assign(new TestConsumer(credit), { passing: true });
+}
+
+describe('passing consumers', () => {
+  it('get messages in turn with the others, and are not counted', async () => {
+    const { queues, queue } = kit();
+    const q = await queue();
+    const [stays, passes] = [new TestConsumer(), poll(2)];
+    q.addConsumer(stays);
+    q.addConsumer(passes);
+    expect(q.consumerCount).toBe(1);
+    for (const body of letters) queues.publish(message(body), [q]);
+    expect([stays.bodies, passes.bodies]).toEqual([
+      ['a', 'c', 'e', 'f'],
+      ['b', 'd'],
+    ]);
+    q.removeConsumer(passes);
+    expect(q.consumerCount).toBe(1);
+  });
+
+  it('do not delete an auto-delete queue by going, nor keep it when the others go', async () => {
+    const { queue } = kit();
+    const q = await queue({}, { autoDelete: true });
+    const passes = poll();
+    q.addConsumer(passes);
+    q.removeConsumer(passes);
+    expect(q.deleted).toBe(false);
+    const stays = new TestConsumer();
+    q.addConsumer(stays);
+    q.addConsumer(passes);
+    q.removeConsumer(stays);
+    expect([q.deleted, passes.cancelled, stays.cancelled]).toEqual([true, 1, 0]);
+  });
+
+  it('do not keep a queue from being deleted if unused', async () => {
+    const { queue, queues } = kit();
+    const q = await queue();
+    const passes = poll();
+    q.addConsumer(passes);
+    await queues.delete(q, { ifUnused: true });
+    expect(passes.cancelled).toBe(1);
+  });
+
+  it('are neither hindered by an exclusive consumer nor hinder it', async () => {
+    const { queues, queue } = kit();
+    const q = await queue();
+    const [first, second, alone] = [poll(), poll(), new TestConsumer()];
+    q.addConsumer(first);
+    q.addConsumer(alone, { exclusive: true });
+    q.addConsumer(second);
+    q.removeConsumer(first);
+    expect(() => q.addConsumer(new TestConsumer())).toThrow('exclusive');
+    for (const body of letters) queues.publish(message(body), [q]);
+    expect([first.bodies, second.bodies.length, alone.bodies.length]).toEqual([[], 1, 5]);
+  });
+
+  it('get what a single active consumer has no room for, and never become it', async () => {
+    const { queues, queue } = kit();
+    const q = await queue({ singleActiveConsumer: true });
+    const [passes, active, next] = [poll(2), new TestConsumer(1), new TestConsumer()];
+    q.addConsumer(passes);
+    expect(q.activeConsumer).toBeUndefined();
+    queues.publish(message('a'), [q]);
+    q.addConsumer(active);
+    q.addConsumer(next);
+    for (const body of ['b', 'c', 'd']) queues.publish(message(body), [q]);
+    expect([passes.bodies, active.bodies, next.bodies]).toEqual([['a', 'c'], ['b'], []]);
+    q.removeConsumer(active);
+    expect([q.activeConsumer, next.bodies]).toEqual([next, ['d']]);
+    q.removeConsumer(next);
+    q.removeConsumer(passes);
+    queues.publish(message('e'), [q]);
+    expect(await bodies(q)).toEqual(['e']);
+  });
+
+  it('are use of the queue, as long as they last', async () => {
+    const { queue, clock } = kit();
+    const q = await queue({ expiresMs: 100 });
+    clock.advance(60);
+    const passes = poll();
+    q.addConsumer(passes);
+    clock.advance(300);
+    expect(q.deleted).toBe(false);
+    q.removeConsumer(passes);
+    clock.advance(99);
+    expect(q.deleted).toBe(false);
+    clock.advance(1);
+    expect(q.deleted).toBe(true);
+  });
+});

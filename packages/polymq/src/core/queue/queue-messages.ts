@@ -137,6 +137,7 @@ export class QueueMessages {
     this.#nextSeq = Math.max(this.#nextSeq, page.seq[index]! + 1);
     page.priority[index] = Math.min(page.priority[index]!, this.#priorityMax);
     this.#setExpiry(page, index, settings, enqueuedMs);
+    this.#locking?.restoring();
     if (this.#groups !== undefined && groupId !== undefined) this.#groups.join(row, groupId);
     this.enter(page, index);
     const leasedMs = this.counted.restore(row, page, index, message.dueMs, nowMs);
@@ -148,16 +149,21 @@ export class QueueMessages {
     return page.expiresMs[index] !== 0;
   }
 
+  /** All messages of before the restart were taken in. */
+  restored(): void {
+    for (const row of this.#locking?.restored() ?? []) this.#insert(row);
+  }
+
   /** The next ready row, or `NO_ROW`. */
   peek(): number {
     const row = this.#ready.peek();
     return this.#fair === undefined ? row : this.#fair.first(row);
   }
 
-  /** The first ready row of each priority that has any, and of the groups. */
+  /** The first ready row of each priority that has any, and that of all groups that expires first. */
   forEachHead(visit: (row: number) => void): void {
     this.#ready.forEachHead(visit);
-    const row = this.#fair?.peek() ?? NO_ROW;
+    const row = this.#fair?.firstToExpire() ?? NO_ROW;
     if (row !== NO_ROW) visit(row);
   }
 
@@ -205,7 +211,7 @@ export class QueueMessages {
   /** Leases the row that `peek` has just returned. The store's view stays at it. */
   lease(row: number, page: RowPage, index: number, leaseMs: number, counted: boolean): void {
     if (page.group[index] === 0) this.#ready.pop();
-    else if (this.#fair !== undefined) this.#fair.lease(this.#nextSeq);
+    else if (this.#fair !== undefined) this.#fair.lease(row, this.#nextSeq);
     else {
       this.#ready.pop();
       this.#locking!.takeListed(row);
@@ -223,7 +229,7 @@ export class QueueMessages {
   pop(row: number, page: RowPage, index: number): void {
     page.state[index] = ROW_STATE.delayed;
     this.#countReady(page, index, -1);
-    if (page.group[index] !== 0 && this.#fair !== undefined) this.#fair.pop();
+    if (page.group[index] !== 0 && this.#fair !== undefined) this.#fair.pop(row);
     else {
       this.#ready.popLevel(page.priority[index]!);
       if (page.group[index] !== 0) this.#locking!.takeListed(row);
@@ -296,11 +302,10 @@ export class QueueMessages {
     return next !== NO_ROW;
   }
 
-  /** Takes a message from its holder for good. Whether another of its group became ready. */
+  /** Takes a message from its holder for good, who answers if he was not told that he need not. Whether another of its group became ready. */
   revoke(row: number, page: RowPage, index: number): boolean {
-    const answers = page.timer[index] === NO_TIMER;
-    this.endLease(row, page, index);
-    if (!answers) return this.forget(row, page, index);
+    const ends = page.timer[index] !== NO_TIMER;
+    if (this.endLease(row, page, index) || ends) return this.forget(row, page, index);
     this.#drop(row, page, index);
     page.state[index] = ROW_STATE.gone;
     if (page.group[index] === 0) return false;
@@ -326,6 +331,11 @@ export class QueueMessages {
     );
   }
 
+  /** After `setTtl` of all rows. */
+  ttlChanged(): void {
+    this.#fair?.expiriesChanged();
+  }
+
   /** Sets anew when a row expires: the settings of the queue, where `ttlMs` was the rule before, are others now. */
   setTtl(row: number, settings: QueueSettings, ttlMs: number | undefined, nowMs: number): void {
     const page = this.#rows.page(row);
@@ -343,6 +353,11 @@ export class QueueMessages {
 
   holds(row: number, seq: number): boolean {
     return this.#is(row, seq, ROW_STATE.leased);
+  }
+
+  /** Whether the row is the message with that `seq` still, wherever that is. */
+  isHere(row: number, seq: number): boolean {
+    return this.holds(row, seq) || this.isReady(row, seq) || this.#is(row, seq, ROW_STATE.delayed);
   }
 
   isReady(row: number, seq: number): boolean {
@@ -406,8 +421,9 @@ export class QueueMessages {
   /** When the row expires, by its own time to live, if it has one, and the queue's. */
   #setExpiry(page: RowPage, index: number, settings: QueueSettings, enqueuedMs: number): void {
     const ownMs = (page.flags[index]! & ROW_FLAG.queueTtl) !== 0 ? 0 : page.expiresMs[index]!;
-    const ownTtlMs = ownMs === 0 ? -1 : ownMs - enqueuedMs;
-    page.expiresMs[index] = expiryMs(settings, ownTtlMs, enqueuedMs);
+    const expiresMs = expiryMs(settings, -1, enqueuedMs);
+    page.expiresMs[index] =
+      ownMs !== 0 && (expiresMs === 0 || ownMs < expiresMs) ? ownMs : expiresMs;
     if (ownMs === 0 && page.expiresMs[index] !== 0) page.flags[index]! |= ROW_FLAG.queueTtl;
   }
 
@@ -415,7 +431,7 @@ export class QueueMessages {
   #drop(row: number, page: RowPage, index: number): void {
     this.#bytes -= page.bytes[index]!;
     this.#store.remove(row);
-    this.counted.forget(row);
+    this.counted.forget(row, page, index);
   }
 
   #stopTimer(page: RowPage, index: number): void {

@@ -64,7 +64,12 @@ export interface Queue {
 
   /** Whether the row is leased and still the message with that `seq`. Any number may be asked for. */
   holds(row: number, seq: number): boolean;
-  /** The row of the message with that `seq` if it was leased (counted) when the broker stopped, and is leased since. */
+  /** Whether the row is the message with that `seq` still, in whatever state. Any numbers may be asked for. */
+  contains(row: number, seq: number): boolean;
+  /**
+   * The row of the message with that `seq` if it was leased (counted) when the broker stopped and is in the queue still;
+   * its lease may be over.
+   */
   restoredLease(seq: number): number | undefined;
   /** Done with. Durable when `store.committed` has reached the `store.position` of right after. */
   ack(row: number): void;
@@ -90,7 +95,8 @@ export interface Queue {
    * Removes all ready messages; the number removed. Durable when the promise resolves.
    *
    * `all`: leased and delayed ones as well, until the promise resolves. Their holders can do nothing with them any
-   * more: `holds` is false. Whose lease has no end need not ask, and must answer as ever: that is without effect.
+   * more: `holds` is false. Whose lease is not counted and has no end need not ask, and must answer as ever: that is
+   * without effect.
    */
   purge(options?: { all?: boolean }): Promise<number>;
   /** Looks at up to `countMax` ready messages from the head, without any effect. */

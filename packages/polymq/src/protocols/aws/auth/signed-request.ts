@@ -61,7 +61,7 @@ export function readCredentialScope(request: HttpRequest): CredentialScope | und
 
 function fromHeader(request: HttpRequest, authorization: string, query: FormPairs): SignedRequest {
   const parts = partsOf(authorization);
-  const algorithm = authorization.slice(0, authorization.indexOf(' ') >>> 0);
+  const algorithm = authorization.split(' ', 1)[0]!;
   if (algorithm !== ALGORITHM) throw incomplete(`Unsupported AWS 'algorithm': '${algorithm}'.`);
   const need = (name: string): string => {
     const value = parts.get(name);
@@ -154,7 +154,7 @@ function checkDate(text: string): string {
   return text;
 }
 
-/** `yyyymmddThhmmssZ`; undefined if `timeMs` is nowhere in time. */
+/** `yyyymmddThhmmssZ`. */
 export function isoBasic(timeMs: number): string {
   return new Date(timeMs).toISOString().replace(/[-:]|\.\d+/g, '');
 }

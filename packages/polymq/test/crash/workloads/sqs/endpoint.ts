@@ -39,6 +39,19 @@ export class Endpoint {
     }
   }
 
+  /** Before what is recorded once and for all, so that it is not tried where nobody listens. */
+  async untilConnected(giveUp: () => boolean): Promise<void> {
+    while (!giveUp()) {
+      try {
+        await this.#connected();
+        return;
+      } catch (error) {
+        this.#options.onError(error);
+        await pause(RECONNECT_MS);
+      }
+    }
+  }
+
   close(): void {
     this.#client?.destroy();
     this.#client = undefined;

@@ -23,6 +23,8 @@ const PAUSE_MS_MAX = 12;
 
 export class FifoSender extends Actor {
   protected override async step(): Promise<void> {
+    await this.endpoint.untilConnected(() => this.stopping);
+    if (this.stopping) return;
     const { random, history, name, nextValue, onDone } = this.options;
     const route = random.pick(FIFO_ROUTES);
     const group = `${name}-${random.between(1, GROUPS)}`;

@@ -22,6 +22,8 @@ const PAUSE_MS_MAX = 12;
 
 export class Sender extends Actor {
   protected override async step(): Promise<void> {
+    await this.endpoint.untilConnected(() => this.stopping);
+    if (this.stopping) return;
     const { random, history, name, nextValue } = this.options;
     const route = random.pick(ROUTES);
     const count = random.chance(BATCH_CHANCE) ? random.between(1, BATCH_MAX) : 0;

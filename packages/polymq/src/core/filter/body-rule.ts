@@ -6,29 +6,34 @@
  *
  * To find out in one pass, each place of the body answers which tests it can meet together, as bits; an array offers its
  * elements as choices, an object joins what its members offer. Choices that are no better than another are dropped at once,
- * so there is one almost always, and never more than a fixed number.
+ * so there is one almost always, which is a plain number then, and never more than a fixed number.
  */
 import type { MessageBody } from './message-body.ts';
 import { isMet, type Scalar, type Test } from './patterns.ts';
 import type { Rule } from './policy.ts';
 
-/** Sets of tests that can be met together, none within another. */
-type Choices = readonly number[];
+/** Sets of tests that can be met together: one set, or several, none within another. */
+type Choices = number | readonly number[];
 
-const NOTHING: Choices = Object.freeze([0]);
 /** Beyond that the ones that came first stay: a body must be made for it. */
 const CHOICES_MAX = 256;
 
 /** A step on the way to the values that the rule looks at. */
 interface Step {
+  readonly name: string;
   readonly next: Map<string, Step>;
+  /** The same, quick to go through. */
+  readonly list: Step[];
+  /** Whether every object has a member of that name, its own or not. */
+  readonly inherited: boolean;
   bit: number;
   test: Test | undefined;
+  /** All tests here and further on. */
+  mask: number;
 }
 
 export class BodyRule {
-  readonly #root: Step = newStep();
-  readonly #all: number;
+  readonly #root: Step = newStep('');
   /** Those that are met when there is no value. */
   readonly #absent: readonly { bit: number; steps: readonly string[] }[];
 
@@ -38,13 +43,16 @@ export class BodyRule {
     for (const [path, test] of rule) {
       const steps = path.split('.');
       let step = this.#root;
-      for (const name of steps) step = stepTo(step, name);
+      step.mask |= bit;
+      for (const name of steps) {
+        step = stepTo(step, name);
+        step.mask |= bit;
+      }
       step.bit = bit;
       step.test = test;
       if (test.absent) absent.push({ bit, steps });
       bit *= 2;
     }
-    this.#all = bit - 1;
     this.#absent = absent;
   }
 
@@ -53,34 +61,47 @@ export class BodyRule {
     for (const { bit, steps } of this.#absent) {
       if (!hasValue(value, steps, 0, dotted)) met |= bit;
     }
-    if (met === this.#all) return true;
-    for (const choice of ofObject(value, this.#root, dotted)) {
-      if ((choice | met) === this.#all) return true;
+    const root = this.#root;
+    if (dotted) return includes(ofObject(value, root, dotted), root.mask & ~met);
+    // Each member alone must meet all that is asked of it.
+    for (const step of root.list) {
+      const wanted = step.mask & ~met;
+      if (wanted === 0) continue;
+      const member = memberOf(value, step);
+      if (member === undefined || !includes(ofValue(member, step, dotted), wanted)) return false;
     }
-    return false;
+    return true;
   }
 }
 
-function newStep(): Step {
-  return { next: new Map(), bit: 0, test: undefined };
+function newStep(name: string): Step {
+  const inherited = name in Object.prototype;
+  return { name, next: new Map(), list: [], inherited, bit: 0, test: undefined, mask: 0 };
 }
 
 function stepTo(step: Step, name: string): Step {
   let next = step.next.get(name);
   if (next === undefined) {
-    next = newStep();
+    next = newStep(name);
     step.next.set(name, next);
+    step.list.push(next);
   }
   return next;
 }
 
+type Members = Readonly<Record<string, unknown>>;
+
+/** Undefined: there is none; JSON has no such value. */
+function memberOf(object: object, { name, inherited }: Step): unknown {
+  return inherited && !Object.hasOwn(object, name) ? undefined : (object as Members)[name];
+}
+
 function ofObject(object: object, step: Step, dotted: boolean): Choices {
-  let choices = NOTHING;
+  let choices: Choices = 0;
   if (!dotted) {
-    for (const [name, next] of step.next) {
-      if (Object.hasOwn(object, name)) {
-        choices = joined(choices, ofValue((object as Members)[name], next, dotted));
-      }
+    for (const next of step.list) {
+      const member = memberOf(object, next);
+      if (member !== undefined) choices = joined(choices, ofValue(member, next, dotted));
     }
     return choices;
   }
@@ -93,8 +114,6 @@ function ofObject(object: object, step: Step, dotted: boolean): Choices {
   return choices;
 }
 
-type Members = Readonly<Record<string, unknown>>;
-
 function follow(from: Step, name: string): Step | undefined {
   let step: Step | undefined = from;
   for (const part of name.split('.')) step = step?.next.get(part);
@@ -102,54 +121,66 @@ function follow(from: Step, name: string): Step | undefined {
 }
 
 function ofValue(value: unknown, step: Step, dotted: boolean): Choices {
-  if (Array.isArray(value)) return ofArray(value, step, dotted);
   if (typeof value === 'object' && value !== null) {
-    return step.next.size === 0 ? NOTHING : ofObject(value, step, dotted);
+    if (Array.isArray(value)) return ofArray(value, step, dotted);
+    return step.list.length === 0 ? 0 : ofObject(value, step, dotted);
   }
   const { test, bit } = step;
-  return test !== undefined && isMet(test, value as Scalar) ? [bit] : NOTHING;
+  return test !== undefined && isMet(test, value as Scalar) ? bit : 0;
 }
 
 function ofArray(array: readonly unknown[], step: Step, dotted: boolean): Choices {
+  // What plain values meet is met whichever element is chosen.
   let plain = 0;
-  let choices: Choices = NOTHING;
+  let choices: Choices = 0;
   for (const element of array) {
     const offered = ofValue(element, step, dotted);
-    if (offered === NOTHING) continue;
-    if (typeof element === 'object') choices = either(choices, offered);
-    else plain |= offered[0]!;
+    if (offered === 0) continue;
+    if (offered === step.mask) return offered;
+    if (typeof element === 'object' && element !== null) choices = either(choices, offered);
+    else plain |= offered as number;
   }
-  return plain === 0 ? choices : joined([plain], choices);
+  return joined(plain, choices);
+}
+
+function includes(choices: Choices, wanted: number): boolean {
+  if (typeof choices === 'number') return (choices & wanted) === wanted;
+  return choices.some((one) => (one & wanted) === wanted);
 }
 
 /** One of both. */
 function either(some: Choices, others: Choices): Choices {
-  const best = [...some];
-  for (const other of others) addChoice(best, other);
+  if (typeof some === 'number' && typeof others === 'number') {
+    if ((some | others) === some) return some;
+    if ((some | others) === others) return others;
+    return [some, others];
+  }
+  const best = [...listOf(some)];
+  for (const other of listOf(others)) addChoice(best, other);
   return best;
 }
 
 /** One of each, together. */
 function joined(some: Choices, others: Choices): Choices {
-  if (some === NOTHING) return others;
-  if (others === NOTHING) return some;
-  if (some.length === 1 && others.length === 1) return [some[0]! | others[0]!];
+  if (typeof some === 'number' && typeof others === 'number') return some | others;
+  if (some === 0) return others;
+  if (others === 0) return some;
   const best: number[] = [];
-  for (const one of some) for (const other of others) addChoice(best, one | other);
+  for (const one of listOf(some)) for (const other of listOf(others)) addChoice(best, one | other);
   return best;
 }
 
+function listOf(choices: Choices): readonly number[] {
+  return typeof choices === 'number' ? [choices] : choices;
+}
+
 function addChoice(best: number[], added: number): void {
-  let kept = 0;
+  let end = 0;
   for (const one of best) {
     if ((one | added) === one) return;
-    if ((one | added) !== added) kept++;
+    if ((one | added) !== added) best[end++] = one;
   }
-  if (kept < best.length) {
-    const others = best.filter((one) => (one | added) !== added);
-    best.length = 0;
-    best.push(...others);
-  }
+  best.length = end;
   if (best.length < CHOICES_MAX) best.push(added);
 }
 

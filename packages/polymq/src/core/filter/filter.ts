@@ -37,27 +37,40 @@ class BodyFilter implements Filter {
 
   matches(subject: FilterSubject): boolean {
     const body = subject.body();
-    return body !== undefined && this.#rules.some((rule) => rule.matches(body));
+    if (body === undefined) return false;
+    for (const rule of this.#rules) if (rule.matches(body)) return true;
+    return false;
   }
 }
 
 class AttributesFilter implements Filter {
   readonly scope = 'attributes';
-  readonly #rules: readonly (readonly (readonly [name: string, test: Test])[])[];
+  readonly #rules: readonly (readonly AttributeTest[])[];
 
   constructor(rules: readonly Rule[]) {
-    this.#rules = rules.map((rule) => [...rule]);
+    this.#rules = rules.map((rule) => Array.from(rule, ([name, test]) => ({ name, test })));
   }
 
   matches(subject: FilterSubject): boolean {
     const attributes = subject.attributes();
-    return this.#rules.some((rule) => {
-      for (const [name, test] of rule) {
-        if (!isAttributeMet(test, attributes.get(name))) return false;
-      }
-      return true;
-    });
+    for (const rule of this.#rules) if (isRuleMet(rule, attributes)) return true;
+    return false;
   }
+}
+
+interface AttributeTest {
+  readonly name: string;
+  readonly test: Test;
+}
+
+function isRuleMet(
+  rule: readonly AttributeTest[],
+  attributes: ReadonlyMap<string, unknown>,
+): boolean {
+  for (const { name, test } of rule) {
+    if (!isAttributeMet(test, attributes.get(name))) return false;
+  }
+  return true;
 }
 
 function isAttributeMet(test: Test, value: unknown): boolean {

@@ -33,21 +33,18 @@ function beginsObject(bytes: Buffer): boolean {
 }
 
 /** Throws a `RangeError` if it is nested too deep. */
-function hasDottedNames(value: object): boolean {
+function hasDottedNames(value: unknown, depth = 0): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (depth > DEPTH_MAX) throw new RangeError('nested too deep');
   let dotted = false;
-  let level: object[] = [value];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > DEPTH_MAX) throw new RangeError('nested too deep');
-    const next: object[] = [];
-    for (const object of level) {
-      if (!dotted && !Array.isArray(object)) {
-        dotted = Object.keys(object).some((name) => name.includes('.'));
-      }
-      for (const inner of Object.values(object) as unknown[]) {
-        if (typeof inner === 'object' && inner !== null) next.push(inner);
-      }
-    }
-    level = next;
+  if (Array.isArray(value)) {
+    for (const element of value) if (hasDottedNames(element, depth + 1)) dotted = true;
+    return dotted;
+  }
+  // What JSON makes inherits nothing that is enumerable.
+  for (const name in value) {
+    if (name.includes('.')) dotted = true;
+    if (hasDottedNames((value as Record<string, unknown>)[name], depth + 1)) dotted = true;
   }
   return dotted;
 }

@@ -88,6 +88,12 @@ export class Sns implements TopicsView {
     }
     const subscription = context.subscriptions.forQueue(topicName, queueName);
     if (subscription !== undefined && isRaw(subscription)) return undefined;
+    if (!message.properties.published) {
+      if (subscription === undefined) return undefined;
+      const { topicArn } = subscription;
+      const properties = { ...message.properties, published: true, topicArn };
+      return this.envelopeFor({ ...message, properties }, { topicName, queueName }, { origin });
+    }
     const subscriptionArn = subscription?.arn;
     if (message.properties.sequenceNumber !== undefined) {
       return Promise.resolve(renderFifoEnvelope(message, { origin, subscriptionArn }));

@@ -18,8 +18,9 @@ export interface SqsContext {
 /** What SQS needs to know of SNS. */
 export interface TopicsView {
   /**
-   * The body that a reader of the queue gets for a message that a topic has sent: the envelope, or the message itself if
-   * the subscription is raw (undefined). `topicName` and `queueName` are where it went first.
+   * The body that a reader of the queue gets for a message that came over a topic: the envelope; undefined for the message itself
+   * if the subscription is raw, or if another protocol has sent it and there is no subscription. `topicName` and `queueName`
+   * are where it went first.
    */
   envelopeFor(
     message: { properties: MessageProperties; body: string; publishedMs: number },

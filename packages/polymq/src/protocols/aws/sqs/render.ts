@@ -34,9 +34,11 @@ export interface TakenMessage {
   readonly body: string;
   readonly publishedMs: number;
   readonly groupId: string | undefined;
-  /** The queue that it died in last, and the one it came to first. */
+  /** The queue that it died in last. */
   readonly deadLetterSource: string | undefined;
+  /** The queue that it came to first, and the exchange over which. */
   readonly firstQueue: string;
+  readonly firstExchange: string;
 }
 
 /** What becomes of bytes that are no text. */
@@ -64,6 +66,7 @@ export function readMessage(
     groupId: properties.groupId ?? queue.groupIdOf(row),
     deadLetterSource: history[0]?.queue,
     firstQueue: history.at(-1)?.queue ?? queue.name,
+    firstExchange: history.at(-1)?.exchange ?? view.exchange,
   };
 }
 
@@ -81,18 +84,13 @@ export function showMessage(
   message: TakenMessage,
   call: Pick<AwsCall, 'origin'>,
 ): ShownMessage | Promise<ShownMessage> {
-  const { properties, body, firstQueue } = message;
-  if (!properties.published) {
-    return {
-      messageId: properties.messageId,
-      body,
-      attributes: attributesOf(properties.attributes),
-      md5OfBody: properties.md5OfBody ?? md5Of(body),
-    };
-  }
-  const messageId = derivedId(properties.messageId, firstQueue);
-  const topicName = parseArn(properties.topicArn ?? '')?.resource ?? '';
+  const { properties, body, firstQueue, firstExchange } = message;
+  const { published = false } = properties;
+  if (!published && firstExchange === '') return shownAsIs(message);
+  const topicName = parseArn(properties.topicArn ?? '')?.resource ?? firstExchange;
   const envelope = topics.envelopeFor(message, { topicName, queueName: firstQueue }, call);
+  if (envelope === undefined && !published) return shownAsIs(message);
+  const messageId = published ? derivedId(properties.messageId, firstQueue) : properties.messageId;
   if (envelope !== undefined) {
     return envelope.then((text) => ({
       messageId,
@@ -104,6 +102,15 @@ export function showMessage(
   const raw = rawBody(properties, body);
   const attributes = attributesOf(properties.attributes);
   return { messageId, body: raw, attributes, md5OfBody: md5Of(raw) };
+}
+
+function shownAsIs({ properties, body }: TakenMessage): ShownMessage {
+  return {
+    messageId: properties.messageId,
+    body,
+    attributes: attributesOf(properties.attributes),
+    md5OfBody: properties.md5OfBody ?? md5Of(body),
+  };
 }
 
 /** What ReceiveMessage answers for it. */

@@ -60,7 +60,8 @@ export function effectiveAttribute(
   const set = declared.attributes[name];
   if (set !== undefined) return set === '' ? undefined : set;
   const { settings } = queue.definition;
-  if (declared === NEVER && name === 'MessageRetentionPeriod') {
+  // Another protocol may have declared it with another time to live, or none.
+  if (name === 'MessageRetentionPeriod') {
     const { messageTtlMs } = settings;
     return String(messageTtlMs === undefined ? DAYS_14_S : Math.ceil(messageTtlMs / SECOND_MS));
   }

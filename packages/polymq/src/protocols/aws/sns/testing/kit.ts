@@ -8,6 +8,7 @@ import { MessageFormats } from '../../../../core/message/message-formats.ts';
 import { openDocuments } from '../../../../core/meta/open-documents.ts';
 import { DedupWindow } from '../../../../core/queue/dedup-window.ts';
 import { declaredQueues, openQueues } from '../../../../core/queue/open-queues.ts';
+import type { DeclaredValues } from '../../../../core/queue/queue-definition.ts';
 import { openMessageStore } from '../../../../core/queue/store/open-message-store.ts';
 import {
   type Kit as CoreKit,
@@ -76,6 +77,7 @@ export class SnsKit {
 
   static async #on(core: CoreKit, options: Partial<SnsOptions>): Promise<SnsKit> {
     const { broker, close } = await openBroker(core);
+    if (keys !== undefined) await broker.documents.put(KEYS, keys);
     const asked: Asked = { log: [], tokens: [], started: new Map() };
     const logged: SnsKit['logged'] = [];
     const error = (fields: LogFields, message: string) => void logged.push({ fields, message });
@@ -86,6 +88,7 @@ export class SnsKit {
     const sns = new Sns({ ...parts, counters, createDelivery: () => recordedDelivery(asked) });
     const sqs = new Sqs({ ...parts, topics: sns });
     await sns.opened;
+    keys ??= broker.documents.get(KEYS);
     return new SnsKit({ core, broker, sns, sqs, asked, options, logged }, async () => {
       await sqs.close();
       await sns.close();
@@ -207,6 +210,10 @@ export class SnsKit {
     await this.core.destroy();
   }
 }
+
+/** Making keys takes long, so the first ones serve all tests of a run. */
+const KEYS = 'aws/signing';
+let keys: DeclaredValues | undefined;
 
 async function openBroker(core: CoreKit): Promise<{ broker: Broker; close: () => Promise<void> }> {
   const { engine, environment, meta, streams } = core;

@@ -6,6 +6,7 @@ import { STREAM_CONFIG } from '../../packages/polymq/src/core/stream/stream-conf
 import { HANDLERS as AMQP_HANDLERS } from '../../packages/polymq/src/protocols/amqp/handlers/index.ts';
 import { METHODS } from '../../packages/polymq/src/protocols/amqp/methods/index.ts';
 import { QUEUE_ARGUMENTS } from '../../packages/polymq/src/protocols/amqp/queue-arguments.ts';
+import { QUEUE_ATTRIBUTES } from '../../packages/polymq/src/protocols/aws/sqs/queue-attributes.ts';
 import { HANDLERS } from '../../packages/polymq/src/protocols/kafka/handlers/index.ts';
 import { TOPIC_CONFIGS } from '../../packages/polymq/src/protocols/kafka/topic-configs.ts';
 import { configTable } from '../../packages/polymq/src/server/config/describe.ts';
@@ -57,6 +58,17 @@ export const TABLES: Tables = {
     markdownTable(
       ['Argument', 'Meaning'],
       Object.entries(QUEUE_ARGUMENTS).map(([name, { doc }]) => [`\`${name}\``, doc]),
+    ),
+  'sqs-queue-attributes': () =>
+    markdownTable(
+      ['Attribute', 'Default', 'Meaning'],
+      Object.entries<{ doc: string; fallback?: string }>(QUEUE_ATTRIBUTES).map(
+        ([name, { doc, fallback }]) => [
+          `\`${name}\``,
+          fallback === undefined ? '' : `\`${fallback}\``,
+          doc,
+        ],
+      ),
     ),
   'stream-config': () =>
     markdownTable(

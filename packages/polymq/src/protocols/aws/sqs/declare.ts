@@ -1,4 +1,7 @@
-/** CreateQueue and what changes a queue that exists: the declaration in the core is the only place where attributes and tags are. */
+/**
+ * CreateQueue and what changes a queue that exists. The declaration in the core is the only place where attributes and tags are: they
+ * are checked here, derived into settings of the core, and stored with the queue in one command, so nothing is half done.
+ */
 import { BrokerError } from '../../../core/errors.ts';
 import type { Queue } from '../../../core/queue/queue.ts';
 import type { DeclaredValues, QueueDefinition } from '../../../core/queue/queue-definition.ts';

@@ -1,4 +1,7 @@
-/** StartMessageMoveTask and its companions. Tasks are stored, so they go on after a restart. */
+/**
+ * StartMessageMoveTask and its companions. At most one task of a source is active. Tasks are documents, so they go on after a restart;
+ * the newest ten of a source are kept.
+ */
 import type { Queue } from '../../../core/queue/queue.ts';
 import type { AwsCall, AwsHandler } from '../call.ts';
 import { AwsError } from '../wire/index.ts';

@@ -1,4 +1,7 @@
-/** AddPermission and RemovePermission: they edit the queue's `Policy`, which is stored and not enforced. */
+/**
+ * AddPermission and RemovePermission: they edit the queue's `Policy`, statement by statement, as AWS writes them. It is stored and not
+ * enforced.
+ */
 
 import { AwsError } from '../wire/index.ts';
 import { isObject, parseJson } from './queue-attributes.ts';

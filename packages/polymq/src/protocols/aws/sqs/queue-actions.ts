@@ -1,4 +1,7 @@
-/** The actions on queues: made, found, changed, emptied, deleted, tagged. */
+/**
+ * The actions on queues: made, found, changed, emptied, deleted, tagged. A table from names to what they do; the rules are in
+ * `declare.ts`, `queue-rules.ts`, `queue-attributes.ts` and `permissions.ts`.
+ */
 import type { Queue } from '../../../core/queue/queue.ts';
 import { formatArn } from '../arn.ts';
 import type { AwsCall, AwsHandler } from '../call.ts';

@@ -19,6 +19,8 @@ interface AttributeRow {
   readonly fixed?: boolean;
   /** Known only when it is asked for; clients do not set it. */
   readonly computed?: boolean;
+  /** For the reference. */
+  readonly doc: string;
 }
 
 const POLICY_LENGTH_MAX = 65_536;
@@ -36,35 +38,71 @@ const jsonObject = (text: string): boolean =>
   text === '' || (text.length <= POLICY_LENGTH_MAX && isObject(parseJson(text)));
 
 export const QUEUE_ATTRIBUTES = {
-  VisibilityTimeout: { fallback: '30', accepts: integer(0, SQS.visibilitySecondsMax) },
-  MaximumMessageSize: { fallback: '1048576', accepts: integer(1_024, 16_777_216) },
-  MessageRetentionPeriod: { fallback: '345600', accepts: integer(60, 1_209_600) },
-  DelaySeconds: { fallback: '0', accepts: integer(0, SQS.delaySecondsMax) },
-  ReceiveMessageWaitTimeSeconds: { fallback: '0', accepts: integer(0, SQS.waitSecondsMax) },
-  Policy: { accepts: jsonObject },
-  RedrivePolicy: { accepts: jsonObject },
-  RedriveAllowPolicy: { accepts: jsonObject },
-  KmsMasterKeyId: { accepts: (text) => text.length <= 2_048 },
-  KmsDataKeyReusePeriodSeconds: { accepts: integer(60, 86_400) },
-  SqsManagedSseEnabled: { fallback: 'true', accepts: boolean },
-  FifoQueue: { accepts: boolean, fixed: true },
-  ContentBasedDeduplication: { fallback: 'false', accepts: boolean, fifoOnly: true },
+  VisibilityTimeout: {
+    doc: 'Seconds that a received message is invisible to others.',
+    fallback: '30',
+    accepts: integer(0, SQS.visibilitySecondsMax),
+  },
+  MaximumMessageSize: {
+    doc: 'Bytes of a message with its attributes; the setting `aws.messageBytesMax` holds as well.',
+    fallback: '1048576',
+    accepts: integer(1_024, 16_777_216),
+  },
+  MessageRetentionPeriod: {
+    doc: 'Seconds after which a message is dropped, also one that was there before a change.',
+    fallback: '345600',
+    accepts: integer(60, 1_209_600),
+  },
+  DelaySeconds: {
+    doc: 'Seconds before a message is visible first.',
+    fallback: '0',
+    accepts: integer(0, SQS.delaySecondsMax),
+  },
+  ReceiveMessageWaitTimeSeconds: {
+    doc: 'How long ReceiveMessage waits if it does not say.',
+    fallback: '0',
+    accepts: integer(0, SQS.waitSecondsMax),
+  },
+  Policy: { doc: 'Stored and shown, not enforced.', accepts: jsonObject },
+  RedrivePolicy: {
+    doc: 'Where messages go that were received too often; an empty text takes it away.',
+    accepts: jsonObject,
+  },
+  RedriveAllowPolicy: {
+    doc: 'Which queues may name this one as their dead-letter queue; checked when they do.',
+    accepts: jsonObject,
+  },
+  KmsMasterKeyId: {
+    doc: 'Stored and shown; nothing is encrypted by it.',
+    accepts: (text) => text.length <= 2_048,
+  },
+  KmsDataKeyReusePeriodSeconds: { doc: 'Stored and shown.', accepts: integer(60, 86_400) },
+  SqsManagedSseEnabled: { doc: 'Stored and shown.', fallback: 'true', accepts: boolean },
+  FifoQueue: { doc: 'Given to CreateQueue only.', accepts: boolean, fixed: true },
+  ContentBasedDeduplication: {
+    doc: 'A message without a deduplication id gets the SHA-256 of its body.',
+    fallback: 'false',
+    accepts: boolean,
+    fifoOnly: true,
+  },
   DeduplicationScope: {
+    doc: '`queue`, or `messageGroup`: ids hold within each group.',
     fallback: 'queue',
     accepts: oneOf('queue', 'messageGroup'),
     fifoOnly: true,
   },
   FifoThroughputLimit: {
+    doc: 'Stored and shown; there is no such limit here.',
     fallback: 'perQueue',
     accepts: oneOf('perQueue', 'perMessageGroupId'),
     fifoOnly: true,
   },
-  QueueArn: { computed: true },
-  CreatedTimestamp: { computed: true },
-  LastModifiedTimestamp: { computed: true },
-  ApproximateNumberOfMessages: { computed: true },
-  ApproximateNumberOfMessagesNotVisible: { computed: true },
-  ApproximateNumberOfMessagesDelayed: { computed: true },
+  QueueArn: { doc: '', computed: true },
+  CreatedTimestamp: { doc: 'Seconds.', computed: true },
+  LastModifiedTimestamp: { doc: 'Seconds.', computed: true },
+  ApproximateNumberOfMessages: { doc: 'Exact here, as are the next two.', computed: true },
+  ApproximateNumberOfMessagesNotVisible: { doc: 'Received and not deleted.', computed: true },
+  ApproximateNumberOfMessagesDelayed: { doc: '', computed: true },
 } as const satisfies Readonly<Record<string, AttributeRow>>;
 
 export type QueueAttributeName = keyof typeof QUEUE_ATTRIBUTES;

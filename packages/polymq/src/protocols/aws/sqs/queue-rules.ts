@@ -1,4 +1,7 @@
-/** What queues may be called and refer to, checked before anything is declared. */
+/**
+ * What queues may be called and refer to, checked before anything is declared. A dead-letter queue has to be there, of the same
+ * kind, and to allow the queue as a source.
+ */
 import type { Queue } from '../../../core/queue/queue.ts';
 import { AwsError } from '../wire/index.ts';
 import type { SqsContext } from './context.ts';

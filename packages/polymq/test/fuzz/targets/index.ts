@@ -1,5 +1,6 @@
 import type { FuzzTarget } from '../target.ts';
 import { amqpFrame, amqpProperties, amqpTable } from './amqp.ts';
+import { awsJson, awsQuery } from './aws-wire.ts';
 import { configFile } from './config-file.ts';
 import { CODECS, decompressTarget } from './decompress.ts';
 import { filterPolicy } from './filter-policy.ts';
@@ -8,6 +9,7 @@ import { http } from './http.ts';
 import { kafkaRequest } from './kafka-request.ts';
 import { logRecovery } from './log-recovery.ts';
 import { recordBatch } from './record-batch.ts';
+import { sigv4 } from './sigv4.ts';
 import { subscription } from './subscription.ts';
 
 /** Every parser that sees bytes which somebody else made. */
@@ -18,6 +20,9 @@ export const TARGETS: Readonly<Record<string, () => FuzzTarget | Promise<FuzzTar
   'amqp-properties': amqpProperties,
   'frame-reader': frameReader,
   http,
+  'aws-json': awsJson,
+  'aws-query': awsQuery,
+  sigv4,
   'record-batch': recordBatch,
   ...Object.fromEntries(
     CODECS.map((codec) => [`decompress-${codec}`, () => decompressTarget(codec)]),

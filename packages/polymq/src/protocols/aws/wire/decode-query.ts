@@ -26,7 +26,7 @@ type Input = Record<string, unknown>;
 /** Deeper names than any table has. */
 const DEPTH_MAX = 10;
 const INDEX = /^(?:0|[1-9]\d{0,5})$/;
-const INTEGER = /^[+-]?\d{1,15}$/;
+const INTEGER = /^[+-]?\d{1,16}$/;
 
 /** The input as the action's table describes it. Parameters that it does not know are ignored. */
 export function decodeQuery(action: Action, params: FormPairs): Input {
@@ -147,7 +147,9 @@ function queryNameOf(name: string, { queryName, shape }: Member): string {
 function scalar(kind: string, value: string, path: string): unknown {
   switch (kind) {
     case 'integer':
-      if (!INTEGER.test(value)) throw malformed(`The value of ${path} must be an integer.`);
+      if (!INTEGER.test(value) || !Number.isSafeInteger(Number(value))) {
+        throw malformed(`The value of ${path} must be an integer.`);
+      }
       return Number(value);
     case 'boolean': {
       const lower = value.toLowerCase();

@@ -57,7 +57,10 @@ export interface Queue {
   attempts(row: number): number;
   /** When a counted lease was first taken of it, ms since the epoch; after a restart, the first since then. */
   firstTakenMs(row: number): number | undefined;
-  /** The position of the message in the order of the queue: with the row, the name of the message for ever. */
+  /**
+   * The position of the message in the order of the queue. With the row it names the message until the broker stops;
+   * after a restart, numbers of messages that are gone may be given out again.
+   */
   seq(row: number): number;
   /** The message group of the message, if the queue has groups and the message has one. */
   groupIdOf(row: number): string | undefined;

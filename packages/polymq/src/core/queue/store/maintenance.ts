@@ -15,6 +15,7 @@ import type { Logger } from '../../../lib/logger.ts';
 import type { BlobStore, Durability, Log } from '../../../log/log.ts';
 import type { Extent } from './extents.ts';
 import { Mover } from './mover.ts';
+import { endForMarks, rewriteMarks } from './old-marks.ts';
 import { type CleanMark, type Manifest, SnapshotWriter, snapshotKey } from './snapshot.ts';
 import type { Store, StoreParts } from './store.ts';
 
@@ -199,7 +200,7 @@ export class Maintenance {
     if (empty) journal.endExtent();
     const old = this.#toRelocate();
     if (old.length > 0) await this.#mover.relocate(old);
-    if (empty || this.#plan !== undefined || this.#trimFreesSegment) await this.#trim();
+    if (empty || this.#plan !== undefined || this.#freesSegment(this.#deadEnd)) await this.#trim();
     if (this.#snapshotDue && !this.#stopped) await this.#snapshot(() => this.#stopped);
   }
 
@@ -245,9 +246,8 @@ export class Maintenance {
     return extents.list.every(({ liveRows }) => liveRows === 0);
   }
 
-  get #trimFreesSegment(): boolean {
+  #freesSegment(end: number): boolean {
     const { log } = this.#options;
-    const end = this.#deadEnd;
     const first = log.segments()[0];
     if (end <= log.start || first === undefined) return false;
     return first.endOffset <= end && first.bytes > 0;
@@ -257,7 +257,7 @@ export class Maintenance {
   async #trim(): Promise<void> {
     const { log, clock } = this.#options;
     const { journal, extents } = this.#parts;
-    this.#plan ??= this.#planTrim();
+    this.#plan ??= await this.#planTrim();
     const plan = this.#plan;
     if (plan === undefined || journal.stalled) return;
     await journal.whenCommitted(plan.barrier);
@@ -272,13 +272,14 @@ export class Maintenance {
    * What is below the trim is not needed because of something further on: a removal together with what was put instead,
    * a moved message, a newer mark. So the journal is trimmed when everything up to now is safe.
    */
-  #planTrim(): TrimPlan | undefined {
-    const { log, clock, durability } = this.#options;
-    const before = this.#deadEnd;
-    if (before <= log.start) return undefined;
-    for (const [name, mark] of this.#parts.marks) {
-      if (mark.offset < before) mark.offset = this.#store.writeMark(name, mark.value);
-    }
+  async #planTrim(): Promise<TrimPlan | undefined> {
+    const { log, clock, timers, durability } = this.#options;
+    const { extents, marks } = this.#parts;
+    const deadEnd = this.#deadEnd;
+    if (deadEnd <= log.start) return undefined;
+    const before = await endForMarks(marks, extents, timers, deadEnd);
+    if (before <= log.start || (before < deadEnd && !this.#freesSegment(before))) return undefined;
+    await rewriteMarks(marks, before, timers, (name, value) => this.#store.writeMark(name, value));
     const settleMs = durability === 'fsync' ? 0 : SETTLE_MS;
     return { before, barrier: this.#store.position, notBeforeMs: clock.monotonicMs() + settleMs };
   }

@@ -20,6 +20,7 @@ import { VARINT_BYTES_MAX, writeVarint } from './varint.ts';
 const PREFIX = 'queues';
 const PART_ARENAS = 4;
 const PART_HEAD_BYTES = 8;
+const MARKS_PER_TURN = 8192;
 export const SNAPSHOT_VERSION = 1;
 
 export interface Manifest {
@@ -74,10 +75,9 @@ export class SnapshotWriter {
    * Undefined if `stopped` said so on the way.
    */
   async write(position: () => number, stopped: () => boolean): Promise<Manifest | undefined> {
-    const { extents, marks, journal } = this.#parts;
+    const { extents, journal } = this.#parts;
     const from = position();
     const closed = extents.list.filter(({ end }) => end <= from);
-    const known = [...marks];
     await this.#blobs.delete(snapshotKey.manifest(this.#sequence % 2));
     let previous = closed[0]?.base ?? from;
     this.#varint(previous);
@@ -87,12 +87,7 @@ export class SnapshotWriter {
       this.#varint(extent.bytes);
       previous = extent.end;
     }
-    for (const [name, { value, offset }] of known) {
-      await this.#room(3 * VARINT_BYTES_MAX + 3 * name.length);
-      this.#buffer.writeDoubleBE(value, this.#at);
-      this.#at = writeVarint(this.#buffer, offset, this.#at + 8);
-      this.#at = writeText(this.#buffer, name, this.#at);
-    }
+    const markCount = await this.#writeMarks();
     if (!(await this.#writeRows(stopped))) return undefined;
     await this.#endPart();
     const end = position();
@@ -104,7 +99,7 @@ export class SnapshotWriter {
       from,
       end,
       extents: closed.length,
-      marks: known.length,
+      marks: markCount,
       rows: this.#rowCount,
       parts: this.#partCount,
       bytes: this.#bytes,
@@ -118,6 +113,27 @@ export class SnapshotWriter {
     this.#at = writeVarint(this.#buffer, value, this.#at);
   }
 
+  /** Like rows, those that change meanwhile are put right by replay. Returns how many there are. */
+  async #writeMarks(): Promise<number> {
+    const { marks } = this.#parts;
+    // Those that are set meanwhile come last, and need not be in it.
+    const most = marks.size;
+    let count = 0;
+    for (const [name, { value, offset }] of marks) {
+      if (count === most) break;
+      await this.#room(3 * VARINT_BYTES_MAX + 3 * name.length);
+      this.#buffer.writeDoubleBE(value, this.#at);
+      this.#at = writeVarint(this.#buffer, offset, this.#at + 8);
+      this.#at = writeText(this.#buffer, name, this.#at);
+      if (++count % MARKS_PER_TURN === 0) await this.#turn();
+    }
+    return count;
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#timers.immediate(resolve));
+  }
+
   async #writeRows(stopped: () => boolean): Promise<boolean> {
     const { rows } = this.#parts;
     for (let number = 0; number < rows.pages.length; number++) {
@@ -128,7 +144,7 @@ export class SnapshotWriter {
         index = this.#writePage(page, index, number * page.state.length);
         if (index < page.state.length) await this.#endPart();
       }
-      await new Promise<void>((resolve) => this.#timers.immediate(resolve));
+      await this.#turn();
       if (stopped()) return false;
     }
     return true;

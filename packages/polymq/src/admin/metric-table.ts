@@ -37,6 +37,10 @@ export const METRICS: Readonly<Record<string, MetricRow>> = {
   polymq_amqp_channel_errors_total: counter('AMQP channels closed because of an error.'),
   polymq_aws_requests_total: counter('Requests to SQS and SNS by action.', 'service, action'),
   polymq_aws_errors_total: counter('Requests to SQS and SNS that were refused.', 'service, code'),
+  polymq_sns_delivery_attempts_total: counter(
+    'Attempts to deliver messages of topics, by what came of them: delivered, retried, dead-lettered, dropped.',
+    'protocol, outcome',
+  ),
   polymq_queues: gauge('Queues.'),
   polymq_queue_messages: gauge(
     'Messages in all queues: ready, leased (delivered and not acknowledged), delayed.',

@@ -113,7 +113,7 @@ describe('an HTTP session', () => {
   });
 
   it('sees the same requests however the bytes are cut', () => {
-    const input = `${post('one')}\r\n${CHUNKED}${post('')}GET /get HTTP/1.1\r\n${HOST}\r\n${post('two')}`;
+    const input = `${post('one')}\r\n${CHUNKED}\r\n${post('')}GET /get HTTP/1.1\r\n${HOST}\r\n${post('two')}`;
     const whole = outcome(input);
     expect(whole.seen.map(({ body }) => body)).toEqual(['one', 'hello world', '', '', 'two']);
     for (let cut = 1; cut < input.length; cut++) {
@@ -300,13 +300,23 @@ describe('the life of an HTTP connection', () => {
   });
 
   it('draining lets a request that has begun to arrive have its answer', () => {
-    const { service, peer } = open();
-    peer.send(post('hello').slice(0, -1));
-    peer.session.drain();
-    expect(peer.ended).toBe(false);
-    peer.send('o');
-    expect(service.seen.length).toBe(1);
-    expect(peer.ended).toBe(true);
+    for (const missing of [1, 10, 60]) {
+      const { service, peer } = open();
+      peer.send(post('hello').slice(0, -missing));
+      peer.session.drain();
+      expect(peer.ended).toBe(false);
+      peer.send(post('hello').slice(-missing));
+      expect(service.seen.length).toBe(1);
+      expect(peer.ended).toBe(true);
+    }
+  });
+
+  it('has shown that it speaks HTTP with its first head', () => {
+    const { peer } = open();
+    peer.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n');
+    expect(peer.connection.greeted).toBe(false);
+    peer.send('\r\n');
+    expect(peer.connection.greeted).toBe(true);
   });
 
   it('cuts a request that takes too long to arrive', async () => {
@@ -332,6 +342,13 @@ describe('the life of an HTTP connection', () => {
       peer.send(post('x').slice(20));
     }
     expect(service.seen.length).toBe(10);
+    peer.send(post('x').slice(0, 20));
+    await peer.clock.advance(6_000);
+    // The end of one and the beginning of the next in one packet.
+    peer.send(post('x').slice(20) + post('y').slice(0, 20));
+    await peer.clock.advance(6_000);
+    peer.send(post('y').slice(20));
+    expect(service.seen.length).toBe(12);
   });
 
   it('does not count the time for which a request waits', async () => {
@@ -347,7 +364,7 @@ describe('the life of an HTTP connection', () => {
 
   it('cuts a peer that does not close after the last answer', async () => {
     const { peer } = open();
-    peer.send('no HTTP\r\n');
+    peer.send('no ').send('HTTP\r\n');
     expect([peer.ended, peer.destroyed]).toEqual([true, false]);
     await peer.clock.advance(3_000);
     expect(peer.destroyed).toBe(true);
@@ -421,6 +438,8 @@ describe('what an HTTP session refuses', () => {
     ['a folded first line', `GET / HTTP/1.1\r\n ${HOST}\r\n`, 400],
     ['a blank line that is not empty', header('A: b\r\n '), 400],
     ['two lengths that differ', header('Content-Length: 5\r\nContent-Length: 6'), 400],
+    ['two lengths of which one is nothing', header('Content-Length: 0\r\nContent-Length: 5'), 400],
+    ['a name that only looks like Host to a hash', 'GET / HTTP/1.1\r\nj1st: a\r\n\r\n', 400],
     ['a list of lengths', header('Content-Length: 5, 5'), 400],
     ['a length with a sign', header('Content-Length: +5'), 400],
     ['a negative length', header('Content-Length: -1'), 400],

@@ -161,6 +161,26 @@ describe('outbound requests', () => {
     expect(await codeOf(outbound.request(request))).toBe('refused-address');
   });
 
+  it('ask nobody what an address stands for', async () => {
+    const resolve = async () => ['8.8.8.8'];
+    const url = 'http://127.0.0.1:1/';
+    expect(await codeOf(send({ url, allow: parseAddressRules([]) }, { resolve }))).toBe(
+      'refused-address',
+    );
+  });
+
+  it('use no kept connection to an address that the name does not stand for any more', async () => {
+    const port = await serve((_, response) => response.end());
+    let asked = 0;
+    const resolve = async () => (++asked === 1 ? ['127.0.0.1'] : ['127.0.0.2']);
+    const outbound = createNodeOutbound({ resolve });
+    const allow = parseAddressRules(['127.0.0.0/8']);
+    const url = `http://target.example:${port}/`;
+    const request = { url, method: 'GET', allow, connectTimeoutMs: 500 };
+    await outbound.request(request);
+    expect(['connect', 'timeout']).toContain(await codeOf(outbound.request(request)));
+  });
+
   it('leave out the addresses of a name that may not be connected to', async () => {
     const port = await serve((_, response) => response.end('here'));
     const resolve = async () => ['10.0.0.1', '169.254.169.254', '127.0.0.1'];

@@ -119,6 +119,10 @@ export class FakeQueue implements Queue {
     throw new Error('not here');
   }
 
+  contains(): boolean {
+    return false;
+  }
+
   holds(row: number): boolean {
     return this.leased.some((stored) => stored.row === row);
   }

@@ -191,6 +191,13 @@ describe('a signature in the header', () => {
     expect(signedAt(NOW_MS + 15 * MINUTE_MS + 1000)).toBe('RequestExpired');
   });
 
+  it('is of the day of its scope', () => {
+    const late = signRequest(UNSIGNED, { ...BY, scopeDate: '20260101' });
+    expect(() => authenticator.authenticate(requestOf(late))).toThrow(
+      "does not match YYYYMMDD from ISO-8601 version of date from HTTP: '20260101' != '20260102'",
+    );
+  });
+
   it('may have its time in the Date header', () => {
     const dated: Unsigned = {
       ...UNSIGNED,

@@ -9,7 +9,7 @@
 import { createHmac } from 'node:crypto';
 import type { CredentialScope } from './signed-request.ts';
 
-const SCOPES_MAX = 64;
+export const SCOPES_MAX = 64;
 const TERMINATOR = 'aws4_request';
 
 /** No access key id is empty. */
@@ -33,6 +33,10 @@ export class SigningKeys {
     return (
       this.#kept.get(nameOf(scope))?.get(id) ?? deriveSigningKey(this.#secrets.get(id)!, scope)
     );
+  }
+
+  get scopeCount(): number {
+    return this.#kept.size;
   }
 
   /** A signature in this scope was right: others will follow. */

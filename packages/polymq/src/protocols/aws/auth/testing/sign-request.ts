@@ -20,6 +20,8 @@ export interface SignWith {
   readonly region: string;
   readonly service: string;
   readonly timeMs: number;
+  /** The day in the scope, if not that of the time. */
+  readonly scopeDate?: string;
   /** Instead of all. */
   readonly signedHeaders?: readonly string[];
 }
@@ -67,13 +69,17 @@ export function presignRequest(parts: Unsigned, by: SignWith, expiresSeconds: nu
   return authorize(sign(authorize('unknown'), by));
 }
 
-function credentialOf({ accessKeyId, region, service, timeMs }: SignWith): string {
-  return `${accessKeyId}/${isoBasic(timeMs).slice(0, 8)}/${region}/${service}/aws4_request`;
+function credentialOf(by: SignWith): string {
+  return `${by.accessKeyId}/${dayOf(by)}/${by.region}/${by.service}/aws4_request`;
 }
 
-function sign(parts: Unsigned, { secret, region, service, timeMs }: SignWith): string {
+function dayOf({ scopeDate, timeMs }: SignWith): string {
+  return scopeDate ?? isoBasic(timeMs).slice(0, 8);
+}
+
+function sign(parts: Unsigned, by: SignWith): string {
   const request = requestOf(parts);
-  const date = isoBasic(timeMs).slice(0, 8);
-  const key = deriveSigningKey(secret, { date, region, service });
+  const { region, service } = by;
+  const key = deriveSigningKey(by.secret, { date: dayOf(by), region, service });
   return signatureOf(request, readSignedRequest(request), key).toString('hex');
 }

@@ -82,6 +82,22 @@ describe('an http subscription', () => {
     });
   });
 
+  it('gets what another protocol has published to the topic, under one id each time', async () => {
+    const news = await open();
+    const { url, until } = await receive(status(500, 200));
+    const policy = retries({ numRetries: 1, numNoDelayRetries: 1 });
+    const subscription = await news.subscribe('http', url, policy);
+    const headers = [{ name: 'color', value: 'red' }];
+    news.publishForeign(subscription, Buffer.from('from afar'), { headers });
+    const envelopes = (await until(2)).map(({ body }) => JSON.parse(body) as object);
+    expect(envelopes[0]).toMatchObject({
+      TopicArn: TOPIC_ARN,
+      Message: 'from afar',
+      MessageAttributes: { color: { Type: 'String', Value: 'red' } },
+    });
+    expect(envelopes[1]).toEqual(envelopes[0]);
+  });
+
   it('gets the body meant for http', async () => {
     const news = await open();
     const { url, until } = await receive();

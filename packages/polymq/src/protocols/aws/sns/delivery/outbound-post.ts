@@ -7,7 +7,7 @@ import {
   type OutboundErrorCode,
 } from '../../../../lib/environment/outbound.ts';
 import type { Failure } from './delivery.ts';
-import { type Post, type PostAnswer, statusFailure } from './post.ts';
+import type { Post, PostAnswer } from './post.ts';
 
 const ANY_ADDRESS: AddressRules = { allows: () => true };
 
@@ -49,8 +49,8 @@ function postAnswer({ status, headers, body }: OutboundAnswer): PostAnswer {
 }
 
 function failedPost({ code, message, status }: OutboundError): PostAnswer | Failure {
-  // It has said yes; nobody reads what else it had to say.
-  if (code === 'response-too-large' && status !== undefined && !statusFailure(status)) {
+  // Its status says all; nobody reads what else it had to say.
+  if (code === 'response-too-large' && status !== undefined) {
     return { status, header: () => undefined, body: '' };
   }
   const hint = code === 'refused-address' ? '; the operator can allow it (sns.privateTargets)' : '';

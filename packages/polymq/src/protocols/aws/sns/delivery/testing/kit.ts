@@ -2,6 +2,8 @@
 import type { Broker } from '../../../../../core/broker.ts';
 import { MessageDraft } from '../../../../../core/message/message-draft.ts';
 import { MessageFormats } from '../../../../../core/message/message-formats.ts';
+import { NEUTRAL_FORMAT } from '../../../../../core/message/neutral-format.ts';
+import type { NeutralMessage } from '../../../../../core/message/neutral-message.ts';
 import { declaredQueues, openQueues } from '../../../../../core/queue/open-queues.ts';
 import type { Queue } from '../../../../../core/queue/queue.ts';
 import type { QueueCatalogue } from '../../../../../core/queue/queue-catalogue.ts';
@@ -63,6 +65,8 @@ export interface Kit {
     more?: Partial<Subscription> & { fifo?: boolean },
   ): Promise<Subscription>;
   publish(subscription: Subscription, body: string, more?: Partial<MessageProperties>): void;
+  /** As another protocol would. */
+  publishForeign(subscription: Subscription, body: Buffer, message: NeutralMessage): void;
   queueOf(subscription: Subscription): Queue;
   deadLetters(): Promise<Dead[]>;
   count(protocol: SubscriptionProtocol, outcome: DeliveryOutcome): number;
@@ -145,6 +149,12 @@ async function openOn(
       const messageId = random.uuid();
       const properties = { messageId, published: true, topicArn: TOPIC_ARN, ...more };
       const draft = draftOf(properties, body, clock.nowMs());
+      queues.publish(draft, [queueOf(queues, subscription)]);
+    },
+    publishForeign: (subscription, body, message) => {
+      const draft = draftOf({ messageId: '' }, '', core.environment.clock.nowMs());
+      draft.format = NEUTRAL_FORMAT.id;
+      draft.setContent(NEUTRAL_FORMAT.fromNeutral(message, body.length), body);
       queues.publish(draft, [queueOf(queues, subscription)]);
     },
     deadLetters: () => deadLettersIn(queues.get('', DEAD_LETTERS)!),

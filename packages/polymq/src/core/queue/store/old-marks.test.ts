@@ -55,14 +55,15 @@ describe('marks at the beginning of the journal', () => {
     expect(kit.store.counters.journaledBytes - put).toBeLessThan(100);
     expect(kit.store.marks('dedup/')).toHaveLength(12_000);
     const log = await engine.open('queues', { durability: 'fsync', segmentBytes: 64 << 10 });
-    expect(log.start).toBe(0);
+    const held = log.start;
+    expect(held).toBeLessThan(1000);
     // Those of the first half are over: what holds them goes.
     for (const [name, value] of kit.store.marks('dedup/')) {
       if (value < 300) kit.store.forgetMark(name);
     }
     clock.advance(REVIEW_MS);
     await turns(400);
-    expect(log.start).toBeGreaterThan(3000);
+    expect(log.start).toBeGreaterThan(held + 2000);
     await kit.store.close();
     const again = await openKit(engine, SMALL);
     const kept = again.store.marks('dedup/').filter(([, value]) => value >= 300);

@@ -46,13 +46,3 @@ export interface SubscriptionsView {
   /** Attributes of the topic as they were set, such as `DeliveryPolicy`, `DisplayName`, `SignatureVersion`. */
   topicAttributes(topicName: string): Readonly<Record<string, string>>;
 }
-
-/** For brokers and tests that deliver nowhere. */
-export const NO_DELIVERY: DeliveryWorkers = {
-  start() {},
-  stop() {},
-  confirm() {},
-  ended() {},
-  sendSms: () => Promise.resolve(),
-  close: () => Promise.resolve(),
-};

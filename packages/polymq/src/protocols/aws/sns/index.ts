@@ -14,7 +14,8 @@ import type { TopicsView } from '../sqs/context.ts';
 import { encodeError, encodeXml, SNS, toAwsError, XML_TYPE } from '../wire/index.ts';
 import { confirmSubscription, unsubscribe } from './actions/subscribe.ts';
 import type { SnsContext } from './context.ts';
-import { type DeliveryContext, type DeliveryWorkers, NO_DELIVERY } from './delivery-port.ts';
+import { openDelivery } from './delivery/delivery-workers.ts';
+import type { DeliveryContext, DeliveryWorkers } from './delivery-port.ts';
 import { bodyFor, type PublishedMessage, renderEnvelope, renderFifoEnvelope } from './envelope.ts';
 import { createSnsHandlers, type SnsActionName } from './handlers.ts';
 import { openSigner } from './signing/signer.ts';
@@ -31,8 +32,8 @@ export interface SnsParts {
   logger: Logger;
   counters: Counters;
   options: AwsOptions;
-  /** For tests. */
-  createDelivery?: (context: DeliveryContext, counters: Counters) => DeliveryWorkers;
+  /** Instead of the workers that deliver, for tests. */
+  createDelivery?: (context: DeliveryContext) => DeliveryWorkers;
 }
 
 export class Sns implements TopicsView {
@@ -172,7 +173,7 @@ async function openSns(parts: SnsParts): Promise<SnsContext> {
       topicAttributes: (topicName) => topics.get(topicName)?.attributes ?? {},
     },
   };
-  const workers = parts.createDelivery?.(delivery, counters) ?? NO_DELIVERY;
+  const workers = parts.createDelivery?.(delivery) ?? openDelivery({ ...delivery, counters });
   subscriptions.workers = workers;
   const rules = parseAddressRules(options.sns.privateTargets);
   await topics.dropOrphans();

@@ -11,10 +11,11 @@ import { parseArgs } from 'node:util';
 import { type FuzzReport, fuzz, tryInput } from './fuzz.ts';
 import { fuzzLiveBroker } from './live.ts';
 import { fuzzLiveAmqp } from './live-amqp.ts';
+import { fuzzLiveAws } from './live-aws.ts';
 import { TARGETS } from './targets/index.ts';
 
 /** A running broker under attack, for each protocol. */
-const LIVE = { live: fuzzLiveBroker, 'live-amqp': fuzzLiveAmqp };
+const LIVE = { live: fuzzLiveBroker, 'live-amqp': fuzzLiveAmqp, 'live-aws': fuzzLiveAws };
 
 async function main(): Promise<number> {
   // The YAML parser warns of what it takes; a run would drown in that.

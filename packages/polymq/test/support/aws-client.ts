@@ -32,7 +32,7 @@ export type Input = Readonly<Record<string, unknown>>;
 const TARGET_PREFIX = 'AmazonSQS';
 const SIGNATURE = '5f0ba9d5e3a1c7424d0f86b1e9b1a3ccd9f27be7b3d1d6bd30dd0f84c5a7f6e1';
 const ACCESS_KEY_ID = 'AKIDEXAMPLE';
-export const SNS_VERSION = '2010-03-31';
+const SNS_VERSION = '2010-03-31';
 
 /** A request's head up to `content-length: `, which is the last header. */
 export function requestHead({ service, host, action, path = '/' }: RequestParts): string {

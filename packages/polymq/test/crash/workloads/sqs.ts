@@ -107,8 +107,10 @@ export class SqsWorkload implements Workload {
   }
 
   #count(error: unknown): void {
-    // Ports would make every occurrence another error.
-    const text = String(error).replace(/\d{4,}/g, 'N');
+    // Ports and handles would make every occurrence another error.
+    const text = String(error)
+      .replace(/Value \S+ for/, 'Value … for')
+      .replace(/\d{4,}/g, 'N');
     this.errors.set(text, (this.errors.get(text) ?? 0) + 1);
   }
 }

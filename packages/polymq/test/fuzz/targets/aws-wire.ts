@@ -23,6 +23,9 @@ type Input = Record<string, unknown>;
 
 const ACTIONS: readonly Action[] = [...SQS.actions.values(), ...SNS.actions.values()];
 
+/** Each input is read and written several times. */
+const STALL_MS = 200;
+
 const allows = (error: unknown): boolean =>
   error instanceof AwsError &&
   [
@@ -51,14 +54,19 @@ export function awsJson(): FuzzTarget {
     },
     allows,
     memoryBytesMax: 64 << 10,
+    stallMs: STALL_MS,
   };
 }
 
 export function awsQuery(): FuzzTarget {
   return {
     name: 'aws-query',
-    seeds: () =>
-      ACTIONS.map((action, index) => seed(index, formOf(pairsOf(action.input, sampleOf(action))))),
+    seeds: () => [
+      ...ACTIONS.map((action, index) =>
+        seed(index, formOf(pairsOf(action.input, sampleOf(action)))),
+      ),
+      seed(0, `${'a&'.repeat(4000)}${'b'.repeat(50_000)}`),
+    ],
     run: (input) => {
       const action = actionOf(input);
       const pairs = parseForm(input.subarray(1));
@@ -70,6 +78,7 @@ export function awsQuery(): FuzzTarget {
     },
     allows,
     memoryBytesMax: 64 << 10,
+    stallMs: STALL_MS,
   };
 }
 

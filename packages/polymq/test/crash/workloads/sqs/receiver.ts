@@ -27,16 +27,21 @@ interface Held {
 
 const MESSAGES_MAX = 10;
 const POLL_SECONDS = 1;
-const VISIBILITY_SECONDS_MAX = 4;
+const VISIBILITY_SECONDS_MAX = 8;
 /** Kept off the end of a visibility timeout. */
 const MARGIN_MS = 500;
 const FORGET_CHANCE = 0.05;
 const RETURN_CHANCE = 0.06;
 const EXTEND_CHANCE = 0.06;
 const BATCH_CHANCE = 0.5;
+const INSIST_CHANCE = 0.7;
 const PAUSE_MS_MAX = 15;
 /** What a delete with the handle of a message that was given out again is answered in FIFO queues. */
-const EXPIRED = new Set(['InvalidParameterValue', 'ReceiptHandleIsInvalid']);
+const EXPIRED = new Set([
+  'InvalidParameterValue',
+  'InvalidParameterValueException',
+  'ReceiptHandleIsInvalid',
+]);
 
 export class Receiver extends Actor {
   readonly #queue: string;
@@ -123,13 +128,20 @@ export class Receiver extends Actor {
   }
 
   async #delete(some: readonly Held[]): Promise<void> {
-    const { history, name, onDone, onProblem } = this.options;
+    const { history, name, random, onDone, onProblem } = this.options;
     const settlements = some.map(({ value }) =>
       history.settle({ queue: this.#queue, value, reader: name, kind: 'ack' }),
     );
-    const done = await this.endpoint.attempt((client) =>
-      some.length === 1 ? this.#deleteOne(client, some[0]!) : this.#deleteMany(client, some),
-    );
+    const attempt = () =>
+      this.endpoint.attempt((client) =>
+        some.length === 1 ? this.#deleteOne(client, some[0]!) : this.#deleteMany(client, some),
+      );
+    let done = await attempt();
+    // Handles work after a restart too, so some clients insist.
+    if (done === undefined && random.chance(INSIST_CHANCE)) {
+      await this.endpoint.untilConnected(() => this.stopping);
+      done = await attempt();
+    }
     if (done instanceof AwsFailure && !EXPIRED.has(done.code)) onProblem(`${name}: ${done}`);
     if (done === undefined || done instanceof AwsFailure) return;
     const nowMs = performance.now();

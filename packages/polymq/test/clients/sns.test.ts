@@ -120,25 +120,30 @@ describe.skipIf(PEER_LACKS_SNS)('delivery to queues', () => {
     },
   );
 
-  test('a raw subscription gets the body and the attributes alone', async () => {
-    const fixture = await newTopic();
-    const { sns, sqs, topic } = fixture;
-    const queue = await newQueue(sqs);
-    await subscribe(fixture, queue, RAW);
-    const attributes = {
-      text: { DataType: 'String', StringValue: 'x' },
-      raw: { DataType: 'Binary', BinaryValue: Buffer.of(0, 255) },
-    };
-    await sns.publish({ TopicArn: topic, Message: 'plain', MessageAttributes: attributes });
-    const [message] = await receiveUntil(sqs, queue, 1);
-    expect(message!.Body).toBe('plain');
-    expect(message!.MessageAttributes).toMatchObject({ text: attributes.text });
-    expect(Buffer.from(message!.MessageAttributes!['raw']!.BinaryValue!)).toEqual(
-      attributes.raw.BinaryValue,
-    );
-  });
+  // moto drops what has a binary attribute.
+  test.skipIf(lacksIt('moto'))(
+    'a raw subscription gets the body and the attributes alone',
+    async () => {
+      const fixture = await newTopic();
+      const { sns, sqs, topic } = fixture;
+      const queue = await newQueue(sqs);
+      await subscribe(fixture, queue, RAW);
+      const attributes = {
+        text: { DataType: 'String', StringValue: 'x' },
+        raw: { DataType: 'Binary', BinaryValue: Buffer.of(0, 255) },
+      };
+      await sns.publish({ TopicArn: topic, Message: 'plain', MessageAttributes: attributes });
+      const [message] = await receiveUntil(sqs, queue, 1);
+      expect(message!.Body).toBe('plain');
+      expect(message!.MessageAttributes).toMatchObject({ text: attributes.text });
+      expect(Buffer.from(message!.MessageAttributes!['raw']!.BinaryValue!)).toEqual(
+        attributes.raw.BinaryValue,
+      );
+    },
+  );
 
-  test('a message may have a text for each protocol', async () => {
+  // moto has another word for what it refuses.
+  test.skipIf(lacksIt('moto'))('a message may have a text for each protocol', async () => {
     const fixture = await newTopic();
     const { sns, sqs, topic } = fixture;
     const queue = await newQueue(sqs);
@@ -154,38 +159,32 @@ describe.skipIf(PEER_LACKS_SNS)('delivery to queues', () => {
     });
   });
 
-  test('a batch is published entry by entry', async () => {
+  test('a batch is published as a whole or refused as a whole', async () => {
     const fixture = await newTopic();
     const { sns, sqs, topic } = fixture;
     const queue = await newQueue(sqs);
     await subscribe(fixture, queue, RAW);
-    const answer = await sns.publishBatch({
-      TopicArn: topic,
-      PublishBatchRequestEntries: [
-        { Id: 'a', Message: '1' },
-        { Id: 'b', Message: '{"sqs":"no default"}', MessageStructure: 'json' },
-        { Id: 'c', Message: '2' },
-      ],
-    });
-    expect(answer.Successful!.map(({ Id }) => Id)).toEqual(
-      lacksIt('moto') ? ['a', 'b', 'c'] : ['a', 'c'],
-    );
-    // moto does not look into structures.
-    if (lacksIt('moto')) return;
-    expect(answer.Failed).toMatchObject([{ Id: 'b', SenderFault: true, Code: 'InvalidParameter' }]);
+    const publish = (
+      entries: readonly { Id: string; Message: string; MessageStructure?: string }[],
+    ) => sns.publishBatch({ TopicArn: topic, PublishBatchRequestEntries: [...entries] });
+    const answer = await publish([
+      { Id: 'a', Message: '1' },
+      { Id: 'b', Message: '{"default":"2"}', MessageStructure: 'json' },
+    ]);
+    expect(answer.Successful!.map(({ Id }) => Id)).toEqual(['a', 'b']);
+    expect(answer.Failed ?? []).toEqual([]);
     expect(bodiesOf(await drainQueue(sqs, queue, 2)).sort()).toEqual(['1', '2']);
-    const batch = (Ids: readonly string[]) =>
-      refusedWith(
-        sns.publishBatch({
-          TopicArn: topic,
-          PublishBatchRequestEntries: Ids.map((Id) => ({ Id, Message: 'x' })),
-        }),
-      );
-    expect(await batch([])).toMatch(/^EmptyBatchRequest(Exception)?$/);
-    expect(await batch(['a', 'a'])).toMatch(/^BatchEntryIdsNotDistinct(Exception)?$/);
-    expect(await batch(Array.from({ length: 11 }, (_, index) => `${index}`))).toMatch(
-      /^TooManyEntriesInBatchRequest(Exception)?$/,
+    const messages = (...Ids: string[]) => Ids.map((Id) => ({ Id, Message: 'x' }));
+    // moto has other words for it.
+    if (lacksIt('moto')) return;
+    expect(await refusedWith(publish(messages()))).toBe('EmptyBatchRequestException');
+    expect(await refusedWith(publish(messages('a', 'a')))).toBe(
+      'BatchEntryIdsNotDistinctException',
     );
+    expect(await refusedWith(publish(messages(...'abcdefghijk')))).toBe(
+      'TooManyEntriesInBatchRequestException',
+    );
+    expect(await receive(sqs, queue)).toEqual([]);
   });
 
   test('queues that were subscribed later or not any more get nothing', async () => {
@@ -299,13 +298,12 @@ describe.skipIf(PEER_LACKS_SNS)('topics and subscriptions', () => {
     expect(await refusedWith(wrong)).toBe('InvalidParameterException');
   });
 
-  test('what cannot be delivered to is refused at once', async () => {
+  // moto takes any protocol and endpoint.
+  test.skipIf(lacksIt('moto'))('what cannot be delivered to is refused at once', async () => {
     const { sns, sqs, topic } = await newTopic();
     const to = (Protocol: string, Endpoint: string) =>
       refusedWith(sns.subscribe({ TopicArn: topic, Protocol, Endpoint }));
     expect(await to('pigeon', 'coop')).toBe('InvalidParameterException');
-    // moto takes any endpoint.
-    if (lacksIt('moto')) return;
     expect(await to('http', 'ftp://somewhere')).toBe('InvalidParameterException');
     expect(await to('sqs', 'no arn')).toBe('InvalidParameterException');
     const fifo = await arnOf(sqs, await newFifoQueue(sqs));

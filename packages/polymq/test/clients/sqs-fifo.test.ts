@@ -230,7 +230,7 @@ describe('deduplication', () => {
 
 describe('sending and deleting', () => {
   // ElasticMQ and moto number otherwise.
-  test.skipIf(lacksIt('elasticmq'))(
+  test.skipIf(lacksIt('elasticmq', 'moto'))(
     'sequence numbers grow and come with the messages',
     async () => {
       const sqs = sqsClient(peer);

@@ -14,7 +14,7 @@
  */
 import { writeInt64 } from '../../../lib/bytes/int64.ts';
 import { crc32c } from '../../../lib/crc32c.ts';
-import type { Clock, Timers } from '../../../lib/environment/clock.ts';
+import type { Clock, Timer, Timers } from '../../../lib/environment/clock.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import {
   AT,
@@ -38,6 +38,8 @@ const BATCH_KEPT_WHOLE = 0.25;
 /** For the head of an entry, and what the end of a turn writes behind messages. */
 const ROOM_BEHIND_BYTES = 4096;
 const RETRY_MS = 250;
+/** What nobody waits for goes to the log after so long. */
+const IDLE_MS = 20;
 /** Messages that stand before removals may use the reserve of a full disk too, up to so much together. */
 const RESERVE_BYTES_MAX = 4 << 20;
 
@@ -92,6 +94,7 @@ export class Journal implements EntryTarget {
   #at = 0;
   #batchStart = -1;
   #scheduled = false;
+  #idle: Timer | undefined;
   #watching = false;
   #retrying = false;
   #usesReserve = false;
@@ -121,6 +124,12 @@ export class Journal implements EntryTarget {
   }
 
   reserve(bytes: number): number {
+    this.schedule();
+    return this.reserveIdly(bytes);
+  }
+
+  /** Room for what nobody waits for: it goes to the log with what comes next, or soon by itself. */
+  reserveIdly(bytes: number): number {
     if (this.#batchStart < 0) this.#open(bytes);
     else if (this.#at + bytes > this.buffer.length) this.#grow(bytes);
     return this.#at;
@@ -155,6 +164,7 @@ export class Journal implements EntryTarget {
   whenCommitted(position: number): Promise<void> {
     if (position <= this.committed) return RESOLVED;
     if (this.failure !== undefined) return Promise.reject(this.failure);
+    if (position > this.base) this.schedule();
     return this.#waiters.wait(position);
   }
 
@@ -165,9 +175,18 @@ export class Journal implements EntryTarget {
     this.#context.timers.immediate(this.#turn);
   }
 
+  /** What is in the open batch goes to the log soon. */
+  #scheduleIdly(): void {
+    if (this.#scheduled || this.#idle !== undefined) return;
+    this.#idle = this.#context.timers.after(IDLE_MS, () => {
+      this.#idle = undefined;
+      if (this.#batchStart >= 0) this.schedule();
+    });
+  }
+
   readonly #turn = (): void => {
-    this.#scheduled = false;
     this.onTurn();
+    this.#scheduled = false;
     this.close();
     this.onFlushed();
   };
@@ -204,6 +223,7 @@ export class Journal implements EntryTarget {
 
   stop(): void {
     this.#stop();
+    this.#context.timers.clear(this.#idle);
     this.failure ??= new BrokerError('stopping', 'the message store was closed');
     this.#waiters.reject(this.committed, this.failure);
   }
@@ -228,7 +248,7 @@ export class Journal implements EntryTarget {
     this.#batchStart = this.#at;
     this.#at += BATCH_HEADER_BYTES;
     this.openedMs = this.#context.clock.nowMs();
-    this.schedule();
+    this.#scheduleIdly();
   }
 
   #grow(bytes: number): void {

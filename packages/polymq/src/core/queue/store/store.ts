@@ -184,7 +184,7 @@ export class Store implements MessageStore {
     if (dueMs !== 0 || this.#due.count > 0) this.#due.set(row, dueMs);
     if ((page.flags[index]! & ROW_FLAG.persistent) === 0 || page.offset[index]! < 0) return;
     if (this.#journal.isFull(UPDATED_BYTES)) this.flush();
-    const at = this.#journal.reserve(UPDATED_BYTES);
+    const at = this.#journal.reserveIdly(UPDATED_BYTES);
     const { buffer } = this.#journal;
     writeUint32(buffer, UPDATED_BYTES - 4, at);
     buffer[at + 4] = ENTRY_KIND.updated;

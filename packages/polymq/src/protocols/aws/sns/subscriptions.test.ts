@@ -202,6 +202,67 @@ describe('Subscribe', () => {
   });
 });
 
+describe('a subscription that cannot be bound', () => {
+  /** Until what it returns is called. */
+  function refuseBindings(): () => void {
+    const { exchanges } = kit.broker;
+    const bind = exchanges.bind.bind(exchanges);
+    exchanges.bind = async () => {
+      throw new Error('too many bindings');
+    };
+    return () => {
+      exchanges.bind = bind;
+    };
+  }
+
+  it('is not made', async () => {
+    await kit.createQueue('inbox');
+    const allow = refuseBindings();
+    const subscribing = kit.subscribe('news', 'inbox');
+    await expect(subscribing).rejects.toThrow('too many bindings');
+    allow();
+    expect(kit.broker.documents.list('aws/subscription/')).toEqual([]);
+    expect(await kit.call('ListSubscriptions', {})).toEqual({ Subscriptions: [] });
+  });
+
+  it('stays as it was', async () => {
+    await kit.createQueue('inbox');
+    const arn = await kit.subscribe('news', 'inbox');
+    const allow = refuseBindings();
+    const setting = setAttribute(arn, 'FilterPolicy', '{"kind":["new"]}');
+    await expect(setting).rejects.toThrow('too many bindings');
+    allow();
+    expect(await attributesOf(arn)).not.toHaveProperty('FilterPolicy');
+    await kit.publish('news', 'hello');
+    expect(await kit.received('inbox')).toEqual(['hello']);
+  });
+
+  it('keeps messages from no other', async () => {
+    await kit.createQueue('inbox');
+    await kit.subscribe('news', 'inbox');
+    await kit.subscribe('news', 'later');
+    const allow = refuseBindings();
+    const flags = { durable: true, autoDelete: false, exclusive: false, declared: {} };
+    await kit.broker.queues.declare('', 'later', { ...flags, settings: {} });
+    await kit.publish('news', 'hello');
+    allow();
+    expect(await kit.received('inbox')).toEqual(['hello']);
+    expect(kit.logged.map(({ message }) => message)).toContain('cannot bind a subscription');
+  });
+});
+
+describe('the queue of a delivery', () => {
+  it('is made again if somebody has deleted it', async () => {
+    const { SubscriptionArn: arn } = await kit.call('Subscribe', inputOf('sms', '+15551234567'));
+    const name = `amq.sns.${arn.split(':').at(-1)}`;
+    await kit.broker.queues.delete(kit.broker.queues.get('', name)!);
+    await kit.settle();
+    await kit.publish('news', 'hello');
+    expect(kit.waiting(arn)).toBe(1);
+    expect(kit.asked.log.at(-1)).toBe('start +15551234567');
+  });
+});
+
 describe('the attributes of a subscription', () => {
   it('are those of AWS where nothing was set', async () => {
     await kit.createQueue('inbox');

@@ -69,7 +69,6 @@ export class Subscriptions {
       else this.#index.set(subscription);
     }
     await this.#deleteOrphanedQueues();
-    for (const subscription of this.#index.all()) await this.#ensureQueue(subscription);
     for (const topicName of this.#index.topicNames()) await this.#settle(topicName);
     for (const subscription of this.#index.all()) this.#startWorker(subscription);
   }
@@ -138,12 +137,23 @@ export class Subscriptions {
 
   /** Stores it, or what has changed of it, and binds it as it says. Durable when the promise resolves. */
   async put(subscription: Subscription): Promise<void> {
+    const old = this.#index.get(subscription.id);
+    await this.#store(subscription);
+    try {
+      await this.#ensureQueue(subscription);
+      await this.#bindAnew(subscription);
+    } catch (error: unknown) {
+      // What cannot be bound must not look as if it were.
+      await (old === undefined ? this.#drop([subscription]) : this.#store(old));
+      throw error;
+    }
+    this.#startWorker(subscription);
+  }
+
+  async #store(subscription: Subscription): Promise<void> {
     const { documents } = this.#parts.broker;
     await documents.put(DOCUMENTS + subscription.id, subscriptionDocument(subscription));
     this.#index.set(subscription);
-    await this.#ensureQueue(subscription);
-    await this.#bindAnew(subscription);
-    this.#startWorker(subscription);
   }
 
   /** Ends it: nothing comes to its endpoint any more. `kept`: what stays of it, for its token. */
@@ -190,11 +200,25 @@ export class Subscriptions {
     let changed = stale.length > 0;
     for (const subscription of [...index.byId.values()]) {
       if (index.bound.has(subscription.id)) continue;
-      changed = (await this.#bindAnew(subscription)) || changed;
+      changed = (await this.#repair(subscription)) || changed;
     }
     for (const binding of stale) await this.#unbind(binding);
     // Own changes count as looked at; what others have changed meanwhile does not.
     index.version = changed ? -1 : version;
+  }
+
+  /** Returns whether it is bound elsewhere now. One that cannot be must not keep messages from the others. */
+  async #repair(subscription: Subscription): Promise<boolean> {
+    try {
+      await this.#ensureQueue(subscription);
+      const changed = await this.#bindAnew(subscription);
+      if (changed) this.#startWorker(subscription);
+      return changed;
+    } catch (error: unknown) {
+      const { arn } = subscription;
+      this.#parts.logger.error({ subscription: arn, error }, 'cannot bind a subscription');
+      return false;
+    }
   }
 
   /** Notes which bindings are right; returns those that are not. */

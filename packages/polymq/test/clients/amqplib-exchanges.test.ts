@@ -231,6 +231,41 @@ describe('routing', () => {
     expect(got.flat().toSorted()).toEqual(bodies(100).toSorted());
     for (const texts of got) expect(texts.length).toBeGreaterThan(10);
   });
+
+  test('a filter exchange gives a message to those whose policy takes its headers or its body', async () => {
+    const channel = await openChannel(peer);
+    const exchange = await newExchange(channel, 'x-filter');
+    const all = await boundQueue(channel, exchange, '');
+    const byHeaders = await boundQueue(channel, exchange, '', {
+      'filter-policy': '{"kind":["a",{"prefix":"b"}],"size":[{"numeric":[">",5]}]}',
+    });
+    const byBody = await boundQueue(channel, exchange, '', {
+      'filter-policy': '{"order":{"items":{"sku":["x"]}}}',
+      'filter-scope': 'MessageBody',
+    });
+    const order = (sku: string) => Buffer.from(JSON.stringify({ order: { items: [{ sku }] } }));
+    // The second body takes several frames.
+    const long = Buffer.from(`{"pad":"${'.'.repeat(300_000)}","order":{"items":[{"sku":"x"}]}}`);
+    channel.publish(exchange, 'k', order('x'), { headers: { kind: 'a', size: 5 } });
+    channel.publish(exchange, 'k', long, { headers: { kind: ['c', 'bc'], size: 5.5 } });
+    channel.publish(exchange, 'k', order('y'), { headers: { kind: 'a', size: 6 } });
+    const counts = [all, byHeaders, byBody].map(async (queue) => {
+      return (await drain(channel, queue)).map(({ content }) => content.length);
+    });
+    const [three, headed, bodied] = await Promise.all(counts);
+    expect(three).toHaveLength(3);
+    expect(headed).toEqual([long.length, order('y').length]);
+    expect(bodied).toEqual([order('x').length, long.length]);
+  });
+
+  test('a filter policy that cannot be compiled is refused', async () => {
+    const channel = await openChannel(peer);
+    const closed = closedWith(channel);
+    const exchange = await newExchange(channel, 'x-filter');
+    const bound = boundQueue(channel, exchange, '', { 'filter-policy': '{"kind":"a"}' });
+    await expect(bound).rejects.toThrow(/must be an object or an array/);
+    await closed.catch(() => undefined);
+  });
 });
 
 describe('declaring exchanges', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AwsError } from './aws-error.ts';
 import { decodeJson } from './decode-json.ts';
+import { JSON_TOKENS_MAX } from './json-limits.ts';
 import { SNS } from './sns-actions.ts';
 import { SQS } from './sqs-actions.ts';
 
@@ -92,6 +93,29 @@ describe('inputs in JSON', () => {
     expect(refusal('UntagQueue', { QueueUrl: QUEUE_URL, TagKeys: TagKeys.slice(1) })).toBe(
       'accepted',
     );
+  });
+
+  it('may be long, but not many', () => {
+    const send = (MessageBody: string, more = {}) =>
+      refusal('SendMessage', { QueueUrl: QUEUE_URL, MessageBody, ...more });
+    for (const text of ['[{"', '\\\\', '\\"', 'é€😀', '"']) {
+      const body = text.repeat(100_000);
+      expect(send(body)).toBe('accepted');
+      expect(decode('SendMessage', { QueueUrl: QUEUE_URL, MessageBody: body })).toEqual({
+        QueueUrl: QUEUE_URL,
+        MessageBody: body,
+      });
+    }
+    for (const More of [
+      Array.from({ length: JSON_TOKENS_MAX }, () => []),
+      Array.from({ length: JSON_TOKENS_MAX }, () => ({})),
+      Array.from({ length: JSON_TOKENS_MAX }, () => '\\"'),
+    ]) {
+      expect(send('m', { More })).toContain('more than 20000 objects');
+      expect(send('m', { More: More.slice(10) })).toBe('accepted');
+    }
+    expect(refusal('ListQueues', '['.repeat(50_000))).toContain('more than 20000 objects');
+    expect(refusal('ListQueues', `"${'\\'.repeat(50_001)}`)).toContain('not valid JSON');
   });
 
   it('cannot reach the prototypes of objects', () => {

@@ -7,6 +7,7 @@
  */
 import { AwsError } from './aws-error.ts';
 import { ENTRIES_MAX, isBase64, type PathStyle, pathsOf } from './input-rules.ts';
+import { checkJsonLimits } from './json-limits.ts';
 import type { Action, Shape, StructureShape } from './shape.ts';
 
 /** Throws if `value` is none of the shape; otherwise the value to hand out. */
@@ -27,6 +28,7 @@ export function decodeJson(action: Action, body: Buffer): Input {
 
 function parse(body: Buffer): unknown {
   if (body.length === 0) return {};
+  checkJsonLimits(body);
   try {
     return JSON.parse(body.toString('utf8'));
   } catch {

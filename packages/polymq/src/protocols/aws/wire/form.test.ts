@@ -32,6 +32,14 @@ describe('forms', () => {
     expect(parseForm('a=%ff%41')).toEqual([['a', '\ufffdA']]);
   });
 
+  it('are decoded alike whether short or long', () => {
+    const text = 'a+b%20%C3%A9%zz%4%F0%9F%98%80é%ff%2B%';
+    const decoded = 'a b é%zz%4😀é\ufffd+%';
+    expect(parseForm(text)).toEqual([[decoded, '']]);
+    expect(parseForm(`${text}=${text.repeat(1000)}`)).toEqual([[decoded, decoded.repeat(1000)]]);
+    expect(parseForm('+'.repeat(2000))).toEqual([[' '.repeat(2000), '']]);
+  });
+
   it('have a limit', () => {
     expect(parseForm('a&'.repeat(FORM_PAIRS_MAX))).toHaveLength(FORM_PAIRS_MAX);
     expect(() => parseForm('a&'.repeat(FORM_PAIRS_MAX + 1))).toThrow('more than');

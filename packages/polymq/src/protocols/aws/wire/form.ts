@@ -25,13 +25,17 @@ export function parseForm(body: Buffer | string): [name: string, value: string][
           `The request has more than ${FORM_PAIRS_MAX} parameters.`,
         );
       }
-      const equals = source.indexOf('=', at);
-      const split = equals < 0 || equals > end ? end : equals;
-      pairs.push([decode(source.slice(at, split)), decode(source.slice(split + 1, end))]);
+      pairs.push(pairOf(source.slice(at, end)));
     }
     at = end + 1;
   }
   return pairs;
+}
+
+function pairOf(text: string): [name: string, value: string] {
+  const equals = text.indexOf('=');
+  if (equals < 0) return [decode(text), ''];
+  return [decode(text.slice(0, equals)), decode(text.slice(equals + 1))];
 }
 
 /** The pairs of the query of a request's target. */
@@ -40,17 +44,47 @@ export function parseQueryString(target: string): [name: string, value: string][
   return at < 0 ? [] : parseForm(target.slice(at + 1));
 }
 
-const PLUS = /\+/g;
-const ESCAPES = /(?:%[0-9a-fA-F]{2})+/g;
+/** Longer ones may be made of nothing but escapes, which would take long one by one. */
+const SHORT_CHARS = 1024;
+const PERCENT = 0x25;
+const PLUS = 0x2b;
+const BLANK = 0x20;
 
 function decode(text: string): string {
-  const blanks = text.includes('+') ? text.replace(PLUS, ' ') : text;
-  if (!blanks.includes('%')) return blanks;
+  const escapes = text.includes('%');
+  if (!escapes && !text.includes('+')) return text;
+  if (text.length > SHORT_CHARS) return decodeOctets(text);
+  const blanks = text.replaceAll('+', ' ');
+  if (!escapes) return blanks;
   try {
     return decodeURIComponent(blanks);
   } catch {
-    return blanks.replace(ESCAPES, (escapes) =>
-      Buffer.from(escapes.replaceAll('%', ''), 'hex').toString('utf8'),
-    );
+    return decodeOctets(text);
   }
+}
+
+function decodeOctets(text: string): string {
+  const octets = Buffer.from(text);
+  let end = 0;
+  for (let at = 0; at < octets.length; at += 1) {
+    const octet = octets[at]!;
+    let decoded = octet === PLUS ? BLANK : octet;
+    if (octet === PERCENT) {
+      const value = hexDigit(octets[at + 1]) * 16 + hexDigit(octets[at + 2]);
+      if (!Number.isNaN(value)) {
+        decoded = value;
+        at += 2;
+      }
+    }
+    octets[end] = decoded;
+    end += 1;
+  }
+  return octets.toString('utf8', 0, end);
+}
+
+/** NaN if it is none. */
+function hexDigit(octet = 0): number {
+  if (octet >= 0x30 && octet <= 0x39) return octet - 0x30;
+  const lower = octet | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x61 + 10 : Number.NaN;
 }

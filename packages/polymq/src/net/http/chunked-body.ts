@@ -7,7 +7,9 @@
  * Data is consumed as it comes; of lines only whole ones. Extensions and trailers are checked and dropped, and what is not
  * data has a limit of its own, so that nobody can send lines for ever.
  */
+import type { ByteBudget } from '../../lib/byte-budget.ts';
 import { TOKEN, VALUE } from './header-names.ts';
+import { reserve } from './held-bytes.ts';
 import { HttpRefusal } from './http-refusal.ts';
 
 const CR = 0x0d;
@@ -20,19 +22,22 @@ const LINE_BYTES_MAX = 1024;
 const EXTRA_BYTES_MAX = 16 * 1024;
 const SIZE_DIGITS_MAX = 8;
 const CAPACITY_MIN = 1024;
+const NOTHING: Buffer = Buffer.alloc(0);
 
 type State = 'size' | 'data' | 'end' | 'trailers' | 'done';
 
 export class ChunkedBody {
   readonly #bytesMax: number;
+  readonly #budget: ByteBudget;
   #state: State = 'size';
   #remaining = 0;
   #extraBytes = 0;
-  #body: Buffer = Buffer.alloc(0);
+  #body: Buffer = NOTHING;
   #bytes = 0;
 
-  constructor(bytesMax: number) {
+  constructor(bytesMax: number, budget: ByteBudget) {
     this.#bytesMax = bytesMax;
+    this.#budget = budget;
   }
 
   get done(): boolean {
@@ -41,6 +46,13 @@ export class ChunkedBody {
 
   get body(): Buffer {
     return this.#body.subarray(0, this.#bytes);
+  }
+
+  /** Gives its memory back; the body is not to be touched any more. */
+  drop(): void {
+    this.#budget.release(this.#body.length);
+    this.#body = NOTHING;
+    this.#bytes = 0;
   }
 
   /** Consumes what it can, and returns where it has stopped. Throws `HttpRefusal`. */
@@ -118,8 +130,10 @@ export class ChunkedBody {
     const needed = this.#bytes + bytes;
     if (needed <= this.#body.length) return;
     const capacity = Math.min(this.#bytesMax, Math.max(CAPACITY_MIN, needed * 2));
+    reserve(this.#budget, capacity);
     const larger = Buffer.allocUnsafeSlow(capacity);
     this.#body.copy(larger, 0, 0, this.#bytes);
+    this.#budget.release(this.#body.length);
     this.#body = larger;
   }
 }

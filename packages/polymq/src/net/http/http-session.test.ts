@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ByteBudget } from '../../lib/byte-budget.ts';
 import {
   Peer,
   RecordingService,
@@ -393,6 +394,49 @@ describe('the life of an HTTP connection', () => {
     const eager = open();
     eager.peer.send(`${head}\r\nExpect: 100-continue\r\n\r\n${body}`);
     expect(statusesIn(eager.peer.output)).toEqual([200]);
+  });
+});
+
+describe('memory of requests that arrive', () => {
+  it('is shared by all connections, and who finds none comes again later', () => {
+    const service = new RecordingService();
+    service.bodyBytesMax = 1_000_000;
+    const arriving = new ByteBudget(130_000);
+    const peers = Array.from({ length: 3 }, () => new Peer(service, arriving));
+    const large = post('x'.repeat(60_000));
+    const chunked = `${CHUNKED.split('\r\n\r\n')[0]}\r\n\r\nc350\r\n${'y'.repeat(50_000)}`;
+    peers[0]!.send(large.slice(0, 50_000));
+    peers[1]!.send(post('x'.repeat(100_000)).slice(0, 90_000));
+    peers[2]!.send(chunked);
+    expect(peers.map((peer) => statusesIn(peer.output))).toEqual([[], [503], [503]]);
+    expect(arriving.used).toBeGreaterThan(49_000);
+    peers[0]!.send(large.slice(50_000));
+    expect(service.seen.length).toBe(1);
+    expect(arriving.used).toBe(0);
+    new Peer(service, arriving).send(`${chunked}\r\n`).send('0\r\n\r\n');
+    expect(service.seen.length).toBe(2);
+    expect(arriving.used).toBe(0);
+  });
+
+  it('is given back by connections that go', () => {
+    const arriving = new ByteBudget(100_000);
+    for (const part of [post('hello').slice(0, -1), CHUNKED.slice(0, -10), 'POST']) {
+      const peer = new Peer(new RecordingService(), arriving);
+      peer.send(part);
+      expect(arriving.used).toBeGreaterThan(0);
+      peer.close();
+      expect(arriving.used).toBe(0);
+    }
+  });
+
+  it('is not taken by requests sent ahead of an answer at the cost of that answer', () => {
+    const service = new RecordingService();
+    service.hold = true;
+    const peer = new Peer(service, new ByteBudget(5_000));
+    peer.send(post('one') + post('two').repeat(100));
+    expect(peer.output).toBe('');
+    expect(peer.destroyed).toBe(true);
+    expect(service.held[0]!.closed).toBe(true);
   });
 });
 

@@ -14,12 +14,14 @@
  * runs only after something partial has arrived. Between requests the listener's idle limit counts, and
  * while an answer is awaited none (`busy`).
  */
+import { ByteBudget } from '../../lib/byte-budget.ts';
 import type { Clock, Timer, Timers } from '../../lib/environment/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Connection, Session } from '../connection.ts';
 import { joinSmall } from '../join-small.ts';
 import { CONTINUE, writeAnswer } from './answer-bytes.ts';
 import { ChunkedBody } from './chunked-body.ts';
+import { HeldBytes } from './held-bytes.ts';
 import type { HttpAnswer, HttpExchange, HttpRequest, HttpService } from './http-exchange.ts';
 import { HttpRefusal } from './http-refusal.ts';
 import { type HeadLimits, NO_BODY, type RequestHead, readHead } from './request-head.ts';
@@ -29,6 +31,8 @@ export interface HttpSessionOptions {
   readonly timers: Timers;
   readonly logger?: Logger;
   readonly limits?: HttpLimits;
+  /** What requests that have not arrived whole may hold, over all connections. Missing: 256 MiB in all. */
+  readonly arriving?: ByteBudget;
 }
 
 export interface HttpLimits extends HeadLimits {
@@ -45,13 +49,15 @@ export const HTTP_LIMITS: HttpLimits = {
 
 /** More than this sent ahead of an answer is left to TCP. */
 const AHEAD_BYTES_MAX = 64 * 1024;
-const HELD_BYTES_MIN = 1024;
 /** Requests that were sent ahead and are answered at once; then others get their turn. */
 const REQUESTS_PER_TURN = 200;
 /** After the last answer what the peer still sends is dropped for so long, so that a reset does not overtake the answer. */
 const LINGER_MS = 2000;
 
 const NEVER = -1;
+/** Shared by all sessions that are given no budget of their own. */
+const ARRIVING: ByteBudget = new ByteBudget(256 * 1024 * 1024);
+
 const CR = 0x0d;
 const LF = 0x0a;
 
@@ -62,10 +68,8 @@ export class HttpSession implements Session {
   readonly #service: HttpService;
   readonly #options: HttpSessionOptions;
   #state: State = 'head';
-  /** What has arrived and is not consumed: `[#heldStart, #heldEnd)`. */
-  #held: Buffer | undefined;
-  #heldStart = 0;
-  #heldEnd = 0;
+  /** What has arrived and is not consumed. */
+  readonly #held: HeldBytes;
   /** Up to here, from the start of the request, no head could be read. */
   #scannedBytes = 0;
   #head: RequestHead | undefined;
@@ -91,6 +95,7 @@ export class HttpSession implements Session {
     this.#connection = connection;
     this.#service = service;
     this.#options = options;
+    this.#held = new HeldBytes(options.arriving ?? ARRIVING);
   }
 
   /** A request waits for its answer: silence is not idleness. */
@@ -104,13 +109,10 @@ export class HttpSession implements Session {
 
   onSpan(buffer: Buffer, start: number, end: number): number {
     if (this.#state === 'ending' || this.#state === 'closed') return end - start;
-    if (this.#held === undefined) {
+    if (this.#held.buffer === undefined) {
       const at = this.#read(buffer, start, end);
       if (at < end && !this.#over) this.#hold(buffer, at, end);
-    } else {
-      this.#hold(buffer, start, end);
-      this.#readHeld();
-    }
+    } else if (this.#hold(buffer, start, end)) this.#readHeld();
     this.#settle();
     return end - start;
   }
@@ -133,7 +135,7 @@ export class HttpSession implements Session {
   /** Answers what is under way and closes then. */
   drain(): void {
     this.#draining = true;
-    const underWay = this.#state !== 'head' || this.#held !== undefined;
+    const underWay = this.#state !== 'head' || this.#held.bytes > 0;
     if (!underWay) this.#end();
   }
 
@@ -162,9 +164,9 @@ export class HttpSession implements Session {
 
   #readHeld(): void {
     const held = this.#held;
-    if (held === undefined || this.#reading) return;
-    this.#heldStart = this.#read(held, this.#heldStart, this.#heldEnd);
-    if (this.#over || this.#heldStart === this.#heldEnd) this.#dropInput();
+    if (held.buffer === undefined || this.#reading) return;
+    held.start = this.#read(held.buffer, held.start, held.end);
+    if (this.#over || held.bytes === 0) this.#dropInput();
   }
 
   /** Hands out requests until one is not whole or must wait. Returns up to where bytes were consumed. */
@@ -202,6 +204,7 @@ export class HttpSession implements Session {
       if (!chunks.done) return at === start ? -1 : at;
       this.#chunks = undefined;
       this.#dispatch(chunks.body);
+      chunks.drop();
       return at;
     }
     const bodyEnd = start + this.#head!.contentLength;
@@ -243,7 +246,7 @@ export class HttpSession implements Session {
       throw new HttpRefusal(413, `the body is larger than ${bodyBytesMax} bytes`);
     }
     if (head.chunked) {
-      this.#chunks = new ChunkedBody(bodyBytesMax);
+      this.#chunks = new ChunkedBody(bodyBytesMax, this.#options.arriving ?? ARRIVING);
       this.#state = 'chunks';
     } else if (head.contentLength <= 0) {
       this.#dispatch(NO_BODY);
@@ -320,7 +323,7 @@ export class HttpSession implements Session {
   #settle(): void {
     this.#flush();
     if (this.#over) return;
-    const heldBytes = this.#heldEnd - this.#heldStart;
+    const heldBytes = this.#held.bytes;
     if (this.#stopped && heldBytes > AHEAD_BYTES_MAX) this.#connection.pause();
     else this.#connection.resume();
     const partial = this.#state === 'body' || this.#state === 'chunks' || heldBytes > 0;
@@ -385,36 +388,26 @@ export class HttpSession implements Session {
   }
 
   #dropInput(): void {
-    this.#held = undefined;
-    this.#heldStart = 0;
-    this.#heldEnd = 0;
-    if (this.#over) {
-      this.#head = undefined;
-      this.#chunks = undefined;
-    }
+    this.#held.drop();
+    if (!this.#over) return;
+    this.#head = undefined;
+    this.#chunks?.drop();
+    this.#chunks = undefined;
   }
 
-  /** Keeps a copy, behind what is kept already. */
-  #hold(buffer: Buffer, start: number, end: number): void {
-    const held = this.#held;
-    const bytes = end - start;
-    const kept = this.#heldEnd - this.#heldStart;
-    if (held === undefined || this.#heldEnd + bytes > held.length) {
-      const target = Buffer.allocUnsafeSlow(this.#capacity(kept + bytes, held !== undefined));
-      if (held !== undefined) held.copy(target, 0, this.#heldStart, this.#heldEnd);
-      this.#held = target;
-      this.#heldStart = 0;
-      this.#heldEnd = kept;
+  /** Keeps a copy. False: there is no memory for it, and the connection is over. */
+  #hold(buffer: Buffer, start: number, end: number): boolean {
+    const wanted = this.#state === 'body' ? this.#head!.contentLength : Number.POSITIVE_INFINITY;
+    try {
+      this.#held.append(buffer, start, end, wanted);
+      return true;
+    } catch (error: unknown) {
+      if (!(error instanceof HttpRefusal)) throw error;
+      // What was sent ahead has no answer of its own yet.
+      if (this.#state === 'waiting') this.#connection.destroy();
+      else this.#refuse(error);
+      return false;
     }
-    buffer.copy(this.#held!, this.#heldEnd, start, end);
-    this.#heldEnd += bytes;
-  }
-
-  /** Grows with what has arrived, not with a length that was only announced, and not beyond it. */
-  #capacity(bytes: number, growing: boolean): number {
-    const roomy = Math.max(HELD_BYTES_MIN, growing ? 2 * bytes : bytes);
-    if (this.#state !== 'body') return roomy;
-    return Math.max(bytes, Math.min(roomy, this.#head!.contentLength));
   }
 }
 

@@ -57,8 +57,10 @@ function outcome(input: Buffer, step: () => number): Outcome {
   }
   // A part of a line is looked at again when the line ends.
   peer.send('\n');
-  const { seen } = service;
-  return { seen, statuses: statusesIn(peer.output), ended: peer.ended };
+  const { ended, output } = peer;
+  peer.close();
+  if (peer.arriving.used !== 0) throw new WrongResult(`${peer.arriving.used} bytes are left`);
+  return { seen: service.seen, statuses: statusesIn(output), ended };
 }
 
 function check({ seen, statuses, ended }: Outcome): void {

@@ -1,5 +1,6 @@
 /** A client without a socket: bytes are put into a connection as a test cuts them, and what comes back is gathered. */
 import { ArenaPool, ArenaWriter } from '../../../lib/arena.ts';
+import { ByteBudget } from '../../../lib/byte-budget.ts';
 import { CounterRegistry } from '../../../lib/counters.ts';
 import type { NetworkSocket } from '../../../lib/environment/network.ts';
 import { SimulatedClock } from '../../../lib/environment/simulated/simulated-clock.ts';
@@ -20,6 +21,8 @@ const memory: ReadMemory = {
 export class Peer {
   readonly clock: SimulatedClock = new SimulatedClock();
   readonly connection: Connection;
+  /** What requests hold that have not arrived whole. */
+  readonly arriving: ByteBudget;
   readonly session: HttpSession;
   /** One text for each write. */
   readonly writes: string[] = [];
@@ -32,7 +35,8 @@ export class Peer {
   /** `write` says that enough is waiting. */
   full = false;
 
-  constructor(service: HttpService) {
+  constructor(service: HttpService, arriving: ByteBudget = new ByteBudget(1024 * 1024)) {
+    this.arriving = arriving;
     const socket: NetworkSocket = {
       remoteAddress: '127.0.0.1',
       remotePort: 50_000,
@@ -62,7 +66,7 @@ export class Peer {
       protocolErrors: counters.counter('errors'),
     };
     this.connection = new Connection(socket, 0, counts, silentLogger, () => undefined);
-    const options = { clock: this.clock, timers: this.clock, logger: silentLogger };
+    const options = { clock: this.clock, timers: this.clock, logger: silentLogger, arriving };
     this.session = new HttpSession(this.connection, service, options);
     this.connection.start(undefined, memory, this.session);
   }

@@ -239,6 +239,16 @@ export class CoreQueue implements Queue {
     return row !== undefined && this.#messages.isHere(row, seq) ? row : undefined;
   }
 
+  async findRestored(seq: number, enqueuedMs: number): Promise<number | undefined> {
+    if (seq >= this.#messages.restoredEnd) return undefined;
+    let found: number | undefined;
+    await this.#context.forEachRow(this, (row, page, index) => {
+      // Times are rounded when they are stored.
+      if (page.seq[index] === seq && page.enqueuedMs[index]! <= enqueuedMs + 1) found = row;
+    });
+    return found !== undefined && this.#messages.isHere(found, seq) ? found : undefined;
+  }
+
   ack(row: number): void {
     this.#leases.ack(row);
   }

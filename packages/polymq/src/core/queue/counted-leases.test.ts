@@ -152,6 +152,26 @@ describe('a counted lease over a restart', () => {
     expect(again.restoredLease(0)).toBeUndefined();
   });
 
+  it('is found again although nothing of it was written, but not what came later', async () => {
+    const { queues, clock } = await start();
+    const q = await broker.declare('q');
+    for (const body of ['a', 'b']) queues.publish(message(body), [q]);
+    clock.advance(50);
+    const takenMs = clock.nowMs();
+    q.take(1000, false);
+    clock.advance(50);
+    await broker.crash();
+    const again = broker.get('q');
+    expect(again.restoredLease(0)).toBeUndefined();
+    const row = (await again.findRestored(0, takenMs))!;
+    expect([again.contains(row, 0), again.holds(row, 0)]).toEqual([true, false]);
+    expect(await again.findRestored(0, takenMs - 60)).toBeUndefined();
+    queues.publish(message('c'), [again]);
+    expect(await again.findRestored(2, clock.nowMs())).toBeUndefined();
+    again.discard(row, 0);
+    expect(await again.findRestored(0, takenMs)).toBeUndefined();
+  });
+
   it('is over if its end has passed meanwhile, and counts', async () => {
     const { queues, clock } = await start();
     const q = await broker.declare('q', { receiveMax: 2 });

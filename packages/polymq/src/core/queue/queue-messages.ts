@@ -52,6 +52,8 @@ export class QueueMessages {
   readonly counted: CountedLeases;
   #ready: ReadyLevels;
   #nextSeq = 0;
+  /** No message of before the restart has this `seq` or a higher one. */
+  #restoredEnd = 0;
   #leasedCount = 0;
   #delayedCount = 0;
   #bytes = 0;
@@ -95,6 +97,10 @@ export class QueueMessages {
   }
 
   /** What the next message to come gets. */
+  get restoredEnd(): number {
+    return this.#restoredEnd;
+  }
+
   get nextSeq(): number {
     return this.#nextSeq;
   }
@@ -151,6 +157,7 @@ export class QueueMessages {
 
   /** All messages of before the restart were taken in. */
   restored(): void {
+    this.#restoredEnd = this.#nextSeq;
     for (const row of this.#locking?.restored() ?? []) this.#insert(row);
   }
 

@@ -74,6 +74,12 @@ export interface Queue {
    * its lease may be over.
    */
   restoredLease(seq: number): number | undefined;
+  /**
+   * The row of the message with that `seq` that came into the queue in an earlier life of the broker, at `enqueuedMs` or before,
+   * and is there still. Numbers may come again in later lives; the time tells which message is meant. Looks through all
+   * messages of the broker, in turns of the event loop: for what `restoredLease` does not know.
+   */
+  findRestored(seq: number, enqueuedMs: number): Promise<number | undefined>;
   /** Done with. Durable when `store.committed` has reached the `store.position` of right after. */
   ack(row: number): void;
   /**

@@ -160,6 +160,10 @@ export class FakeQueue implements Queue {
     return this.leased.find((stored) => stored.row === row)?.draft.groupId;
   }
 
+  findRestored(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
   restoredLease(): undefined {
     return undefined;
   }

@@ -10,7 +10,8 @@ import type { SqsContext } from './context.ts';
 import { SQS } from './limits.ts';
 import { LongPolls } from './long-poll.ts';
 import { queueOf } from './queue-url.ts';
-import { knownReceipt } from './receipts.ts';
+import type { Receipt } from './receipt-handle.ts';
+import { Receipts } from './receipts.ts';
 import { ReceiveAttempts } from './receive-attempts.ts';
 import { Reception } from './reception.ts';
 import { batchBytes, checkId, Sender, type SendInput } from './send.ts';
@@ -63,24 +64,27 @@ export class MessageActions {
     SendMessage: (input: OfQueue & SendInput, call) => this.#send(input, call),
     SendMessageBatch: (input: Batch<SendInput>, call) => this.#sendBatch(input, call),
     ReceiveMessage: (input: ReceiveInput, call) => this.#receive(input, call),
-    DeleteMessage: (input: OfQueue & Handled) => {
-      this.#delete(queueOf(this.#context, input.QueueUrl), input.ReceiptHandle);
-      return this.#durable(NOTHING);
-    },
-    DeleteMessageBatch: (input: Batch<Handled>) => {
-      const queue = queueOf(this.#context, input.QueueUrl);
-      checkBatch(input.Entries, 'DeleteMessageBatchRequestEntry');
-      return this.#durable(
-        perEntry(input.Entries, ({ ReceiptHandle }) => this.#delete(queue, ReceiptHandle)),
-      );
-    },
+    DeleteMessage: (input: OfQueue & Handled) =>
+      this.#withReceipts(input, [input], (receipts, queue) => {
+        this.#delete(queue, receipts, input.ReceiptHandle);
+        return this.#durable(NOTHING);
+      }),
+    DeleteMessageBatch: (input: Batch<Handled>) =>
+      this.#withBatch(input, 'DeleteMessageBatchRequestEntry', (receipts, queue) =>
+        this.#durable(
+          perEntry(input.Entries, ({ ReceiptHandle }) =>
+            this.#delete(queue, receipts, ReceiptHandle),
+          ),
+        ),
+      ),
     ChangeMessageVisibility: (input: OfQueue & Visibility) =>
-      this.#changeVisibility(queueOf(this.#context, input.QueueUrl), input),
-    ChangeMessageVisibilityBatch: (input: Batch<Visibility>) => {
-      const queue = queueOf(this.#context, input.QueueUrl);
-      checkBatch(input.Entries, 'ChangeMessageVisibilityBatchRequestEntry');
-      return perEntry(input.Entries, (entry) => this.#changeVisibility(queue, entry));
-    },
+      this.#withReceipts(input, [input], (receipts, queue) =>
+        this.#changeVisibility(queue, receipts, input),
+      ),
+    ChangeMessageVisibilityBatch: (input: Batch<Visibility>) =>
+      this.#withBatch(input, 'ChangeMessageVisibilityBatchRequestEntry', (receipts, queue) =>
+        perEntry(input.Entries, (entry) => this.#changeVisibility(queue, receipts, entry)),
+      ),
   };
 
   #send(input: OfQueue & SendInput, call: AwsCall): Promise<object> {
@@ -166,15 +170,40 @@ export class MessageActions {
     );
   }
 
+  /** Does what needs receipts, once it is known which messages they mean. */
+  #withReceipts(
+    { QueueUrl }: OfQueue,
+    handled: readonly Handled[],
+    act: (receipts: Receipts, queue: Queue) => object | Promise<object>,
+  ): object | Promise<object> {
+    const queue = queueOf(this.#context, QueueUrl);
+    const receipts = new Receipts(queue, this.#boot);
+    const searching = receipts.search(handled.map(({ ReceiptHandle }) => ReceiptHandle));
+    return searching === undefined
+      ? act(receipts, queue)
+      : searching.then(() => act(receipts, queue));
+  }
+
+  #withBatch<E extends Handled>(
+    input: Batch<E>,
+    entryName: string,
+    act: (receipts: Receipts, queue: Queue) => object | Promise<object>,
+  ): object | Promise<object> {
+    queueOf(this.#context, input.QueueUrl);
+    checkBatch(input.Entries, entryName);
+    return this.#withReceipts(input, input.Entries, act);
+  }
+
   /** Returns what a batch answers for the entry. */
-  #delete(queue: Queue, handle: string): object {
-    const { row, receipt, current } = knownReceipt(queue, handle, this.#boot);
+  #delete(queue: Queue, receipts: Receipts, handle: string): object {
+    const { row, receipt, current } = receipts.know(handle);
     if (row === undefined) return NOTHING;
     const { seq } = receipt;
     this.#attempts.changed(queue, row);
     if (current) queue.ack(row);
-    else if (!sqsQueueOf(queue).fifo) queue.discard(row, seq);
-    else if (queue.contains(row, seq)) {
+    else if (!sqsQueueOf(queue).fifo || wasForgotten(queue, row, receipt)) {
+      queue.discard(row, seq);
+    } else if (queue.contains(row, seq)) {
       throw new AwsError(
         'InvalidParameterValue',
         `Value ${handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.`,
@@ -185,13 +214,14 @@ export class MessageActions {
 
   #changeVisibility(
     queue: Queue,
+    receipts: Receipts,
     { ReceiptHandle: handle, VisibilityTimeout }: Visibility,
   ): object {
     const visibilityMs = visibilityOf(
       VisibilityTimeout,
       'VisibilityTimeout must be an integer between 0 and 43200.',
     );
-    const { row, receipt, current } = knownReceipt(queue, handle, this.#boot);
+    const { row, receipt, current } = receipts.know(handle);
     if (row === undefined || !current) throw notAvailable(queue, handle, row, receipt.seq);
     const inAllMs = this.#context.environment.clock.nowMs() + visibilityMs - receipt.receivedMs;
     if (visibilityMs > 0 && inAllMs > SQS.visibilitySecondsMax * SECOND_MS) {
@@ -227,6 +257,11 @@ export class MessageActions {
       'This broker is short of memory: send again later; receiving and deleting go on.',
     );
   }
+}
+
+/** Whether a crash has taken away that the message was handed out, and nobody has got it since. */
+function wasForgotten(queue: Queue, row: number, { seq, attempt }: Receipt): boolean {
+  return queue.contains(row, seq) && !queue.holds(row, seq) && queue.attempts(row) < attempt;
 }
 
 function countOf(count = 1): number {

@@ -1,28 +1,67 @@
-/** What a receipt handle says about a message now. */
+/**
+ * What receipt handles say about messages now. One of this life of the process names its row. One of an earlier life is looked up by
+ * its number: at once where the lease was remembered; otherwise through all messages, which takes time, so that is done before
+ * anything else.
+ */
 import type { Queue } from '../../../core/queue/queue.ts';
 import { AwsError } from '../wire/index.ts';
 import { parseReceipt, type Receipt } from './receipt-handle.ts';
 
 export interface KnownReceipt {
   receipt: Receipt;
-  /** Undefined: from an earlier life of the broker, and the message was not in flight when that ended. */
+  /** Undefined: from an earlier life of the broker, and the message is gone. */
   row: number | undefined;
   /** The message is in flight, and this is its newest receipt. */
   current: boolean;
 }
 
-/** Throws `ReceiptHandleIsInvalid`. `boot`: this life of the process. */
-export function knownReceipt(queue: Queue, handle: string, boot: number): KnownReceipt {
-  const receipt = parseReceipt(handle);
-  if (receipt === undefined || receipt.queueId !== queue.id) {
-    throw new AwsError(
-      'ReceiptHandleIsInvalid',
-      `The input receipt handle "${handle.slice(0, 200)}" is not a valid receipt handle.`,
-    );
+export class Receipts {
+  readonly #queue: Queue;
+  readonly #boot: number;
+  /** Handle → row, of those that had to be searched. */
+  readonly #found = new Map<string, number | undefined>();
+
+  /** `boot`: this life of the process. */
+  constructor(queue: Queue, boot: number) {
+    this.#queue = queue;
+    this.#boot = boot;
   }
-  const { seq } = receipt;
-  const row = receipt.boot === boot ? receipt.row : queue.restoredLease(seq);
-  const current =
-    row !== undefined && queue.holds(row, seq) && queue.attempts(row) === receipt.attempt;
-  return { receipt, row, current };
+
+  /** What has to be searched for before `know` can be asked; undefined if nothing has. */
+  search(handles: readonly string[]): Promise<void> | undefined {
+    const unknown = handles.flatMap((handle) => {
+      const receipt = parseReceipt(handle);
+      const { queueId, boot = this.#boot, seq = 0 } = receipt ?? {};
+      const searched =
+        receipt !== undefined &&
+        queueId === this.#queue.id &&
+        boot !== this.#boot &&
+        this.#queue.restoredLease(seq) === undefined;
+      return searched ? [{ handle, receipt }] : [];
+    });
+    return unknown.length === 0 ? undefined : this.#searchFor(unknown);
+  }
+
+  /** Throws `ReceiptHandleIsInvalid`. */
+  know(handle: string): KnownReceipt {
+    const queue = this.#queue;
+    const receipt = parseReceipt(handle);
+    if (receipt === undefined || receipt.queueId !== queue.id) {
+      throw new AwsError(
+        'ReceiptHandleIsInvalid',
+        `The input receipt handle "${handle.slice(0, 200)}" is not a valid receipt handle.`,
+      );
+    }
+    const { boot, seq, attempt } = receipt;
+    const row =
+      boot === this.#boot ? receipt.row : (queue.restoredLease(seq) ?? this.#found.get(handle));
+    const current = row !== undefined && queue.holds(row, seq) && queue.attempts(row) === attempt;
+    return { receipt, row, current };
+  }
+
+  async #searchFor(unknown: readonly { handle: string; receipt: Receipt }[]): Promise<void> {
+    for (const { handle, receipt } of unknown) {
+      this.#found.set(handle, await this.#queue.findRestored(receipt.seq, receipt.receivedMs));
+    }
+  }
 }

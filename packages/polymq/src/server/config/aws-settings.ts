@@ -2,6 +2,7 @@
  * The settings of SQS and SNS, rows of the table in `settings.ts`. What an SNS topic may reach beyond this broker is off until
  * it is named here: private addresses, functions, mail, text messages.
  */
+import { addressRuleProblem } from '../../lib/environment/address-rules.ts';
 import type { SettingsOf } from './setting.ts';
 
 const KIB = 1024;
@@ -64,10 +65,7 @@ export const sns: SettingsOf<SnsConfig> = {
     kind: 'list',
     default: [],
     placeholder: 'ADDRESS[/BITS]',
-    check: (text) =>
-      /^[0-9a-fA-F.:]+(\/\d{1,3})?$/.test(text)
-        ? undefined
-        : 'must be an IP address or a range such as 10.0.0.0/8',
+    check: addressRuleProblem,
     doc: 'Private addresses that http and https subscriptions may reach, such as `127.0.0.1` or `10.0.0.0/8`. All others of this machine and its networks are refused.',
   },
   lambdaEndpoints: {

@@ -19,8 +19,3 @@ export class SimulatedOutbound implements Outbound {
     return this.answer(request);
   }
 }
-
-/** An answer with nothing but a status and a body. */
-export function plainAnswer(status: number, body = ''): OutboundAnswer {
-  return { status, headers: new Map(), body: Buffer.from(body) };
-}

@@ -29,6 +29,8 @@ export interface MessageProperties {
   structure?: string;
   /** The ARN of the topic it was published to. */
   topicArn?: string;
+  /** The queues whose subscriptions were raw then: a JSON list of names, or `*` for all that it went to. */
+  rawQueues?: string;
 }
 
 type TextField = Exclude<keyof MessageProperties, 'messageId' | 'published'>;
@@ -46,6 +48,7 @@ const TAGS: Readonly<Record<TextField, number>> = {
   subject: 9,
   structure: 10,
   topicArn: 11,
+  rawQueues: 12,
 };
 const PUBLISHED_TAG = 32;
 

@@ -1,4 +1,7 @@
-/** What may be subscribed: which endpoints each protocol takes, and what has to be configured for it. */
+/**
+ * What may be subscribed: which endpoints each protocol takes, in the words of AWS, and what has to be configured for it. What could
+ * never be delivered is refused here, with the setting that is missing, instead of failing later.
+ */
 
 import { parseArn } from '../arn.ts';
 import type { SnsOptions } from '../options.ts';

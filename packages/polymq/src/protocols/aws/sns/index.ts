@@ -1,5 +1,6 @@
 /**
- * SNS over one broker. Opening it reads documents and, the first time, makes keys; what is asked before waits for that.
+ * SNS over one broker: handlers of its actions, what anybody may get without signing, and the envelopes that SQS puts around
+ * messages of topics. Opening it reads documents and, the first time, makes keys; what is asked before waits for that.
  */
 import type { Broker } from '../../../core/broker.ts';
 import type { Queue } from '../../../core/queue/queue.ts';
@@ -9,6 +10,7 @@ import type { Environment } from '../../../lib/environment/environment.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import type { HttpExchange } from '../../../net/http/http-exchange.ts';
 import type { AwsCall, AwsHandler } from '../call.ts';
+import type { MessageProperties } from '../message/properties.ts';
 import { type AwsOptions, fallbackRegion } from '../options.ts';
 import type { TopicsView } from '../sqs/context.ts';
 import { encodeError, encodeXml, SNS, toAwsError, XML_TYPE } from '../wire/index.ts';
@@ -88,9 +90,11 @@ export class Sns implements TopicsView {
       );
     }
     const subscription = context.subscriptions.forQueue(topicName, queueName);
-    if (subscription !== undefined && isRaw(subscription)) return undefined;
-    if (!message.properties.published) {
-      if (subscription === undefined) return undefined;
+    if (message.properties.published) {
+      // As it was when it was published: the subscription may have changed since, or ended.
+      if (isRawFor(message.properties, queueName)) return undefined;
+    } else {
+      if (subscription === undefined || isRaw(subscription)) return undefined;
       const { topicArn } = subscription;
       const properties = { ...message.properties, published: true, topicArn };
       return this.envelopeFor({ ...message, properties }, { topicName, queueName }, { origin });
@@ -154,6 +158,11 @@ export class Sns implements TopicsView {
     const region = fallbackRegion(options);
     return { requestId, origin: '', region, accountId, accessKeyId: '', exchange };
   }
+}
+
+function isRawFor({ rawQueues }: MessageProperties, queueName: string): boolean {
+  if (rawQueues === undefined || rawQueues === '*') return rawQueues === '*';
+  return (JSON.parse(rawQueues) as string[]).includes(queueName);
 }
 
 async function openSns(parts: SnsParts): Promise<SnsContext> {

@@ -39,6 +39,27 @@ describe('a message that is published', () => {
     expect(raw.MessageAttributes).toEqual({ kind: text('new') });
   });
 
+  it('stays as it was when it was published, whatever becomes of the subscription', async () => {
+    await kit.createQueue('raw');
+    const set = (SubscriptionArn: string, AttributeValue: string) => {
+      const change = { SubscriptionArn, AttributeName: 'RawMessageDelivery', AttributeValue };
+      return kit.call('SetSubscriptionAttributes', change);
+    };
+    const enveloped = await kit.subscribe('news', 'inbox');
+    const raw = await kit.subscribe('news', 'raw', { RawMessageDelivery: 'true' });
+    await kit.publish('news', 'one');
+    await set(enveloped, 'true');
+    await kit.publish('news', 'two');
+    await set(raw, 'false');
+    await kit.call('Unsubscribe', { SubscriptionArn: raw });
+    await kit.call('DeleteTopic', { TopicArn: topicArn('news') });
+    const bodies = (await kit.receive('raw')).map(({ Body }) => Body);
+    expect(bodies).toEqual(['one', 'two']);
+    const [first, second] = await kit.receive('inbox');
+    expect(JSON.parse(first.Body).Message).toBe('one');
+    expect(second.Body).toBe('two');
+  });
+
   it('is stored once for all queues', async () => {
     const names = ['a', 'b', 'c'];
     for (const name of names) {

@@ -1,7 +1,10 @@
-/** The subscriptions in memory: by id, by topic, by the queues that they have to do with, and the bindings they have. */
+/**
+ * The subscriptions in memory: by id, by topic, by the queues that they have to do with, and the bindings they have. It only looks
+ * things up; what it says follows from what was set.
+ */
 import type { Binding } from '../../../core/exchange/exchanges.ts';
 import { namedDestination } from './bindings.ts';
-import type { Subscription } from './subscription.ts';
+import { isDelivered, isRaw, type Subscription } from './subscription.ts';
 import { deadLetterQueueOf } from './subscription-attributes.ts';
 
 /** What is known of the subscriptions of one topic. */
@@ -11,6 +14,8 @@ export interface TopicIndex {
   readonly bound: Map<string, Binding>;
   /** Ids of those that send to what may come and go without a word. */
   readonly unsteady: Set<string>;
+  /** Ids of those whose queues get messages without an envelope. */
+  readonly raw: Set<string>;
   /** By the queue that they are bound to, or that their undeliverable messages go to. Made when asked for. */
   byQueue: Map<string, Subscription> | undefined;
   /** Of the exchanges, when the bindings were compared with what they should be. */
@@ -54,6 +59,7 @@ export class SubscriptionIndex {
         byId: new Map(),
         bound: new Map(),
         unsteady: new Set(),
+        raw: new Set(),
         byQueue: undefined,
         version: -1,
       };
@@ -78,6 +84,7 @@ export class SubscriptionIndex {
     topic.byId.delete(id);
     topic.bound.delete(id);
     topic.unsteady.delete(id);
+    topic.raw.delete(id);
     topic.byQueue = undefined;
     if (topic.byId.size === 0) this.#byTopic.delete(topicName);
   }
@@ -99,6 +106,21 @@ export class SubscriptionIndex {
     return topic.byQueue.get(queueName);
   }
 
+  /** Those of the queues that get a message of the topic without an envelope (`MessageProperties.rawQueues`). */
+  rawQueues(topicName: string, queues: readonly { name: string }[]): string | undefined {
+    const topic = this.#byTopic.get(topicName);
+    if (topic === undefined || topic.raw.size === 0) return undefined;
+    const raw: string[] = [];
+    let others = 0;
+    for (const { name } of queues) {
+      const subscription = this.forQueue(topicName, name);
+      if (subscription === undefined || !isRaw(subscription)) others += 1;
+      else if (!isDelivered(subscription.protocol)) raw.push(name);
+    }
+    if (raw.length === 0) return undefined;
+    return others === 0 ? '*' : JSON.stringify(raw);
+  }
+
   /** The topics that have subscriptions which name the queue. */
   topicsNaming(queueName: string): ReadonlySet<string> {
     const topics = new Set<string>();
@@ -115,6 +137,8 @@ export class SubscriptionIndex {
     const steady = kind === 'queue' && topic.bound.get(id)?.destination === name;
     if (steady || !confirmed) topic.unsteady.delete(id);
     else topic.unsteady.add(id);
+    if (isRaw(subscription)) topic.raw.add(id);
+    else topic.raw.delete(id);
   }
 
   #unname(subscription: Subscription): void {

@@ -135,6 +135,11 @@ export class Subscriptions {
     return this.#index.forQueue(topicName, queueName);
   }
 
+  /** Those of the queues that get a message of the topic without an envelope (`MessageProperties.rawQueues`). */
+  rawQueues(topicName: string, queues: readonly { name: string }[]): string | undefined {
+    return this.#index.rawQueues(topicName, queues);
+  }
+
   /** Stores it, or what has changed of it, and binds it as it says. Durable when the promise resolves. */
   async put(subscription: Subscription): Promise<void> {
     const old = this.#index.get(subscription.id);

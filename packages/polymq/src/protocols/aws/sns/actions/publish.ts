@@ -1,4 +1,7 @@
-/** Publish and PublishBatch. Both answer when the message is safe with all queues and streams that it goes to. */
+/**
+ * Publish and PublishBatch. Everything that can be wrong with a message is found before it is published, in a batch with all of
+ * them; both answer when what was published is safe with all queues and streams that it goes to.
+ */
 import type { AwsCall } from '../../call.ts';
 import { AwsError, type BatchFailure, batchFailure, toAwsError } from '../../wire/index.ts';
 import { topicArnOf } from '../arns.ts';

@@ -1,4 +1,7 @@
-/** Tags, permissions and data protection policies of topics. Policies are stored; nobody is let in or kept out by them. */
+/**
+ * Tags, permissions and data protection policies of topics. All of them stand in the topic's document. Policies are stored and
+ * shown; nobody is let in or kept out by them.
+ */
 import type { AwsCall } from '../../call.ts';
 import { AwsError } from '../../wire/aws-error.ts';
 import { topicArnOf, topicNameOf } from '../arns.ts';

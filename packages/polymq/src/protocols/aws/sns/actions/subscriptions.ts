@@ -1,4 +1,7 @@
-/** Lists of subscriptions, and their attributes. */
+/**
+ * Lists of subscriptions, and their attributes. Pages are in the order of ids, which says nothing about age. New attributes hold
+ * for what is published after the answer.
+ */
 import type { AwsCall } from '../../call.ts';
 import { subscriptionIdOf } from '../arns.ts';
 import type { SnsContext } from '../context.ts';

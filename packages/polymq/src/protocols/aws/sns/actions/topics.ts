@@ -1,4 +1,7 @@
-/** CreateTopic, DeleteTopic, ListTopics and the attributes of topics. */
+/**
+ * CreateTopic, DeleteTopic, ListTopics and the attributes of topics. Changes of one topic run one after the other, so that what
+ * was checked still holds when it is written.
+ */
 import { BrokerError } from '../../../../core/errors.ts';
 import type { AwsCall } from '../../call.ts';
 import { AwsError } from '../../wire/aws-error.ts';

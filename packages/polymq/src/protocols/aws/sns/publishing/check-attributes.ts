@@ -1,4 +1,7 @@
-/** What message attributes may be, in the words of SNS, which are others than those of SQS. */
+/**
+ * What message attributes may be, in the words of SNS, which are others than those of SQS. What is kept of one is what counts: data
+ * type and one value.
+ */
 
 import type { MessageAttribute, MessageAttributes } from '../../message/attributes.ts';
 import type { GivenAttribute } from '../../message/check-attributes.ts';

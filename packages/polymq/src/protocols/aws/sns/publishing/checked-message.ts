@@ -1,4 +1,7 @@
-/** A message as clients publish it: what is checked, and what is kept of it. */
+/**
+ * A message as clients publish it: what is checked, in the order of AWS, since the first thing that is wrong is what is answered;
+ * and what is kept of it.
+ */
 
 import type { MessageAttributes } from '../../message/attributes.ts';
 import { contentId } from '../../message/fifo.ts';

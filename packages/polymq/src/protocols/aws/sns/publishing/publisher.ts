@@ -40,12 +40,12 @@ export interface Sending {
 const NO_KEYS = [''] as const;
 
 export class TopicPublisher {
-  readonly #context: Pick<SnsContext, 'broker' | 'environment'>;
+  readonly #context: Pick<SnsContext, 'broker' | 'environment' | 'subscriptions'>;
   readonly #draft = new MessageDraft();
   /** What streams still owe. */
   #streams: Promise<void>[] = [];
 
-  constructor(context: Pick<SnsContext, 'broker' | 'environment'>) {
+  constructor(context: Pick<SnsContext, 'broker' | 'environment' | 'subscriptions'>) {
     this.#context = context;
     this.#draft.format = AWS_FORMAT_ID;
     this.#draft.persistent = true;
@@ -85,7 +85,7 @@ export class TopicPublisher {
     ids: Pick<MessageProperties, 'messageId' | 'sequenceNumber' | 'deduplicationId'>,
     number: number | undefined,
   ): void {
-    const { broker, environment } = this.#context;
+    const { broker, environment, subscriptions } = this.#context;
     const body = Buffer.from(message.body, 'utf8');
     const facts = new PublishedFacts(ids.messageId, message.attributes, body);
     const found = broker.exchanges.route(topic.exchange, NO_KEYS, facts);
@@ -94,7 +94,8 @@ export class TopicPublisher {
     draft.publishedMs = environment.clock.nowMs();
     draft.groupId = message.groupId;
     draft.setNames(topic.name, '');
-    const properties = propertiesOf(message, ids, { topicArn, traceHeader });
+    const rawQueues = subscriptions.rawQueues(topic.name, route.queues);
+    const properties = propertiesOf(message, ids, { topicArn, traceHeader, rawQueues });
     draft.setContent(writeMessageProperties(properties), body);
     broker.publisher.publish(draft, route);
     draft.clear();
@@ -139,8 +140,9 @@ function topicScope({ id, attributes }: Topic, groupId: string): string {
 function propertiesOf(
   { attributes, groupId, subject, structure }: CheckedMessage,
   ids: Pick<MessageProperties, 'messageId' | 'sequenceNumber' | 'deduplicationId'>,
-  { topicArn, traceHeader }: Pick<Sending, 'topicArn' | 'traceHeader'>,
+  more: Pick<Sending, 'topicArn' | 'traceHeader'> & { rawQueues: string | undefined },
 ): MessageProperties {
+  const { topicArn, traceHeader, rawQueues } = more;
   return {
     ...ids,
     published: true,
@@ -150,5 +152,6 @@ function propertiesOf(
     ...(subject !== undefined && { subject }),
     ...(structure !== undefined && { structure }),
     ...(traceHeader !== undefined && { traceHeader }),
+    ...(rawQueues !== undefined && { rawQueues }),
   };
 }

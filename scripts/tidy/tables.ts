@@ -10,6 +10,7 @@ import { QUEUE_ATTRIBUTES } from '../../packages/polymq/src/protocols/aws/sqs/qu
 import { HANDLERS } from '../../packages/polymq/src/protocols/kafka/handlers/index.ts';
 import { TOPIC_CONFIGS } from '../../packages/polymq/src/protocols/kafka/topic-configs.ts';
 import { configTable } from '../../packages/polymq/src/server/config/describe.ts';
+import { AWS_TABLES } from './aws-tables.ts';
 import { markdownTable, type Tables } from './docs.ts';
 
 export const TABLES: Tables = {
@@ -70,6 +71,7 @@ export const TABLES: Tables = {
         ],
       ),
     ),
+  ...AWS_TABLES,
   'stream-config': () =>
     markdownTable(
       ['Setting', 'Default', 'Allowed', 'Meaning'],

@@ -1,4 +1,7 @@
-/** From what the core refuses to what AWS says: one row per code; a new code of the core does not compile without one. */
+/**
+ * From what the core refuses to what AWS says: one row per code, for each of the two services. A new code of the core does not compile
+ * without one. Anything that is no refusal is a bug of the broker and answered as its failure.
+ */
 import { BrokerError, type BrokerErrorCode } from '../../../core/errors.ts';
 import { AwsError, type AwsErrorCode } from './aws-error.ts';
 

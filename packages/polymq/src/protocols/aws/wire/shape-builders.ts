@@ -1,4 +1,7 @@
-/** Short words for the tables of actions. */
+/**
+ * Short words for the tables of actions, such as `required(text)` or `flatList('AttributeName', STRING)`: in upper case are shapes, in
+ * lower case members of structures.
+ */
 import type {
   Action,
   ListShape,

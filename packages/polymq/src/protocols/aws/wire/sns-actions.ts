@@ -1,4 +1,7 @@
-/** The actions of SNS that we offer: their inputs, outputs and errors, as the service models of the SDKs have them. */
+/**
+ * The actions of SNS that we offer: their inputs, outputs and errors, as the service models of the SDKs have them; and the names of those
+ * that we do not. A test compares both with the models.
+ */
 import type { ServiceTable } from './shape.ts';
 import {
   type ActionRow,

@@ -1,4 +1,7 @@
-/** All actions of SQS: their inputs, outputs and errors, as the service models of the SDKs have them. */
+/**
+ * All actions of SQS: their inputs, outputs and errors, as the service models of the SDKs have them. A test compares the tables with the
+ * models. Those on messages stand in `sqs-message-actions.ts`.
+ */
 import type { ServiceTable } from './shape.ts';
 import {
   type ActionRow,

@@ -1,4 +1,7 @@
-/** The actions of SQS on messages. */
+/**
+ * The actions of SQS on messages: sending, receiving, deleting, changing the visibility, each for one message and (but for receiving) as a
+ * batch, whose entries succeed or fail one by one.
+ */
 import {
   type ActionRow,
   BLOB,

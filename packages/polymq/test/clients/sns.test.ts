@@ -193,12 +193,25 @@ describe.skipIf(PEER_LACKS_SNS)('delivery to queues', () => {
     const [early, late] = [await newQueue(sqs), await newQueue(sqs)];
     const subscription = await subscribe(fixture, early, RAW);
     await sns.publish({ TopicArn: topic, Message: '1' });
+    expect(bodiesOf(await drainQueue(sqs, early, 1))).toEqual(['1']);
     await subscribe(fixture, late, RAW);
     await sns.unsubscribe({ SubscriptionArn: subscription });
     await sns.publish({ TopicArn: topic, Message: '2' });
     expect(bodiesOf(await drainQueue(sqs, late, 1))).toEqual(['2']);
-    expect(bodiesOf(await drainQueue(sqs, early, 1))).toEqual(['1']);
     expect(await receive(sqs, early)).toEqual([]);
+  });
+
+  test('messages that wait stay raw when their subscription or their topic ends', async () => {
+    const fixture = await newTopic();
+    const { sns, sqs, topic } = fixture;
+    const [one, other] = [await newQueue(sqs), await newQueue(sqs)];
+    const SubscriptionArn = await subscribe(fixture, one, RAW);
+    await subscribe(fixture, other, RAW);
+    await sns.publish({ TopicArn: topic, Message: 'raw' });
+    await sns.unsubscribe({ SubscriptionArn });
+    expect(bodiesOf(await drainQueue(sqs, one, 1))).toEqual(['raw']);
+    await sns.deleteTopic({ TopicArn: topic });
+    expect(bodiesOf(await drainQueue(sqs, other, 1))).toEqual(['raw']);
   });
 });
 

@@ -155,12 +155,17 @@ export class FairGroups implements RowGroups {
 
   removeWaiting(): number[] {
     const removed: number[] = [];
-    for (let group = this.#turns.top; group !== undefined; group = this.#turns.top) {
-      const row = group.ready.peek();
-      removed.push(row);
-      this.pop(row);
-      this.leave(row);
+    for (const group of this.#turns.items) {
+      group.readyCount = 0;
+      for (let row = group.ready.peek(); row !== NO_ROW; row = group.ready.peek()) {
+        group.ready.pop();
+        this.#table.leave(row);
+        removed.push(row);
+      }
     }
+    this.#turns.clear();
+    this.#expiries.clear();
+    this.#waitingCount = 0;
     return removed;
   }
 

@@ -44,6 +44,11 @@ export class GroupHeap<Group extends Placed> {
     this.moved(last);
   }
 
+  clear(): void {
+    for (const group of this.#items) group.places[this.#place] = -1;
+    this.#items.length = 0;
+  }
+
   /** What its order depends on has changed. Does nothing to one that is not in here. */
   moved(group: Group): void {
     if (!this.has(group)) return;

@@ -387,7 +387,7 @@ export class QueueMessages {
     return rows.sort((a, b) => this.seq(a) - this.seq(b)).slice(0, countMax);
   }
 
-  /** Gives up all ready rows: they are not counted any more, and belong to no group. */
+  /** Gives up all ready rows: they are not counted any more, belong to no group, and may be in any order. */
   takeReady(): ReadyLevels {
     const taken = this.#ready;
     this.#ready = new ReadyLevels(this.#rows);
@@ -397,14 +397,14 @@ export class QueueMessages {
     const groups = this.#groups;
     if (groups === undefined) return taken;
     const all = new ReadyLevels(this.#rows);
-    for (const row of groups.removeWaiting()) all.insert(row, 0);
+    for (const row of groups.removeWaiting()) all.push(row, 0);
     for (let row = taken.peek(); row !== NO_ROW; row = taken.peek()) {
       taken.pop();
       if (groups.idOf(row) !== undefined) {
         this.#locking!.takeListed(row);
         groups.leave(row);
       }
-      all.insert(row, 0);
+      all.push(row, 0);
     }
     return all;
   }

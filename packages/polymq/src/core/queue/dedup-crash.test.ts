@@ -80,10 +80,12 @@ function publish(world: World, kit: StoreKit, dedup: DedupWindow, rows: Map<numb
   const seq = world.nextSeq++;
   const id = `id ${seq}`;
   const body = 'x'.repeat([20, 800, 5000][world.random.integer(3)]!);
-  rows.set(seq, kit.put([[1, seq]], { body })[0]!);
   const number = dedup.nextNumber();
   if (number <= world.lastNumber) throw new Error('numbers do not grow');
-  dedup.remember('q', id, number);
+  const first = world.random.integer(2) === 0;
+  if (first) dedup.remember('q', id, number);
+  rows.set(seq, kit.put([[1, seq]], { body })[0]!);
+  if (!first) dedup.remember('q', id, number);
   kit.committed().then(
     () => {
       world.confirmed.add(seq);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SimulatedClock } from '../../lib/environment/simulated/simulated-clock.ts';
+import { batchBytes } from '../../log/batch.ts';
 import type { LogEngine } from '../../log/log.ts';
 import { DedupWindow } from './dedup-window.ts';
 import { memoryEngine, openKit, type StoreKit } from './store/testing/kit.ts';
@@ -124,6 +125,47 @@ describe('numbers', () => {
     expect(dedup.find('q', 'a')).toBeUndefined();
   });
 });
+
+describe('the journal', () => {
+  it.for([true, false])('has message and id in one batch (remembered first: %s)', async (first) => {
+    const engine = memoryEngine();
+    const { kit, dedup } = await openOn(engine, new TestClock());
+    const numbers: number[] = [];
+    // Much more than one batch takes in a turn.
+    for (let seq = 0; seq < 60; seq++) {
+      const number = dedup.nextNumber();
+      if (first) dedup.remember('q', String(seq), number);
+      kit.put([[1, seq]], {
+        body: `message ${number} `.padEnd(60_000 + ((seq * 37_000) % 150_000), 'x'),
+      });
+      if (!first) dedup.remember('q', String(seq), number);
+      numbers.push(number);
+    }
+    await kit.committed();
+    const names = new Map(kit.store.marks('dedup/').map(([name, number]) => [number, name]));
+    const batches = await batchesOf(engine);
+    expect(batches.length).toBeGreaterThan(3);
+    for (const number of numbers) {
+      const batch = batches.find((one) => one.includes(`message ${number} `));
+      expect(batch?.includes(names.get(number)!), String(number)).toBe(true);
+    }
+  });
+});
+
+async function batchesOf(engine: LogEngine): Promise<Buffer[]> {
+  const log = await engine.open('queues', { durability: 'fsync', segmentBytes: 64 << 20 });
+  const batches: Buffer[] = [];
+  for (let at = log.start; at < log.committed; ) {
+    const read = await log.read(at, 1 << 20, true);
+    for (const buffer of read.buffers) {
+      for (let from = 0; from < buffer.length; from += batchBytes(buffer, from)) {
+        batches.push(buffer.subarray(from, from + batchBytes(buffer, from)));
+      }
+    }
+    at = read.nextOffset;
+  }
+  return batches;
+}
 
 describe('a restart', () => {
   it('keeps ids with their time, and numbers go on', async () => {

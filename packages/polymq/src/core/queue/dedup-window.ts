@@ -35,7 +35,7 @@ const SWEEP_MS = 1000;
 const SWEEP_SOON_MS = 10;
 
 export interface DedupOptions {
-  store: Pick<MessageStore, 'mark' | 'setMark' | 'forgetMark' | 'marks'>;
+  store: Pick<MessageStore, 'mark' | 'setMark' | 'together' | 'forgetMark' | 'marks'>;
   clock: Clock;
   timers: Timers;
   /** How long an id is remembered. Default five minutes, which is what SQS and SNS promise. */
@@ -85,6 +85,7 @@ export class DedupWindow implements Dedup {
   }
 
   nextNumber(): number {
+    this.#store.together();
     this.#last = Math.max(this.#last + 1, this.#nowMs() * 1000);
     this.#store.setMark(LAST_NUMBER, this.#last);
     return this.#last;

@@ -15,8 +15,8 @@ export interface Dedup {
    */
   find(scope: string, id: string): number | undefined;
   /**
-   * Remembers the id under a number that `nextNumber` has just returned. Call it right after the `publish` it
-   * belongs to, in the same turn: then both are in one batch of the journal.
+   * Remembers the id under a number that `nextNumber` has just returned. Call it right before or after the `publish` it
+   * belongs to, which follows `nextNumber` in the same turn: then both are in one batch of the journal.
    */
   remember(scope: string, id: string, number: number): void;
 }

@@ -44,6 +44,8 @@ export interface MessageStore {
    */
   mark(name: string): number | undefined;
   setMark(name: string, value: number | undefined): void;
+  /** From here on, marks that are set before the next `put`, and that put, come into one batch, however full the one in hand is. */
+  together(): void;
   /** Drops a mark that nobody needs any more from memory only: after a restart it may be there again. */
   forgetMark(name: string): void;
   /** The marks whose name starts with `prefix`, mostly in the order in which they were first set. */

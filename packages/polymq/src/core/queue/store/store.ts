@@ -48,6 +48,9 @@ const SPILL_ABOVE = 0.5;
 /** … if they have more than this part. */
 const SPILL_VOLATILE_ABOVE = 0.25;
 
+/** Most messages with their marks have less, and find room where a batch goes on. */
+const TOGETHER_BYTES = 64 << 10;
+
 /** What the store is made of. */
 export interface StoreParts {
   memoryBytesMax: number;
@@ -83,6 +86,8 @@ export class Store implements MessageStore {
   /** Set since the batch was begun: a cursor that moves a thousand times in a turn is one entry. */
   readonly #unwrittenMarks = new Set<string>();
   readonly #counters: StoreCounters;
+  /** The open batch must not end before the next message. */
+  #together = false;
 
   constructor(parts: StoreParts) {
     this.rows = parts.rows;
@@ -154,7 +159,8 @@ export class Store implements MessageStore {
       return;
     }
     // Before the message, not behind it: what its publisher sets down about it goes into the same batch.
-    if (this.#journal.isFull(bytes)) this.flush();
+    if (!this.#together && this.#journal.isFull(bytes)) this.flush();
+    this.#together = false;
     const plain = draft.ttlMs < 0 && !(draft.dueMs > 0) && draft.groupId === undefined;
     if (count === 1 && plain) this.#putPlain(draft, history, bytes, rows[0]!);
     else if (count <= ENTRY_ROWS_MAX) {
@@ -183,7 +189,7 @@ export class Store implements MessageStore {
     const index = this.rows.index(row);
     if (dueMs !== 0 || this.#due.count > 0) this.#due.set(row, dueMs);
     if ((page.flags[index]! & ROW_FLAG.persistent) === 0 || page.offset[index]! < 0) return;
-    if (this.#journal.isFull(UPDATED_BYTES)) this.flush();
+    if (!this.#together && this.#journal.isFull(UPDATED_BYTES)) this.flush();
     const at = this.#journal.reserveIdly(UPDATED_BYTES);
     const { buffer } = this.#journal;
     writeUint32(buffer, UPDATED_BYTES - 4, at);
@@ -209,6 +215,11 @@ export class Store implements MessageStore {
     this.#journal.schedule();
   }
 
+  together(): void {
+    if (this.#journal.isFull(TOGETHER_BYTES)) this.flush();
+    this.#together = true;
+  }
+
   forgetMark(name: string): void {
     this.#marks.delete(name);
   }
@@ -223,6 +234,7 @@ export class Store implements MessageStore {
 
   /** Writes what a turn has put down beside its messages. */
   endTurn(): void {
+    this.#together = false;
     for (const name of this.#unwrittenMarks) {
       const mark = this.#marks.get(name);
       const offset = this.writeMark(name, mark?.value);

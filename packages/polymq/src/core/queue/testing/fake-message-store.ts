@@ -83,6 +83,8 @@ export class FakeMessageStore implements MessageStore {
     else this.#marks.set(name, value);
   }
 
+  together(): void {}
+
   forgetMark(name: string): void {
     this.#marks.delete(name);
   }

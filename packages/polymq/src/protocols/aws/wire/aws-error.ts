@@ -82,7 +82,3 @@ function queryMessage({ code, message }: AwsError): string {
   if (code !== 'QueueDoesNotExist' || message !== NO_QUEUE) return message;
   return 'The specified queue does not exist for this wsdl version.';
 }
-
-export function queueDoesNotExist(): AwsError {
-  return new AwsError('QueueDoesNotExist', NO_QUEUE);
-}

@@ -8,7 +8,6 @@ export {
   encodeError,
   type FailedCall,
   JSON_TYPE,
-  queueDoesNotExist,
   XML_TYPE,
 } from './aws-error.ts';
 export { toAwsError } from './broker-errors.ts';

@@ -160,6 +160,12 @@ export class Sns implements TopicsView {
   }
 }
 
+function advertisedOriginOf({ advertised }: AwsOptions): string | undefined {
+  if (advertised === undefined) return undefined;
+  const { host, port } = advertised;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
 function isRawFor({ rawQueues }: MessageProperties, queueName: string): boolean {
   if (rawQueues === undefined || rawQueues === '*') return rawQueues === '*';
   return (JSON.parse(rawQueues) as string[]).includes(queueName);
@@ -170,7 +176,9 @@ async function openSns(parts: SnsParts): Promise<SnsContext> {
   const signer = await openSigner(broker.documents, environment);
   const turns = new Turns();
   const topics = new Topics(broker, environment);
-  const subscriptions = new Subscriptions({ broker, environment, logger, topics, turns });
+  const advertisedOrigin = advertisedOriginOf(options);
+  const known = { broker, environment, logger, topics, turns, advertisedOrigin };
+  const subscriptions = new Subscriptions(known);
   const delivery: DeliveryContext = {
     broker,
     environment,

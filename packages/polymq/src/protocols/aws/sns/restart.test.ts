@@ -48,6 +48,13 @@ describe.each([
     expect(kit.waiting(arn)).toBe(1);
   });
 
+  it('deliveries name the address that the operator advertises now', async () => {
+    const id = (await subscribeSms()).split(':').at(-1)!;
+    expect(kit.asked.started.get(id)!.origin).toBe('http://broker:9324');
+    kit = await kit.restart({ ...how, advertised: { host: '::1', port: 80 } });
+    expect(kit.asked.started.get(id)!.origin).toBe('http://[::1]:80');
+  });
+
   it('tokens are still good', async () => {
     const input = { Protocol: 'https', Endpoint: 'https://example.com/hook' };
     await kit.call('Subscribe', { TopicArn: topicArn('news'), ...input });

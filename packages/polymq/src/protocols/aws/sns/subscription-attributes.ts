@@ -60,6 +60,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
   },
 };
 
+function checkOf(name: string): Check | undefined {
+  return Object.hasOwn(CHECKS, name) ? CHECKS[name] : undefined;
+}
+
 /** What Subscribe was given, as it is kept. */
 export function checkedSubscribeAttributes(
   given: AttributeTexts,
@@ -67,7 +71,7 @@ export function checkedSubscribeAttributes(
 ): Record<string, string> {
   const kept: Record<string, string> = {};
   for (const [name, text] of Object.entries(given)) {
-    const check = CHECKS[name];
+    const check = checkOf(name);
     if (check === undefined) throw invalidParameter('Attributes', `Unknown attribute: ${name}`);
     const value = withinAttributes(() => check(text, { ...facts, all: given }));
     if (value !== '') kept[name] = value;
@@ -82,7 +86,7 @@ export function attributesAfter(
   facts: Pick<SubscriptionFacts, 'broker' | 'fifoTopic'>,
 ): Record<string, string> {
   const { name, text } = change;
-  const check = CHECKS[name];
+  const check = checkOf(name);
   if (check === undefined) throw invalidParameter('AttributeName');
   const all = { ...attributes, [name]: text };
   const value = check(text, { ...facts, protocol, all });

@@ -316,6 +316,7 @@ describe('the attributes of a subscription', () => {
 
   it.each([
     ['Colour', 'red', 'AttributeName'],
+    ['constructor', 'x', 'AttributeName'],
     ['RawMessageDelivery', '', 'RawMessageDelivery: Invalid value []. Must be true or false.'],
     [
       'RedrivePolicy',
@@ -329,6 +330,21 @@ describe('the attributes of a subscription', () => {
     expect(await kit.refusal('SetSubscriptionAttributes', change)).toBe(
       `InvalidParameter: Invalid parameter: ${reason}`,
     );
+  });
+
+  it('take effect without a moment in which nothing is bound', async () => {
+    await kit.createQueue('inbox');
+    const arn = await kit.subscribe('news', 'inbox');
+    const { exchanges } = kit.broker;
+    const counts: number[] = [];
+    const unbind = exchanges.unbind.bind(exchanges);
+    exchanges.unbind = async (binding) => {
+      counts.push(exchanges.bindings('').length);
+      await unbind(binding);
+      counts.push(exchanges.bindings('').length);
+    };
+    await setAttribute(arn, 'FilterPolicy', '{"kind":["new"]}');
+    expect(counts).toEqual([2, 1]);
   });
 
   it('keep a filter policy from a scope that it does not fit', async () => {

@@ -38,6 +38,8 @@ export interface SubscriptionsParts {
   logger: Logger;
   topics: Topics;
   turns: Turns;
+  /** Where deliveries say that the broker is, if the operator says so; else where the subscriber found it. */
+  advertisedOrigin: string | undefined;
 }
 
 export class Subscriptions {
@@ -60,9 +62,10 @@ export class Subscriptions {
 
   /** Reads the documents and puts right what does not agree with them. */
   async open(): Promise<void> {
-    const { broker, topics } = this.#parts;
+    const { broker, topics, advertisedOrigin } = this.#parts;
     for (const [key, document] of broker.documents.list(DOCUMENTS)) {
-      const subscription = storedSubscription(key.slice(DOCUMENTS.length), document);
+      const stored = storedSubscription(key.slice(DOCUMENTS.length), document);
+      const subscription = { ...stored, origin: advertisedOrigin ?? stored.origin };
       const topic = topics.get(subscription.topicName);
       const stale = topic?.id !== subscription.topicId || this.#isOver(subscription);
       if (stale) await broker.documents.delete(key);

@@ -8,6 +8,7 @@ import { integer, objectIdentifier, sequence, time } from './der.ts';
 import { openSigner } from './signer.ts';
 
 const DAY_MS = 86_400_000;
+const OPENSSL = 'openssl';
 const NOW_MS = 1_700_000_000_000;
 
 describe('DER', () => {
@@ -59,7 +60,7 @@ describe('the certificate', () => {
 
   it('is read and verified by OpenSSL', () => {
     const pem = pemOf(der);
-    const { stdout, error } = spawnSync('openssl', ['x509', '-noout', '-text'], { input: pem });
+    const { stdout, error } = spawnSync(OPENSSL, ['x509', '-noout', '-text'], { input: pem });
     // The tool is not on every machine; the runtime has read the certificate above.
     if (error !== undefined) return;
     const text = stdout.toString();

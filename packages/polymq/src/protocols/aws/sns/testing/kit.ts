@@ -75,7 +75,11 @@ export class SnsKit {
     return SnsKit.#on(await openCoreKit(), options);
   }
 
-  static async #on(core: CoreKit, options: Partial<SnsOptions>): Promise<SnsKit> {
+  static async #on(
+    core: CoreKit,
+    options: Partial<SnsOptions>,
+    advertised?: AwsOptions['advertised'],
+  ): Promise<SnsKit> {
     const { broker, close } = await openBroker(core);
     if (keys !== undefined) await broker.documents.put(KEYS, keys);
     const asked: Asked = { log: [], tokens: [], started: new Map() };
@@ -83,7 +87,7 @@ export class SnsKit {
     const error = (fields: LogFields, message: string) => void logged.push({ fields, message });
     const logger: Logger = { ...silentLogger, warn: error, error };
     const { environment } = core;
-    const parts = { broker, environment, logger, options: awsOptions(options) };
+    const parts = { broker, environment, logger, options: { ...awsOptions(options), advertised } };
     const counters = new CounterRegistry();
     const sns = new Sns({ ...parts, counters, createDelivery: () => recordedDelivery(asked) });
     const sqs = new Sqs({ ...parts, topics: sns });
@@ -200,9 +204,15 @@ export class SnsKit {
     }
   }
 
-  async restart(options: { crash?: boolean } = {}): Promise<SnsKit> {
-    if (!options.crash) await this.#close();
-    return SnsKit.#on(await this.core.restart(options), this.options);
+  async restart({
+    crash = false,
+    advertised,
+  }: {
+    crash?: boolean;
+    advertised?: AwsOptions['advertised'];
+  } = {}): Promise<SnsKit> {
+    if (!crash) await this.#close();
+    return SnsKit.#on(await this.core.restart({ crash }), this.options, advertised);
   }
 
   async destroy(): Promise<void> {

@@ -86,6 +86,8 @@ function announce(broker: RunningBroker): void {
 const CLIENT_VARIABLES: Readonly<Record<string, (hostPort: string) => string>> = {
   kafka: (hostPort) => `KAFKA_BROKERS=${hostPort}`,
   amqp: (hostPort) => `AMQP_URL=amqp://guest:guest@${hostPort}`,
+  aws: (hostPort) =>
+    `AWS_ENDPOINT_URL_SQS=http://${hostPort} AWS_ENDPOINT_URL_SNS=http://${hostPort}`,
   http: (hostPort) => `POLYMQ_URL=http://${hostPort}`,
 };
 

@@ -110,6 +110,7 @@ describe('polymq dev', () => {
     const polymq = await start({ command: 'dev', data: folder.path });
     await expect.poll(() => polymq.stdout).toContain('export KAFKA_BROKERS=127.0.0.1:');
     expect(polymq.stdout).toContain('export AMQP_URL=amqp://guest:guest@127.0.0.1:');
+    expect(polymq.stdout).toContain('export AWS_ENDPOINT_URL_SQS=http://127.0.0.1:');
     expect(polymq.stdout).toContain(`export KAFKA_BROKERS=127.0.0.1:${polymq.port('kafka')}\n`);
     // Even where the usual ports are taken: it then picks others.
     const held = [await holdPort(9_092), await holdPort(15_672)];

@@ -14,7 +14,7 @@ export const REPOSITORY_FOLDER: string = join(PACKAGE_FOLDER, '..', '..');
 export interface PolymqOptions {
   /** The data folder, or `memory:`. Undefined leaves `--data` out. */
   data?: string | undefined;
-  /** URLs to listen on. Default: Kafka, AMQP and HTTP on free ports of 127.0.0.1. */
+  /** URLs to listen on. Default: every protocol on a free port of 127.0.0.1. */
   listen?: readonly string[] | undefined;
   /** More arguments after `serve`. */
   args?: readonly string[] | undefined;
@@ -51,7 +51,12 @@ export interface Polymq {
   signal(signal: NodeJS.Signals): void;
 }
 
-const DEFAULT_LISTEN = ['kafka://127.0.0.1:0', 'amqp://127.0.0.1:0', 'http://127.0.0.1:0'];
+const DEFAULT_LISTEN = [
+  'kafka://127.0.0.1:0',
+  'amqp://127.0.0.1:0',
+  'aws://127.0.0.1:0',
+  'http://127.0.0.1:0',
+];
 
 /** Starts the broker and resolves when it is ready. Rejects with its output if it is not. */
 export async function startPolymq(options: PolymqOptions = {}): Promise<Polymq> {

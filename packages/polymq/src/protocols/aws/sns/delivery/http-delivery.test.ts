@@ -403,6 +403,11 @@ describe('a restart in the middle of retries', () => {
     await after.until(() => after.count('http', 'dead-lettered') === 1);
     expect(received).toHaveLength(3);
     expect(await after.deadLetters()).toHaveLength(1);
+    // In one commit it came there and left the queue it was in.
+    kit = await after.restart({ crash });
+    await kit.subscribe('http', url, attributes);
+    expect(await kit.deadLetters()).toHaveLength(1);
+    expect(kit.store.rows.count).toBe(1);
   });
 
   it('delivers what was under way once more', async () => {

@@ -5,6 +5,7 @@
  *                   └────────────┴─────────┴─────────┴─────► error, in the same format
  */
 
+import { ByteBudget } from '../../lib/byte-budget.ts';
 import type { Counter, Counters } from '../../lib/counters.ts';
 import type { Environment } from '../../lib/environment/environment.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -49,6 +50,8 @@ export class AwsServer implements ProtocolServer, HttpService {
   readonly #sqs: Sqs;
   readonly #sns: Sns;
   readonly #handlers: ReadonlyMap<Action, AwsHandler>;
+  /** Memory of requests that have not come whole, over all connections. */
+  readonly #arriving: ByteBudget;
   /** Requests by action. */
   readonly #requests = new Map<Action, Counter>();
 
@@ -59,6 +62,7 @@ export class AwsServer implements ProtocolServer, HttpService {
     this.#counters = counters;
     const options = readOptions(context.settings, context.secrets, context.advertised);
     this.#options = options;
+    this.#arriving = new ByteBudget(context.limits.requestsBytesMax);
     this.#authenticator = createAuthenticator(options.credentials, environment.clock);
     this.bodyBytesMax = Math.min(
       BODY_BYTES_MAX,
@@ -77,7 +81,8 @@ export class AwsServer implements ProtocolServer, HttpService {
 
   connect(connection: Connection): Session {
     const { clock, timers } = this.#environment;
-    return new AwsSession(connection, this, { clock, timers, logger: this.#logger });
+    const options = { clock, timers, logger: this.#logger, arriving: this.#arriving };
+    return new AwsSession(connection, this, options);
   }
 
   async close(): Promise<void> {

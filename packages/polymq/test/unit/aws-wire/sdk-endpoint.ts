@@ -9,25 +9,23 @@ export class SdkEndpoint {
   answerWith: (request: HttpRequest) => HttpAnswer = () => ({ status: 200, body: '{}' });
 
   constructor() {
-    this.#server = createServer(async (message, response) => {
+    this.#server = createServer((message, response) => {
       const chunks: Buffer[] = [];
-      for await (const chunk of message) chunks.push(chunk);
-      const headers: [string, string][] = [];
-      for (let at = 0; at < message.rawHeaders.length; at += 2) {
-        headers.push([message.rawHeaders[at]!, message.rawHeaders[at + 1]!]);
-      }
-      const request = requestOf({
-        method: message.method!,
-        target: message.url!,
-        headers,
-        body: Buffer.concat(chunks),
+      message.on('data', (chunk: Buffer) => chunks.push(chunk));
+      message.on('end', () => {
+        const request = requestOf({
+          method: message.method!,
+          target: message.url!,
+          headers: pairsOf(message.rawHeaders),
+          body: Buffer.concat(chunks),
+        });
+        const { status, contentType, headers, body } = this.#answer(request);
+        response.writeHead(status, {
+          'content-type': contentType,
+          ...Object.fromEntries(headers ?? []),
+        });
+        response.end(body);
       });
-      const { status, contentType, headers: more, body } = this.#answer(request);
-      response.writeHead(status, {
-        'content-type': contentType,
-        ...Object.fromEntries(more ?? []),
-      });
-      response.end(body);
     });
   }
 
@@ -51,4 +49,10 @@ export class SdkEndpoint {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
   }
+}
+
+function pairsOf(raw: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let at = 0; at < raw.length; at += 2) pairs.push([raw[at]!, raw[at + 1]!]);
+  return pairs;
 }

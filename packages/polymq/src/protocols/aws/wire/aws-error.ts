@@ -14,15 +14,22 @@ import { escapeXml } from './xml-text.ts';
 
 export type { AwsErrorCode } from './error-tables.ts';
 
+/** Messages tell what was sent, and that may be long. */
+const MESSAGE_CHARS_MAX = 1024;
+
 /** A refusal. The message is for the client. */
 export class AwsError extends Error {
   readonly code: AwsErrorCode;
 
   constructor(code: AwsErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(clip(message), options);
     this.name = 'AwsError';
     this.code = code;
   }
+}
+
+function clip(message: string): string {
+  return message.length <= MESSAGE_CHARS_MAX ? message : `${message.slice(0, MESSAGE_CHARS_MAX)}…`;
 }
 
 export type AwsWire = 'json' | 'query';

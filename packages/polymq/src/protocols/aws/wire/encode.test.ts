@@ -129,6 +129,11 @@ describe('errors', () => {
     });
   });
 
+  it('do not send back all that was sent', () => {
+    expect(new AwsError('InvalidAttributeName', 'x'.repeat(2000)).message).toHaveLength(1025);
+    expect(new AwsError('InvalidAttributeName', 'x'.repeat(1024)).message).toHaveLength(1024);
+  });
+
   it('tell nothing of bugs', () => {
     const bug = new TypeError('secret of x is undefined');
     const error = toAwsError(bug, 'sqs');

@@ -34,6 +34,15 @@ export interface SendResult {
   SequenceNumber?: string;
 }
 
+/** Where a message stands in a FIFO queue. */
+interface FifoPlace {
+  /** It was sent before. */
+  readonly known: boolean;
+  readonly scope: string;
+  readonly id: string;
+  readonly number: number;
+}
+
 const ID_TEXT = /^[\x21-\x7e]{1,128}$/;
 const TRACE_HEADER = 'AWSTraceHeader';
 const SECOND_MS = 1_000;
@@ -76,17 +85,20 @@ export class Sender {
         : { groupId: checkId('MessageGroupId', input.MessageGroupId) }),
     };
     const dueMs = this.#dueMs(sqs, input.DelaySeconds);
-    if (sqs.fifo) {
-      if (this.#isRepeated(queue, sqs, body, input, properties)) {
-        return answered(result, properties);
-      }
-    } else {
+    if (!sqs.fifo) {
       if (input.MessageDeduplicationId !== undefined) {
         throw notForThisType('MessageDeduplicationId', input.MessageDeduplicationId);
       }
       properties.messageId = this.#context.environment.random.uuid();
+      this.#publish(queue, sqs, properties, body, dueMs);
+      return answered(result, properties);
     }
-    this.#publish(queue, sqs, properties, body, dueMs);
+    const place = this.#placeOf(queue, sqs, properties, deduplicationIdOf(sqs, body, input));
+    if (!place.known) {
+      this.#publish(queue, sqs, properties, body, dueMs);
+      // In the same turn, so in the same commit; and not if the queue refuses the message.
+      this.#context.broker.dedup.remember(place.scope, place.id, place.number);
+    }
     return answered(result, properties);
   }
 
@@ -95,32 +107,17 @@ export class Sender {
     this.#publish(queue, sqsQueueOf(queue), properties, body, 0);
   }
 
-  /** Completes the properties; whether the message was sent before. */
-  #isRepeated(
-    queue: Queue,
-    sqs: SqsQueue,
-    body: string,
-    input: SendInput,
-    properties: MessageProperties,
-  ): boolean {
+  /** Completes the properties by the place of the message in its FIFO queue, or of the one that it repeats. */
+  #placeOf(queue: Queue, sqs: SqsQueue, properties: MessageProperties, id: string): FifoPlace {
     const { dedup } = this.#context.broker;
     const { groupId } = properties;
-    if (groupId === undefined) {
-      throw new AwsError(
-        'MissingParameter',
-        'The request must contain the parameter MessageGroupId.',
-      );
-    }
-    const id = deduplicationIdOf(sqs, body, input.MessageDeduplicationId);
     const scope = queueScope(queue.id, sqs.deduplicatesPerGroup ? groupId : undefined);
     const earlier = dedup.find(scope, id);
     const number = earlier ?? dedup.nextNumber();
     properties.deduplicationId = id;
     properties.sequenceNumber = sequenceText(number);
     properties.messageId = fifoMessageId(scope, number);
-    if (earlier !== undefined) return true;
-    dedup.remember(scope, id, number);
-    return false;
+    return { known: earlier !== undefined, scope, id, number };
   }
 
   #publish(
@@ -235,7 +232,17 @@ function checkSystemAttributes(
   return { traceHeader: trace.StringValue!, md5: md5OfAttributes(attributes)! };
 }
 
-function deduplicationIdOf(sqs: SqsQueue, body: string, given: string | undefined): string {
+function deduplicationIdOf(
+  sqs: SqsQueue,
+  body: string,
+  { MessageGroupId: groupId, MessageDeduplicationId: given }: SendInput,
+): string {
+  if (groupId === undefined) {
+    throw new AwsError(
+      'MissingParameter',
+      'The request must contain the parameter MessageGroupId.',
+    );
+  }
   if (given !== undefined) return checkId('MessageDeduplicationId', given);
   if (sqs.contentBasedDeduplication) return contentId(body);
   throw new AwsError(

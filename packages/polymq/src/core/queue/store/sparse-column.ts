@@ -6,6 +6,8 @@ const INDEX_MASK = PAGE_ROWS - 1;
 export class SparseColumn {
   readonly #pages: (Float64Array | undefined)[] = [];
   readonly #used: number[] = [];
+  /** Of a page that lost its last value; all its values are 0. Where few rows have a value at a time, pages come and go. */
+  #spare: Float64Array | undefined;
   /** Rows with a value. */
   count = 0;
 
@@ -18,7 +20,8 @@ export class SparseColumn {
     let page = this.#pages[number];
     if (page === undefined) {
       if (value === 0) return;
-      page = new Float64Array(PAGE_ROWS);
+      page = this.#spare ?? new Float64Array(PAGE_ROWS);
+      this.#spare = undefined;
       this.#pages[number] = page;
       this.#used[number] = 0;
     }
@@ -28,6 +31,8 @@ export class SparseColumn {
     if (change === 0) return;
     this.count += change;
     this.#used[number] = this.#used[number]! + change;
-    if (this.#used[number] === 0) this.#pages[number] = undefined;
+    if (this.#used[number] > 0) return;
+    this.#pages[number] = undefined;
+    this.#spare = page;
   }
 }

@@ -246,6 +246,24 @@ describe('topics', () => {
     expect(await kit.received('inbox')).toEqual(['hello']);
   });
 
+  it.each([
+    ['at once', false],
+    ['before a restart', true],
+  ])('that another exchange has taken the place of %s are forgotten', async (_name, restarts) => {
+    await kit.topic('news', { DisplayName: 'old' });
+    await kit.createQueue('inbox');
+    await kit.subscribe('news', 'inbox');
+    const { exchanges } = kit.broker;
+    await exchanges.delete(exchanges.get('', 'news')!);
+    const flags = { durable: true, autoDelete: false, internal: false, declared: {} };
+    await exchanges.declare('', 'news', { type: 'fanout', ...flags });
+    if (restarts) kit = await kit.restart();
+    expect((await attributesOf('news'))['DisplayName']).toBe('');
+    await kit.settle();
+    expect(await kit.call('ListSubscriptions', {})).toEqual({ Subscriptions: [] });
+    expect(kit.broker.documents.list('aws/subscription/')).toEqual([]);
+  });
+
   it('are deleted with all that belongs to them, and once more without a word', async () => {
     await kit.topic('news');
     await kit.createQueue('inbox');

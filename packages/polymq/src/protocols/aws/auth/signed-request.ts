@@ -34,6 +34,7 @@ export interface SignedRequest {
   readonly query: FormPairs;
 }
 
+const USUAL_START = `${ALGORITHM} Credential=`;
 const SIGNED_HEADERS_MAX = 100;
 const HEADER_NAMES = /^[!#$%&'*+.^_`|~0-9a-z-]+(?:;[!#$%&'*+.^_`|~0-9a-z-]+)*$/;
 const SCOPE = /^([\w+=,.@-]{1,128})\/(\d{8})\/([a-z0-9-]{1,64})\/([a-z0-9-]{1,64})\/aws4_request$/;
@@ -55,8 +56,23 @@ export function readCredentialScope(request: HttpRequest): CredentialScope | und
   const credential =
     authorization === undefined
       ? firstOf(parseQueryString(request.target), 'X-Amz-Credential')
-      : partsOf(authorization).get('Credential');
-  return credential === undefined ? undefined : parseScope(credential);
+      : (credentialIn(authorization) ?? partsOf(authorization).get('Credential'));
+  return credential === undefined ? undefined : lastScope(credential);
+}
+
+/** Where SDKs write it: as the first part, with a comma behind it. */
+function credentialIn(authorization: string): string | undefined {
+  if (!authorization.startsWith(USUAL_START)) return undefined;
+  const end = authorization.indexOf(',', USUAL_START.length);
+  return end < 0 ? undefined : authorization.slice(USUAL_START.length, end).trim();
+}
+
+/** Clients come with the same one again and again. */
+let known: { credential: string; scope: CredentialScope | undefined } | undefined;
+
+function lastScope(credential: string): CredentialScope | undefined {
+  if (known?.credential !== credential) known = { credential, scope: parseScope(credential) };
+  return known.scope;
 }
 
 function fromHeader(request: HttpRequest, authorization: string, query: FormPairs): SignedRequest {

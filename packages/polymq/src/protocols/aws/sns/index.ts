@@ -69,6 +69,7 @@ export class Sns implements TopicsView {
 
   /** Answers what needs no signature, if the request is that. */
   handleGet(exchange: HttpExchange): boolean {
+    if (exchange.request.method !== 'GET') return false;
     const context = this.#context;
     if (context !== undefined && answerCertificate(exchange, context.signer)) return true;
     const parameters = unsignedAction(exchange.request);

@@ -5,12 +5,17 @@ import type { AwsCall } from '../call.ts';
 import { AwsError } from '../wire/index.ts';
 import type { SqsContext } from './context.ts';
 
+/** Nearly all: there is nothing to take off, and nothing is escaped. */
+const PLAIN_URL = /^[^?#%]*\/([\w.-]+)$/;
+
 export function queueUrl(name: string, { origin, accountId }: AwsCall): string {
   return `${origin}/${accountId}/${encodeURIComponent(name)}`;
 }
 
 /** The name in a URL of any origin; a name alone will do too. */
 export function queueNameOf(url: string): string {
+  const plain = PLAIN_URL.exec(url)?.[1];
+  if (plain !== undefined) return plain;
   const path = url.split(/[?#]/, 1)[0]!;
   const end = path.endsWith('/') ? path.length - 1 : path.length;
   const name = path.slice(path.lastIndexOf('/', end - 1) + 1, end);

@@ -158,7 +158,7 @@ describe('a counted lease over a restart', () => {
     for (const body of ['a', 'b']) queues.publish(message(body), [q]);
     clock.advance(50);
     const takenMs = clock.nowMs();
-    q.take(1000, false);
+    void q.take(1000, false);
     clock.advance(50);
     await broker.crash();
     const again = broker.get('q');

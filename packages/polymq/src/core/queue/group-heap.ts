@@ -1,10 +1,14 @@
+/**
+ * Groups in some order, the first on top: a binary heap in which each item knows its place, so that one whose order has changed is
+ * moved, and one that is gone taken out, without a search. An item may be in several heaps.
+ */
+
 /** Knows where it is in heaps: -1 where it is not. */
 export interface Placed {
   /** By heap. */
   readonly places: number[];
 }
 
-/** Groups in some order, the first on top: a binary heap in which each knows its place, so that it can be moved. */
 export class GroupHeap<Group extends Placed> {
   readonly #place: number;
   readonly #isBefore: (a: Group, b: Group) => boolean;

@@ -36,6 +36,20 @@ const allows = (error: unknown): boolean =>
     'ValidationError',
   ].includes(error.code);
 
+const KIND =
+  /too many parts|must (?:be|have) [a-z ]+|converted to an? \w+|valid \w+|more than \d+|parameter/;
+
+/** Refused for the same reason, whatever the names: outcomes with new words are mutated further, and names are always new. */
+function withoutNames(read: () => void): void {
+  try {
+    read();
+  } catch (error) {
+    if (!allows(error)) throw error;
+    const { code, message } = error as AwsError;
+    throw new AwsError(code, KIND.exec(message)?.[0] ?? '');
+  }
+}
+
 function actionOf(input: Buffer): Action {
   return ACTIONS[(input[0] ?? 0) % ACTIONS.length]!;
 }
@@ -44,16 +58,9 @@ export function awsJson(): FuzzTarget {
   return {
     name: 'aws-json',
     seeds: () => ACTIONS.map((action, index) => seed(index, JSON.stringify(sampleOf(action)))),
-    run: (input) => {
-      const action = actionOf(input);
-      const decoded = decodeJson(action, input.subarray(1));
-      checkForm(action.input, decoded, action.name);
-      // A lone half of a surrogate pair can be written in JSON only.
-      if (!isWellFormed(decoded)) return;
-      checkSame(decoded, decodeQuery(action, pairsOf(action.input, decoded)), action.name);
-    },
+    run: (input) => withoutNames(() => runJson(actionOf(input), input.subarray(1))),
     allows,
-    memoryBytesMax: 64 << 10,
+    memoryBytesMax: 1 << 20,
     stallMs: STALL_MS,
   };
 }
@@ -67,19 +74,28 @@ export function awsQuery(): FuzzTarget {
       ),
       seed(0, `${'a&'.repeat(4000)}${'b'.repeat(50_000)}`),
     ],
-    run: (input) => {
-      const action = actionOf(input);
-      const pairs = parseForm(input.subarray(1));
-      checkSame(parseForm(formOf(pairs)), pairs, 'the form');
-      const decoded = decodeQuery(action, pairs);
-      checkForm(action.input, decoded, action.name);
-      checkSame(decodeJson(action, Buffer.from(JSON.stringify(decoded))), decoded, action.name);
-      checkXml(decoded);
-    },
+    run: (input) => withoutNames(() => runQuery(actionOf(input), input.subarray(1))),
     allows,
-    memoryBytesMax: 64 << 10,
+    memoryBytesMax: 1 << 20,
     stallMs: STALL_MS,
   };
+}
+
+function runJson(action: Action, body: Buffer): void {
+  const decoded = decodeJson(action, body);
+  checkForm(action.input, decoded, action.name);
+  // A lone half of a surrogate pair can be written in JSON only.
+  if (!isWellFormed(decoded)) return;
+  checkSame(decoded, decodeQuery(action, pairsOf(action.input, decoded)), action.name);
+}
+
+function runQuery(action: Action, body: Buffer): void {
+  const pairs = parseForm(body);
+  checkSame(parseForm(formOf(pairs)), pairs, 'the form');
+  const decoded = decodeQuery(action, pairs);
+  checkForm(action.input, decoded, action.name);
+  checkSame(decodeJson(action, Buffer.from(JSON.stringify(decoded))), decoded, action.name);
+  checkXml(decoded);
 }
 
 function seed(index: number, text: string): Buffer {

@@ -257,6 +257,7 @@ describe('a presigned URL', () => {
     ['another parameter', changed('SendMessage', 'DeleteMessage'), 'SignatureDoesNotMatch'],
     ['one more parameter', changed('?', '?a=b&'), 'SignatureDoesNotMatch'],
     ['another path', changed('orders', 'others'), 'SignatureDoesNotMatch'],
+    ['a path without its slash', changed('/000000000000', '000000000000'), 'SignatureDoesNotMatch'],
     ['a body', { ...PRESIGNED, body: Buffer.from('Action=DeleteQueue') }, 'SignatureDoesNotMatch'],
     ['another host', withHeader(PRESIGNED, 'host', () => 'other'), 'SignatureDoesNotMatch'],
     ['an unknown key id', changed('AKIDEXAMPLE', 'AKIDNOBODY'), 'InvalidClientTokenId'],

@@ -47,6 +47,7 @@ function isUnsignedPayload(request: HttpRequest, query: FormPairs): boolean {
 function canonicalPath(target: string): string {
   const query = target.indexOf('?');
   const path = query < 0 ? target : target.slice(0, query);
+  if (!path.startsWith('/')) return path;
   const steps: string[] = [];
   for (const step of path.split('/')) {
     if (step === '..') steps.pop();

@@ -80,7 +80,7 @@ export function sigv4(): FuzzTarget {
       } catch (error) {
         // Names and times are always new; refusals with new words are mutated further.
         if (!(error instanceof AwsError)) throw error;
-        throw new AwsError(error.code, error.message.replace(/'[^]*'|\d[^ ]*/g, ''));
+        throw new AwsError(error.code, error.message.replace(/'[\s\S]*'|\d[^ ]*/g, ''));
       }
       const meaning = meaningOf(parts);
       if (meanings.some((known) => isDeepStrictEqual(known, meaning))) return;

@@ -1,7 +1,8 @@
 /** `sns-validator`, with which programs in JavaScript check what SNS sends them. */
 import { get } from 'node:http';
 import https from 'node:https';
-import { createRequire } from 'node:module';
+// @ts-expect-error: it has no types.
+import SnsValidator from 'sns-validator';
 import { vi } from 'vitest';
 import type { Envelope } from './aws-endpoint.ts';
 
@@ -9,9 +10,7 @@ interface Validator {
   validate(message: object, done: (error: Error | null) => void): void;
 }
 
-const MessageValidator = createRequire(import.meta.url)('sns-validator') as new (
-  hostPattern: RegExp,
-) => Validator;
+const MessageValidator = SnsValidator as new (hostPattern: RegExp) => Validator;
 
 /**
  * Whether the package accepts the message. It fetches certificates over https alone, and the URL is no part of what is signed: so

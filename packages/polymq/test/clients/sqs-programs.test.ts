@@ -6,7 +6,7 @@ import { Producer } from 'sqs-producer';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Child, startChild } from '../support/child.ts';
 import { attributesOf, newFifoQueue, newQueue, receiveUntil, sqsClient } from './aws-client.ts';
-import { type AwsPeer, startAwsPeer } from './aws-peer.ts';
+import { type AwsPeer, lacksIt, startAwsPeer } from './aws-peer.ts';
 import { eventually } from './peer.ts';
 
 let peer: AwsPeer;
@@ -182,16 +182,20 @@ describe('a pool of five processes', () => {
     });
   });
 
-  test('the group of a dead worker goes on with its first message', async () => {
-    const sqs = sqsClient(peer);
-    const queueUrl = await newFifoQueue(sqs, { ContentBasedDeduplication: 'true' });
-    const doomed = startWorker(queueUrl, 'hang');
-    await doomed.waitForLine(/^waiting for tasks/, 60_000);
-    const messages = NUMBERS.slice(0, 8).map((id) => ({ ...numbered(id), groupId: 'g' }));
-    await Producer.create({ queueUrl, sqs }).send(messages);
-    await doomed.waitForLine(/^started \d+/, 30_000);
-    await doomed.kill9();
-    const [first] = await receiveUntil(sqs, queueUrl, 1, { MaxNumberOfMessages: 1 });
-    expect(first).toMatchObject({ Body: '0', Attributes: { ApproximateReceiveCount: '2' } });
-  });
+  // moto forgets which messages of a group were held.
+  test.skipIf(lacksIt('moto'))(
+    'the group of a dead worker goes on with its first message',
+    async () => {
+      const sqs = sqsClient(peer);
+      const queueUrl = await newFifoQueue(sqs, { ContentBasedDeduplication: 'true' });
+      const doomed = startWorker(queueUrl, 'hang');
+      await doomed.waitForLine(/^waiting for tasks/, 60_000);
+      const messages = NUMBERS.slice(0, 8).map((id) => ({ ...numbered(id), groupId: 'g' }));
+      await Producer.create({ queueUrl, sqs }).send(messages);
+      await doomed.waitForLine(/^started \d+/, 30_000);
+      await doomed.kill9();
+      const [first] = await receiveUntil(sqs, queueUrl, 1, { MaxNumberOfMessages: 1 });
+      expect(first).toMatchObject({ Body: '0', Attributes: { ApproximateReceiveCount: '2' } });
+    },
+  );
 });

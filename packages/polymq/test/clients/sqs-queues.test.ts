@@ -23,30 +23,34 @@ beforeAll(async () => {
 afterAll(() => peer?.stop());
 
 describe('creating', () => {
-  test('a queue has the attributes that AWS gives one by default', async () => {
-    const sqs = sqsClient(peer);
-    const name = uniqueName('queue');
-    const attributes = await attributesOf(sqs, await newQueue(sqs, {}, name));
-    expect(attributes).toMatchObject({
-      ApproximateNumberOfMessages: '0',
-      ApproximateNumberOfMessagesDelayed: '0',
-      ApproximateNumberOfMessagesNotVisible: '0',
-      DelaySeconds: '0',
-      ReceiveMessageWaitTimeSeconds: '0',
-      VisibilityTimeout: '30',
-      CreatedTimestamp: expect.stringMatching(/^\d{10}$/),
-      LastModifiedTimestamp: expect.stringMatching(/^\d{10}$/),
-      QueueArn: expect.stringMatching(new RegExp(`^arn:aws:sqs:[a-z0-9-]+:\\d{12}:${name}$`)),
-    });
-    // ElasticMQ knows no retention and no size, moto only its own region.
-    if (lacksIt('elasticmq', 'moto')) return;
-    expect(attributes).toMatchObject({
-      QueueArn: expect.stringContaining(`:${REGION}:`),
-      MessageRetentionPeriod: '345600',
-      MaximumMessageSize: '1048576',
-    });
-    expect(attributes['FifoQueue']).toBeUndefined();
-  });
+  // moto tells times with fractions, and only its own region.
+  test.skipIf(lacksIt('moto'))(
+    'a queue has the attributes that AWS gives one by default',
+    async () => {
+      const sqs = sqsClient(peer);
+      const name = uniqueName('queue');
+      const attributes = await attributesOf(sqs, await newQueue(sqs, {}, name));
+      expect(attributes).toMatchObject({
+        ApproximateNumberOfMessages: '0',
+        ApproximateNumberOfMessagesDelayed: '0',
+        ApproximateNumberOfMessagesNotVisible: '0',
+        DelaySeconds: '0',
+        ReceiveMessageWaitTimeSeconds: '0',
+        VisibilityTimeout: '30',
+        CreatedTimestamp: expect.stringMatching(/^\d{10}$/),
+        LastModifiedTimestamp: expect.stringMatching(/^\d{10}$/),
+        QueueArn: expect.stringMatching(new RegExp(`^arn:aws:sqs:[a-z0-9-]+:\\d{12}:${name}$`)),
+      });
+      // ElasticMQ knows no retention and no size.
+      if (lacksIt('elasticmq')) return;
+      expect(attributes).toMatchObject({
+        QueueArn: expect.stringContaining(`:${REGION}:`),
+        MessageRetentionPeriod: '345600',
+        MaximumMessageSize: '1048576',
+      });
+      expect(attributes['FifoQueue']).toBeUndefined();
+    },
+  );
 
   test('creating it again is answered with the same URL if nothing differs', async () => {
     const sqs = sqsClient(peer);

@@ -52,36 +52,70 @@ const TAGS: Readonly<Record<TextField, number>> = {
 };
 const PUBLISHED_TAG = 32;
 
-const FIELDS = Object.entries(TAGS) as readonly (readonly [TextField, number])[];
 const FIELD_OF: readonly (TextField | undefined)[] = fieldsByTag();
 const VERSION = 1;
 const ID_BYTES = 16;
 const HEAD_BYTES = 1 + ID_BYTES;
 const FIELD_HEAD_BYTES = 5;
+/** Of one UTF-16 unit. */
+const UTF8_BYTES_MAX = 3;
+const SHORT_TEXT_LENGTH = 64;
+const HYPHEN = 0x2d;
 
 export function writeMessageProperties(properties: MessageProperties): Buffer {
-  let bytes = HEAD_BYTES + (properties.published ? FIELD_HEAD_BYTES : 0);
-  for (const [name] of FIELDS) {
-    const text = properties[name];
-    if (text !== undefined) bytes += FIELD_HEAD_BYTES + Buffer.byteLength(text);
+  let bytesMax = HEAD_BYTES + (properties.published ? FIELD_HEAD_BYTES : 0);
+  for (const name in properties) {
+    const text = properties[name as TextField];
+    if (typeof text === 'string') bytesMax += FIELD_HEAD_BYTES + UTF8_BYTES_MAX * text.length;
   }
-  const target = Buffer.allocUnsafe(bytes);
+  const target = Buffer.allocUnsafe(bytesMax);
   target[0] = VERSION;
-  target.write(properties.messageId.replaceAll('-', ''), 1, ID_BYTES, 'hex');
+  writeUuid(target, 1, properties.messageId);
   let at = HEAD_BYTES;
   if (properties.published) {
     target[at] = PUBLISHED_TAG;
     at = target.writeUInt32BE(0, at + 1);
   }
-  for (const [name, tag] of FIELDS) {
-    const text = properties[name];
-    if (text === undefined) continue;
-    const length = target.write(text, at + FIELD_HEAD_BYTES, 'utf8');
+  for (const name in properties) {
+    const tag = TAGS[name as TextField];
+    const text = properties[name as TextField];
+    if (tag === undefined || text === undefined) continue;
+    const length = writeText(target, at + FIELD_HEAD_BYTES, text);
     target[at] = tag;
     target.writeUInt32BE(length, at + 1);
     at += FIELD_HEAD_BYTES + length;
   }
-  return target;
+  return target.subarray(0, at);
+}
+
+/** Returns the bytes written. Short texts are written here: for them a call into native code costs more than they do. */
+function writeText(target: Buffer, at: number, text: string): number {
+  const { length } = text;
+  if (length > SHORT_TEXT_LENGTH) return target.write(text, at, 'utf8');
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    if (code >= 0x80) return target.write(text, at, 'utf8');
+    target[at + i] = code;
+  }
+  return length;
+}
+
+function writeUuid(target: Buffer, start: number, uuid: string): void {
+  let at = start;
+  let high = -1;
+  for (let i = 0; i < uuid.length && at < start + ID_BYTES; i++) {
+    const code = uuid.charCodeAt(i);
+    if (code === HYPHEN) continue;
+    // Digits end in their value; letters, in either case, in theirs less 9.
+    const nibble = (code & 0xf) + (code >> 6) * 9;
+    if (high < 0) high = nibble << 4;
+    else {
+      target[at] = high | nibble;
+      at += 1;
+      high = -1;
+    }
+  }
+  target.fill(0, at, start + ID_BYTES);
 }
 
 export function readMessageProperties(source: Buffer): MessageProperties {
@@ -112,6 +146,6 @@ export function uuidAt(source: Buffer, at: number): string {
 
 function fieldsByTag(): (TextField | undefined)[] {
   const byTag: (TextField | undefined)[] = new Array(PUBLISHED_TAG + 1).fill(undefined);
-  for (const [name, tag] of FIELDS) byTag[tag] = name;
+  for (const name of Object.keys(TAGS) as TextField[]) byTag[TAGS[name]] = name;
   return byTag;
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatReceipt, parseReceipt } from './receipt-handle.ts';
+import { formatReceipt, isOfLife, parseReceipt } from './receipt-handle.ts';
 
 const anyReceipt = fc.record({
   boot: fc.integer({ min: 0, max: 0xffff_ffff }),
@@ -16,6 +16,18 @@ describe('receipt handles', () => {
     fc.assert(
       fc.property(anyReceipt, (receipt) => {
         expect(parseReceipt(formatReceipt(receipt))).toEqual(receipt);
+      }),
+    );
+  });
+
+  it('show of which life of the process they are', () => {
+    fc.assert(
+      fc.property(anyReceipt, fc.integer({ min: 0, max: 31 }), (receipt, bit) => {
+        const handle = formatReceipt({ ...receipt, queueId: receipt.queueId >>> 2 });
+        expect(isOfLife(handle, receipt.boot)).toBe(true);
+        expect(isOfLife(handle, (receipt.boot ^ (1 << bit)) >>> 0)).toBe(false);
+        // Of the largest queue ids it may say no, never a wrong yes.
+        expect(isOfLife(formatReceipt(receipt), (receipt.boot ^ (1 << bit)) >>> 0)).toBe(false);
       }),
     );
   });

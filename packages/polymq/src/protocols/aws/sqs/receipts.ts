@@ -5,7 +5,7 @@
  */
 import type { Queue } from '../../../core/queue/queue.ts';
 import { AwsError } from '../wire/index.ts';
-import { parseReceipt, type Receipt } from './receipt-handle.ts';
+import { isOfLife, parseReceipt, type Receipt } from './receipt-handle.ts';
 
 export interface KnownReceipt {
   receipt: Receipt;
@@ -29,17 +29,17 @@ export class Receipts {
 
   /** What has to be searched for before `know` can be asked; undefined if nothing has. */
   search(handles: readonly string[]): Promise<void> | undefined {
-    const unknown = handles.flatMap((handle) => {
+    let unknown: { handle: string; receipt: Receipt }[] | undefined;
+    for (const handle of handles) {
+      // Nearly all are, and reading one costs something.
+      if (isOfLife(handle, this.#boot)) continue;
       const receipt = parseReceipt(handle);
-      const { queueId, boot = this.#boot, seq = 0 } = receipt ?? {};
-      const searched =
-        receipt !== undefined &&
-        queueId === this.#queue.id &&
-        boot !== this.#boot &&
-        this.#queue.restoredLease(seq) === undefined;
-      return searched ? [{ handle, receipt }] : [];
-    });
-    return unknown.length === 0 ? undefined : this.#searchFor(unknown);
+      if (receipt?.queueId !== this.#queue.id || receipt.boot === this.#boot) continue;
+      if (this.#queue.restoredLease(receipt.seq) !== undefined) continue;
+      unknown ??= [];
+      unknown.push({ handle, receipt });
+    }
+    return unknown === undefined ? undefined : this.#searchFor(unknown);
   }
 
   /** Throws `ReceiptHandleIsInvalid`. */

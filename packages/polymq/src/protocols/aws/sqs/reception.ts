@@ -40,6 +40,8 @@ export class Reception {
   readonly options: ReceptionOptions;
   readonly held: Held[] = [];
   readonly #messages: (SqsMessage | Promise<SqsMessage>)[] = [];
+  /** Some message is a promise: its envelope is being signed. */
+  #awaited = false;
 
   constructor(options: ReceptionOptions) {
     this.options = options;
@@ -77,7 +79,9 @@ export class Reception {
 
   /** The answer. A visibility timeout of 0 gives the messages back at once. */
   async messages(): Promise<SqsMessage[]> {
-    const messages = await Promise.all(this.#messages);
+    const messages = this.#awaited
+      ? await Promise.all(this.#messages)
+      : (this.#messages as SqsMessage[]);
     if (this.options.visibilityMs === 0) this.release();
     return messages;
   }
@@ -113,11 +117,10 @@ export class Reception {
     const system =
       wanted.system.size === 0 ? NO_SYSTEM : systemAttributes(message, facts, wanted, call);
     const shown = showMessage(context, message, call);
-    this.#messages.push(
-      shown instanceof Promise
-        ? shown.then((known) => sqsMessage(known, handle, wanted, system))
-        : sqsMessage(shown, handle, wanted, system),
-    );
+    if (shown instanceof Promise) {
+      this.#awaited = true;
+      this.#messages.push(shown.then((known) => sqsMessage(known, handle, wanted, system)));
+    } else this.#messages.push(sqsMessage(shown, handle, wanted, system));
   }
 
   get #view(): MessageView {

@@ -42,6 +42,8 @@ export interface AwsPeer {
   readonly port: number;
   /** The same broker over AMQP; PolyMQ only. */
   readonly amqpPort: number;
+  /** The same broker as a Kafka; PolyMQ only. */
+  readonly kafkaPort: number;
   /** What the program printed since its last start; PolyMQ only. */
   output(): string;
   /** SIGKILL, then the same program over the same data on the same port; PolyMQ only. */
@@ -69,12 +71,18 @@ async function startPolymqPeer({ args, env }: AwsPeerOptions): Promise<AwsPeer> 
   const folder = temporaryFolder('polymq-clients-');
   const port = await freePort();
   const amqpPort = await freePort();
-  const listen = [`aws://127.0.0.1:${port}`, `amqp://127.0.0.1:${amqpPort}`];
+  const kafkaPort = await freePort();
+  const listen = [
+    `aws://127.0.0.1:${port}`,
+    `amqp://127.0.0.1:${amqpPort}`,
+    `kafka://127.0.0.1:${kafkaPort}`,
+  ];
   const start = (): Promise<Polymq> => startPolymq({ data: folder.path, listen, args, env });
   let broker = await start();
   return {
     ...address(`127.0.0.1:${port}`),
     amqpPort,
+    kafkaPort,
     output: () => broker.stdout + broker.stderr,
     crashAndRestart: async () => {
       await broker.kill9();
@@ -92,6 +100,7 @@ function notOurs(hostAndPort: string, stop: () => Promise<void>): AwsPeer {
   return {
     ...address(hostAndPort),
     amqpPort: 0,
+    kafkaPort: 0,
     output: () => '',
     crashAndRestart: refuse,
     stop,

@@ -5,7 +5,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AmqpPeer } from './amqp-peer.ts';
 import { AMQP_PEER_IS_POLYMQ } from './amqp-peer.ts';
-import { collect, openChannel, openConfirmChannel, text } from './amqplib-client.ts';
+import {
+  collect,
+  drain,
+  openChannel,
+  openConfirmChannel,
+  text,
+  untilReady,
+} from './amqplib-client.ts';
 import {
   arnOf,
   attributesOf,
@@ -20,6 +27,7 @@ import {
   sqsClient,
 } from './aws-client.ts';
 import { AWS_PEER_IS_POLYMQ, type AwsPeer, startAwsPeer } from './aws-peer.ts';
+import { kafkaJs, newTopic, readAll } from './kafkajs-client.ts';
 import { eventually, uniqueName } from './peer.ts';
 
 // No other broker speaks both.
@@ -93,6 +101,42 @@ describe.skipIf(!OURS)('from SQS to AMQP', () => {
     expect(text(message!)).toBe('published');
     expect(message!.fields.exchange).toBe(name);
     expect(message!.properties.headers).toMatchObject({ kind: 'order', 'aws-topic-arn': TopicArn });
+    await sns.deleteTopic({ TopicArn });
+  });
+
+  test('a topic is subscribed to by queues and exchanges of AMQP and topics of Kafka', async () => {
+    const sns = snsClient(peer);
+    const { TopicArn } = await sns.createTopic({ Name: uniqueName('topic') });
+    const kafka = kafkaJs({ address: `127.0.0.1:${peer.kafkaPort}` } as Parameters<
+      typeof kafkaJs
+    >[0]);
+    const stream = await newTopic(kafka, 'events');
+    const channel = await openChannel(amqp);
+    const { queue } = await channel.assertQueue(uniqueName('subscribed'));
+    const { exchange } = await channel.assertExchange(uniqueName('exchange'), 'headers');
+    const { queue: behind } = await channel.assertQueue(uniqueName('behind'));
+    await channel.bindQueue(behind, exchange, '', { kind: 'order' });
+    const subscribe = (Protocol: string, Endpoint: string, FilterPolicy?: string) =>
+      sns.subscribe({
+        TopicArn,
+        Protocol,
+        Endpoint,
+        Attributes: FilterPolicy === undefined ? {} : { FilterPolicy },
+      });
+    await subscribe('kafka', stream);
+    await subscribe('amqp', queue, '{"kind":["order"]}');
+    await subscribe('amqp', `exchange:${exchange}`);
+    for (const kind of ['invoice', 'order']) {
+      const MessageAttributes = { kind: { DataType: 'String', StringValue: kind } };
+      await sns.publish({ TopicArn, Message: kind, MessageAttributes });
+    }
+    const records = await readAll(kafka, stream, 2);
+    expect(records.map(({ message }) => String(message.value))).toEqual(['invoice', 'order']);
+    expect(String(records[0]!.message.headers!['kind'])).toBe('invoice');
+    await untilReady(channel, queue, 1);
+    await untilReady(channel, behind, 1);
+    expect((await drain(channel, queue)).map(text)).toEqual(['order']);
+    expect((await drain(channel, behind)).map(text)).toEqual(['order']);
     await sns.deleteTopic({ TopicArn });
   });
 

@@ -123,6 +123,25 @@ describe('receiving', () => {
   });
 });
 
+describe('fair queues', () => {
+  test.skipIf(lacksIt('elasticmq', 'moto'))(
+    'a group with many messages does not keep others waiting',
+    async () => {
+      const sqs = sqsClient(peer);
+      const queue = await newQueue(sqs);
+      const send = (MessageBody: string, MessageGroupId: string) =>
+        sqs.sendMessage({ QueueUrl: queue, MessageBody, MessageGroupId });
+      for (let index = 0; index < 20; index += 1) await send(`noisy-${index}`, 'noisy');
+      expect(await receive(sqs, queue)).toHaveLength(10);
+      await send('quiet', 'quiet');
+      const [next] = await receive(sqs, queue, { MaxNumberOfMessages: 1 });
+      expect(next).toMatchObject({ Body: 'quiet', Attributes: { MessageGroupId: 'quiet' } });
+      // Groups of a standard queue lock nothing.
+      expect(await receive(sqs, queue)).toHaveLength(10);
+    },
+  );
+});
+
 describe('visibility', () => {
   test('counts of the queue follow its messages', async () => {
     const sqs = sqsClient(peer);

@@ -120,6 +120,24 @@ describe('dead-letter queues', () => {
     expect([await sizeOf(sqs, first), await sizeOf(sqs, middle)]).toEqual([0, 0]);
   });
 
+  // ElasticMQ and moto forget the message.
+  test.skipIf(lacksIt('elasticmq', 'moto'))(
+    'a message goes on being received while its dead-letter queue is deleted',
+    async () => {
+      const sqs = sqsClient(peer);
+      const pair = await withDeadLetters(sqs);
+      await sqs.sendMessage({ QueueUrl: pair.queue, MessageBody: 'kept' });
+      await sqs.deleteQueue({ QueueUrl: pair.dead });
+      for (const _ of [1, 2, 3]) {
+        const [message] = await receiveUntil(sqs, pair.queue, 1);
+        await release(sqs, pair.queue, message!);
+      }
+      await sqs.createQueue({ QueueName: pair.dead.split('/').at(-1) });
+      expect(await receive(sqs, pair.queue)).toEqual([]);
+      expect(bodiesOf(await receiveUntil(sqs, pair.dead, 1))).toEqual(['kept']);
+    },
+  );
+
   test('the sources of a dead-letter queue are listed', async () => {
     const sqs = sqsClient(peer);
     const pair = await withDeadLetters(sqs);

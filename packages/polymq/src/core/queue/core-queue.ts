@@ -70,7 +70,9 @@ export class CoreQueue implements Queue {
       priorityMax: settings.priorityMax ?? 0,
       groups: settings.groups ?? false,
     });
-    this.#rules = new QueueRules(settings, this.#messages);
+    this.#rules = new QueueRules(settings, this.#messages, (name) =>
+      context.isThere(this.namespace, name),
+    );
     this.#deaths = new QueueDeaths(this, context, this.#messages, this.#rules);
     this.#delivery = new Delivery(this, context, this.#messages, this.#rules, this.#deaths);
     this.#leases = new Leases(

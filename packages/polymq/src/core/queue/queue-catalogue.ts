@@ -149,6 +149,10 @@ export class QueueCatalogue implements Queues, QueueContext {
     return this.#namespaces.get(namespace)?.get(name);
   }
 
+  isThere(namespace: string, name: string): boolean {
+    return this.get(namespace, name) !== undefined;
+  }
+
   /** The queue with that id, which rows name. */
   byId(id: number): CoreQueue | undefined {
     return this.#byId.get(id);

@@ -37,6 +37,8 @@ export interface QueueContext {
     queue: CoreQueue,
     visit: (row: number, page: RowPage, index: number) => void,
   ): Promise<void>;
+  /** Whether there is a queue of that name. */
+  isThere(namespace: string, name: string): boolean;
   /** The last consumer of an auto-delete queue has gone, or nobody has used it for long. */
   deleteUnused(queue: CoreQueue): void;
 }

@@ -42,7 +42,10 @@ export interface QueueSettings {
   deadLetterRoutingKey?: string;
   /** A message that came back more often is dead-lettered. */
   deliveryLimit?: number;
-  /** A message that was handed out so often is dead-lettered when its turn comes again. */
+  /**
+   * A message that was handed out so often is dead-lettered when its turn comes again; not while dead letters go to a queue by its
+   * name that is not there.
+   */
   receiveMax?: number;
   /** Which deaths are dead-lettered; missing: all. What dies of another is dropped. */
   deadLetterReasons?: readonly DeathReason[];

@@ -17,8 +17,16 @@ export class QueueRules {
   #receiveMax: number;
   #deliveryLimit: number;
 
-  constructor(settings: QueueSettings, messages: QueueMessages) {
+  readonly #isThere: (queueName: string) => boolean;
+
+  /** `isThere`: whether there is a queue of that name beside this one. */
+  constructor(
+    settings: QueueSettings,
+    messages: QueueMessages,
+    isThere: (queueName: string) => boolean,
+  ) {
     this.#messages = messages;
+    this.#isThere = isThere;
     this.#settings = settings;
     this.limit = new LengthLimit(settings, messages);
     this.watchful = this.limit.limited;
@@ -46,9 +54,15 @@ export class QueueRules {
     return this.watchful && this.limit.refuses(draft);
   }
 
-  /** Whether the message was handed out as often as it may be. */
+  /**
+   * Whether the message was handed out as often as it may be. While the queue that gets dead letters is not there, as often as it
+   * is wanted: what was not handled shall not be lost.
+   */
   isWornOut(page: RowPage, index: number): boolean {
-    return page.attempts[index]! >= this.#receiveMax;
+    if (page.attempts[index]! < this.#receiveMax) return false;
+    const { deadLetterExchange, deadLetterRoutingKey } = this.#settings;
+    if (deadLetterExchange !== '' || deadLetterRoutingKey === undefined) return true;
+    return this.#isThere(deadLetterRoutingKey);
   }
 
   /** Whether the message came back more often than it may. */

@@ -56,6 +56,24 @@ describe('a message that was handed out as often as it may be', () => {
     expect(q.take()).toBeUndefined();
   });
 
+  it('is handed out on while the queue for it is not there', async () => {
+    const { queues, queue } = kit();
+    const named = { deadLetterExchange: '', deadLetterRoutingKey: 'dead' };
+    const q = await queue({ receiveMax: 1, ...named });
+    queues.deadLetterRouter = () => {
+      const dead = queues.get('', 'dead');
+      return { queues: dead === undefined ? [] : [dead] };
+    };
+    queues.publish(message('a'), [q]);
+    for (const attempts of [0, 1, 2]) {
+      const row = q.take() as number;
+      expect(q.attempts(row)).toBe(attempts);
+      q.requeue(row);
+    }
+    const dead = await queue({}, {}, 'dead');
+    expect([q.take(), q.readyCount, await bodies(dead)]).toEqual([undefined, 0, ['a']]);
+  });
+
   it('is dropped where there is no exchange for it', async () => {
     const { queues, queue } = kit();
     const q = await queue({ receiveMax: 1 });

@@ -55,7 +55,10 @@ export class Receipts {
     const { boot, seq, attempt } = receipt;
     const row =
       boot === this.#boot ? receipt.row : (queue.restoredLease(seq) ?? this.#found.get(handle));
-    const current = row !== undefined && queue.holds(row, seq) && queue.attempts(row) === attempt;
+    if (row === undefined || !queue.holds(row, seq)) return { receipt, row, current: false };
+    const attempts = queue.attempts(row);
+    // A crash may have undone what happened in the last moment: that the message came back and was handed out once more.
+    const current = boot === this.#boot ? attempt === attempts : attempt >= attempts;
     return { receipt, row, current };
   }
 

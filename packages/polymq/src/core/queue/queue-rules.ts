@@ -1,3 +1,7 @@
+/**
+ * The settings of a queue as its parts ask for them. They can change at any time; what was decided by older ones stays so.
+ * Asked for each message: what is asked most often is worked out when they change.
+ */
 import type { DeathReason } from '../message/history.ts';
 import type { MessageDraft } from '../message/message-draft.ts';
 import { LengthLimit } from './length-limit.ts';
@@ -5,7 +9,6 @@ import type { QueueSettings } from './queue-definition.ts';
 import type { QueueMessages } from './queue-messages.ts';
 import type { RowPage } from './rows.ts';
 
-/** The settings of a queue as its parts ask for them. They can change at any time. */
 export class QueueRules {
   readonly #messages: QueueMessages;
   #settings: QueueSettings;

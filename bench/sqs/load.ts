@@ -69,7 +69,7 @@ const POLL_SECONDS = 20;
 const CYCLE_POLL_SECONDS = 1;
 const SETTLE_MS_MAX = 60_000;
 const SETTLE_POLL_MS = 5;
-const FILL_MS_MAX = 120_000;
+const FILL_MS_MAX = 30_000;
 
 export async function openLoad(target: Target, shape: Shape, fillMessages: number): Promise<Load> {
   const load = new SqsLoad(target, shape);
@@ -139,7 +139,7 @@ class SqsLoad implements Load {
     } else this.#senders = this.#openSenders(this.#wires, undefined);
   }
 
-  /** Sends in batches over all connections. */
+  /** Sends in batches over all connections; a slow broker gets fewer, and its rate is that of emptying those. */
   async fill(messages: number): Promise<void> {
     const step = this.#wires.length;
     const each = Math.ceil(messages / step / FILL_BATCH) * FILL_BATCH;
@@ -152,7 +152,12 @@ class SqsLoad implements Load {
         }),
     );
     for (const sender of senders) sender.start();
-    await this.#until(() => this.ledger.sent >= each * step, FILL_MS_MAX, 'filling took too long');
+    const deadline = performance.now() + FILL_MS_MAX;
+    const isOver = () => this.ledger.sent >= each * step || performance.now() > deadline;
+    await this.#until(isOver, 2 * FILL_MS_MAX, 'filling took too long');
+    for (const sender of senders) sender.stop();
+    const settled = () => senders.every((sender) => !sender.busy);
+    await this.#until(settled, SETTLE_MS_MAX, 'not all was answered');
   }
 
   start(): void {

@@ -170,6 +170,42 @@ describe.skipIf(!AWS_PEER_IS_POLYMQ)('after kill -9 and restart', () => {
     expect(await receive(sqs, queue)).toEqual([]);
     await sns.deleteTopic({ TopicArn });
   });
+
+  test('what was published is in all queues of the topic or in none', async () => {
+    const sqs = sqsClient(peer);
+    const sns = snsClient(peer);
+    const { TopicArn } = await sns.createTopic({ Name: uniqueName('topic') });
+    const queues = [await newQueue(sqs), await newQueue(sqs), await newQueue(sqs)];
+    for (const queue of queues) {
+      await sns.subscribe({
+        TopicArn,
+        Protocol: 'sqs',
+        Endpoint: await arnOf(sqs, queue),
+        Attributes: { RawMessageDelivery: 'true' },
+      });
+    }
+    const answered = new Set<string>();
+    let killed = false;
+    const publishing = Array.from({ length: 10 }, async (_, publisher) => {
+      for (let number = 0; !killed; number += 1) {
+        const Message = `${publisher}-${number}`;
+        const published = await sns.publish({ TopicArn, Message }).catch(() => undefined);
+        if (published !== undefined) answered.add(Message);
+      }
+    });
+    await eventually('many are published', () => answered.size >= 300 || undefined);
+    const crashing = peer.crashAndRestart();
+    killed = true;
+    await Promise.all([crashing, ...publishing]);
+    const counts = await Promise.all(queues.map((queue) => attributesOf(sqs, queue)));
+    const [count, ...others] = counts.map((one) => Number(one['ApproximateNumberOfMessages']));
+    expect(others).toEqual([count, count]);
+    const [first] = queues as [string];
+    const got = bodiesOf(await drainQueue(sqs, first, count!));
+    expect(new Set(got).size).toBe(got.length);
+    expect([...answered].filter((Message) => !got.includes(Message))).toEqual([]);
+    await sns.deleteTopic({ TopicArn });
+  });
 });
 
 /**

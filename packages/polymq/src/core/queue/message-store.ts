@@ -53,6 +53,11 @@ export interface MessageStore {
 
   /** Where `locate` has found a message. Valid until the next call of any method of the store. */
   readonly view: MessageView;
+  /**
+   * The message of the row is durable when `committed` has come to this position; 0 if it is in memory only. It may be handed out
+   * before.
+   */
+  positionOf(row: number): number;
   /** Points `view` at the row's message, if it is in memory. */
   locate(row: number): boolean;
   /** Brings the row's message, and those behind it, into memory: `locate` succeeds right after. */

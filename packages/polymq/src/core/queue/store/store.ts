@@ -258,6 +258,10 @@ export class Store implements MessageStore {
     return this.#journal.finish(at + bytes);
   }
 
+  positionOf(row: number): number {
+    return Math.max(0, this.rows.page(row).offset[this.rows.index(row)]! + 1);
+  }
+
   locate(row: number): boolean {
     const page = this.rows.page(row);
     const index = this.rows.index(row);

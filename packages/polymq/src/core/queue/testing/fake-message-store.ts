@@ -93,6 +93,10 @@ export class FakeMessageStore implements MessageStore {
     return [...this.#marks].filter(([name]) => name.startsWith(prefix));
   }
 
+  positionOf(): number {
+    return 0;
+  }
+
   locate(row: number): boolean {
     const message = this.#messages.get(row);
     if (message === undefined) throw new Error(`row ${row} is not in the store`);

@@ -40,6 +40,8 @@ export class Reception {
   readonly options: ReceptionOptions;
   readonly held: Held[] = [];
   readonly #messages: (SqsMessage | Promise<SqsMessage>)[] = [];
+  /** All of them are durable when the store has come to here. */
+  #position = 0;
   /** Some message is a promise: its envelope is being signed. */
   #awaited = false;
 
@@ -77,8 +79,15 @@ export class Reception {
     }
   }
 
-  /** The answer. A visibility timeout of 0 gives the messages back at once. */
+  /**
+   * The answer. A visibility timeout of 0 gives the messages back at once.
+   *
+   * Nobody sees a message before it is safe: a crash would forget it with its deduplication id, and its sender's next try would
+   * bring it to readers who have handled it already.
+   */
   async messages(): Promise<SqsMessage[]> {
+    const { store } = this.options.context.broker.queues;
+    if (this.#position > store.committed) await store.whenCommitted(this.#position);
     const messages = this.#awaited
       ? await Promise.all(this.#messages)
       : (this.#messages as SqsMessage[]);
@@ -104,6 +113,7 @@ export class Reception {
 
   #hold(row: number, view: MessageView): void {
     const { context, boot, queue, call, wanted } = this.options;
+    this.#position = Math.max(this.#position, context.broker.queues.store.positionOf(row));
     const nowMs = context.environment.clock.nowMs();
     const seq = queue.seq(row);
     const attempt = queue.attempts(row);

@@ -25,6 +25,7 @@ describe('message attributes', () => {
       { a: { DataType: 'String', BinaryValue: 'AQI=' } },
       /must use field 'String'/,
     ],
+    ['a number that is too large', { a: { DataType: 'Number', StringValue: '1e127' } }, /cast/],
     [
       'two values',
       { a: { DataType: 'String', StringValue: 'x', BinaryValue: 'AQI=' } },

@@ -23,6 +23,7 @@ const NAME_LENGTH_MAX = 256;
 const TYPE_LENGTH_MAX = 256;
 const NAME = /^[A-Za-z0-9_.-]+$/;
 const TYPE = /^(String|Number|Binary)(\..+)?$/;
+const NUMBER_MAX = 1e126;
 /** As AWS reads numbers: at most 38 digits, an exponent perhaps. */
 const NUMBER = /^\s*[+-]?(\d{1,128}(\.\d{0,128})?|\.\d{1,128})([eE][+-]?\d{1,3})?\s*$/;
 
@@ -101,10 +102,14 @@ function checkValue(name: string, given: GivenAttribute): MessageAttribute {
   if (hasForbiddenCharacter(value)) {
     throw invalid(`Invalid characters found in the value of message (user) attribute '${name}'.`);
   }
-  if (prefix === 'Number' && !NUMBER.test(value)) {
+  if (prefix === 'Number' && !isNumber(value)) {
     throw invalid(`Can't cast the value of message (user) attribute '${name}' to a number.`);
   }
   return { DataType: type, StringValue: value };
+}
+
+function isNumber(text: string): boolean {
+  return NUMBER.test(text) && Math.abs(Number(text)) <= NUMBER_MAX;
 }
 
 function empty(name: string, type: string): AwsError {

@@ -31,6 +31,7 @@ export async function createQueue(
 ): Promise<Queue> {
   const fifo = checkQueueName(name, given);
   checkAttributes(given, { fifo, creating: true });
+  checkThroughput(given['FifoThroughputLimit'], given['DeduplicationScope']);
   checkPolicies(context, name, fifo, given);
   checkTags(context, tags);
   const { queues } = context.broker;
@@ -60,6 +61,7 @@ export async function setAttributes(
   checkAttributes(given, { fifo, creating: false });
   checkPolicies(context, queue.name, fifo, given);
   const attributes = { ...declared.attributes, ...given };
+  checkThroughput(attributes['FifoThroughputLimit'], attributes['DeduplicationScope']);
   await change(context, queue, { ...declared, attributes }, given);
 }
 
@@ -142,6 +144,14 @@ function sorted(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return String(value);
   const entries = Object.entries(value).map(([key, item]) => [key, sorted(item)] as const);
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function checkThroughput(limit: string | undefined, scope: string | undefined): void {
+  if (limit !== 'perMessageGroupId' || scope === 'messageGroup') return;
+  throw new AwsError(
+    'InvalidAttributeValue',
+    'Invalid value for the parameter FifoThroughputLimit. Reason: The value perMessageGroupId is allowed only when the value for DeduplicationScope is messageGroup.',
+  );
 }
 
 function checkTags({ options }: SqsContext, tags: Tags): void {

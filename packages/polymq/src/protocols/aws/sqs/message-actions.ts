@@ -129,6 +129,8 @@ export class MessageActions {
     await reception.fill();
     if (reception.count === 0 && waitMs > 0 && !queue.deleted) {
       await this.polls.wait(reception, waitMs);
+      // It may have been deleted meanwhile.
+      if (reception.count === 0) queueOf(this.#context, input.QueueUrl);
     }
     // Nobody reads the answer: others shall not wait for the timeout.
     if (call.exchange.closed) reception.release();

@@ -30,7 +30,11 @@ export async function polymqTarget(options: PolymqTargetOptions): Promise<Target
   const broker = await startPolymq({
     data: data.path,
     listen: ['aws://127.0.0.1:0'],
-    args: ['--durability', options.durability],
+    args: [
+      ...['--durability', options.durability],
+      // FIFO scenarios follow one another within the five minutes of a window.
+      ...['--queues-deduplication-ids-max', '16000000'],
+    ],
     nodeArgs: process.env['POLYMQ_BENCH_NODE_ARGS']?.split(' '),
   });
   return {

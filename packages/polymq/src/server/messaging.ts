@@ -50,7 +50,8 @@ export async function openMessaging(
   const { clock, timers } = environment;
   const dedup = await lifecycle.start(
     'deduplication',
-    async () => new DedupWindow({ store, clock, timers }),
+    async () =>
+      new DedupWindow({ store, clock, timers, idsMax: config.queues.deduplicationIdsMax }),
     async (opened) => opened.close(),
   );
   const { queues } = await lifecycle.start(

@@ -135,7 +135,7 @@ export class DedupWindow implements Dedup {
     throw new BrokerError(
       'limit-reached',
       `${this.#idsMax} deduplication ids are remembered, of all messages published in the last ` +
-        `${this.#windowMs / 1000} s; publish more slowly, or to queues and topics without deduplication`,
+        `${this.#windowMs / 1000} s; publish more slowly, or raise the limit (setting queues.deduplicationIdsMax)`,
     );
   }
 

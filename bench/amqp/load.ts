@@ -10,9 +10,9 @@ import {
 } from '../../packages/polymq/test/support/amqp-frames.ts';
 import { type AmqpChannel, AmqpWire } from '../../packages/polymq/test/support/amqp-wire.ts';
 import { Latencies } from '../lib/statistics.ts';
+import type { Target } from '../lib/targets.ts';
 import { type Acks, CONSUMER_TAG_PREFIX, Consumer } from './consumer.ts';
 import { Publisher } from './publisher.ts';
-import type { Target } from './targets.ts';
 import { declareTopology, type Routing } from './topology.ts';
 
 export interface Shape {

@@ -6,16 +6,15 @@
  * gives the ratios. `--null` shows what the generator can do; where a row's generator is near 100 %
  * and its broker is not, that row says something about the generator.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { rabbitmqMissing } from '../../packages/polymq/test/support/rabbitmq.ts';
-import { describeMachine } from '../lib/machine.ts';
+import { pidsOf, progress, type Settings, settingsOf, writeReport } from '../lib/report.ts';
+import type { Target } from '../lib/targets.ts';
 import { openLoad } from './load.ts';
 import { type Measurement, measure, medianOf } from './measure.ts';
-import { printRatios, printResults, type Result, type Settings } from './report.ts';
+import { printRatios, printResults, type Result } from './report.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
-import { nullTarget, peerTarget, polymqTarget, rabbitmqTarget, type Target } from './targets.ts';
+import { nullTarget, peerTarget, polymqTarget, rabbitmqTarget } from './targets.ts';
 
 const HELP = `npm run bench -- amqp [options]
 
@@ -58,12 +57,7 @@ export async function benchAmqp(args: string[]): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const settings: Settings = {
-    runs: positive('runs', values.runs ?? (values.quick ? '1' : '3')),
-    seconds: positive('seconds', values.seconds ?? (values.quick ? '1' : '3')),
-    warmUpSeconds: values.quick ? 0.5 : 1,
-    durability: values.durability,
-  };
+  const settings = settingsOf(values);
   const only = values.only?.split(',');
   const scenarios = SCENARIOS.filter((each) =>
     only ? only.includes(each.name) : !values.quick || each.quick,
@@ -79,14 +73,7 @@ export async function benchAmqp(args: string[]): Promise<number> {
   printResults(settings, run.results);
   printRatios(run.results);
   const { results, failures } = run;
-  const when = new Date().toISOString();
-  const file = values.json ?? `bench/results/amqp-${when.replace(/[:.]/g, '-')}.json`;
-  mkdirSync(dirname(file), { recursive: true });
-  const report = { when, machine: describeMachine(), settings, results, failures };
-  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
-  process.stdout.write(`\nwritten to ${file}\n`);
-  for (const failure of failures) process.stdout.write(`FAILED ${failure}\n`);
-  return failures.length === 0 ? 0 : 1;
+  return writeReport('amqp', values.json, { settings, results, failures });
 }
 
 interface Choice {
@@ -116,8 +103,7 @@ class BenchRun {
     if (missing) progress(`skipped: ${missing}`);
     else if (choice.rabbitmq) targets.push(await rabbitmqTarget());
     if (choice.peer) {
-      const pids = choice['peer-pid']?.split(',').map((each) => positive('peer-pid', each));
-      targets.push(peerTarget(choice.peer, pids ?? []));
+      targets.push(peerTarget(choice.peer, pidsOf(choice['peer-pid'])));
     }
     if (choice.null) targets.push(await nullTarget());
     for (const target of targets) await this.#warmUp(target);
@@ -174,14 +160,4 @@ class BenchRun {
       runs,
     });
   }
-}
-
-function progress(line: string): void {
-  process.stderr.write(`${line}\n`);
-}
-
-function positive(name: string, text: string): number {
-  const value = Number(text);
-  if (!(value > 0)) throw new Error(`--${name} wants a number above zero, not "${text}"`);
-  return value;
 }

@@ -1,8 +1,9 @@
 /** Runs a load for a while and takes the broker's CPU time, its memory and the generator's own share. */
-import { cpuSeconds, memoryOf } from '../lib/process-usage.ts';
-import { type LatencySummary, median } from '../lib/statistics.ts';
+import { memoryOf } from '../lib/process-usage.ts';
+import { pause } from '../lib/report.ts';
+import { type LatencySummary, median, medianLatency } from '../lib/statistics.ts';
+import { cpuOf, type Target } from '../lib/targets.ts';
 import type { Load } from './load.ts';
-import type { Target } from './targets.ts';
 
 export interface Measurement {
   seconds: number;
@@ -62,21 +63,6 @@ export function medianOf(runs: readonly Measurement[]): Measurement {
     messagesPerCpuSecond: of((run) => run.messagesPerCpuSecond),
     generatorCpuPercent: of((run) => run.generatorCpuPercent),
     rssMib: of((run) => run.rssMib),
-    latency: {
-      count: of((run) => run.latency.count),
-      p50Ms: of((run) => run.latency.p50Ms),
-      p99Ms: of((run) => run.latency.p99Ms),
-      p999Ms: of((run) => run.latency.p999Ms),
-      maxMs: of((run) => run.latency.maxMs),
-    },
+    latency: medianLatency(runs),
   };
-}
-
-function cpuOf(target: Target): number {
-  if (target.pids.length === 0) return Number.NaN;
-  return target.pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
-}
-
-function pause(seconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 }

@@ -1,15 +1,9 @@
 /** Results as tables on standard output. */
 import { describeMachine } from '../lib/machine.ts';
+import type { Settings } from '../lib/report.ts';
 import { formatNumber, formatTable } from '../lib/table.ts';
 import type { Shape } from './load.ts';
 import type { Measurement } from './measure.ts';
-
-export interface Settings {
-  runs: number;
-  seconds: number;
-  warmUpSeconds: number;
-  durability: string;
-}
 
 export interface Result {
   target: string;

@@ -1,5 +1,7 @@
 /** Runs something for a while and takes the broker's CPU time, memory and the generator's own load. */
+
 import { cpuSeconds, memoryOf } from '../lib/process-usage.ts';
+import { pause } from '../lib/report.ts';
 import { Latencies, type LatencySummary } from '../lib/statistics.ts';
 import type { Target } from './targets.ts';
 
@@ -81,8 +83,4 @@ export async function measure(
     ...memory,
     latency,
   };
-}
-
-export function pause(seconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 }

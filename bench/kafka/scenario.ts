@@ -1,5 +1,5 @@
 /** What scenarios share: their settings, their results, and how often they are repeated. */
-import { median } from '../lib/statistics.ts';
+import { median, medianLatency } from '../lib/statistics.ts';
 import type { Measurement } from './measure.ts';
 import type { Durability, Target } from './targets.ts';
 
@@ -84,12 +84,6 @@ function medianOf(runs: readonly Measurement[]): Measurement {
     generatorCpuPercent: of((run) => run.generatorCpuPercent),
     rssMib: of((run) => run.rssMib),
     rssPeakMib: of((run) => run.rssPeakMib),
-    latency: {
-      count: of((run) => run.latency.count),
-      p50Ms: of((run) => run.latency.p50Ms),
-      p99Ms: of((run) => run.latency.p99Ms),
-      p999Ms: of((run) => run.latency.p999Ms),
-      maxMs: of((run) => run.latency.maxMs),
-    },
+    latency: medianLatency(runs),
   };
 }

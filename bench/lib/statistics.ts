@@ -14,6 +14,19 @@ export interface LatencySummary {
   maxMs: number;
 }
 
+/** Figure by figure. */
+export function medianLatency(runs: readonly { latency: LatencySummary }[]): LatencySummary {
+  const of = (read: (latency: LatencySummary) => number) =>
+    median(runs.map(({ latency }) => read(latency)));
+  return {
+    count: of(({ count }) => count),
+    p50Ms: of(({ p50Ms }) => p50Ms),
+    p99Ms: of(({ p99Ms }) => p99Ms),
+    p999Ms: of(({ p999Ms }) => p999Ms),
+    maxMs: of(({ maxMs }) => maxMs),
+  };
+}
+
 /** Exact percentiles of all samples: nothing is put in buckets, nothing is left out. */
 export class Latencies {
   #values = new Float64Array(1 << 16);

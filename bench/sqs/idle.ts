@@ -4,9 +4,9 @@
  */
 import { HttpWire } from '../../packages/polymq/test/support/http-wire.ts';
 import { memoryOf } from '../lib/process-usage.ts';
-import { cpuOf } from './measure.ts';
+import { pause } from '../lib/report.ts';
+import { cpuOf, type Target } from '../lib/targets.ts';
 import { receiveRequest } from './requests.ts';
-import type { Target } from './targets.ts';
 import { connectTo, deleteTopology, makeTopology } from './topology.ts';
 
 export interface IdleMeasurement {
@@ -102,8 +102,4 @@ async function expectWoken(answers: readonly string[]): Promise<void> {
 function rssOf(target: Target): number {
   if (target.pids.length === 0) return Number.NaN;
   return target.pids.reduce((sum, pid) => sum + memoryOf(pid).rssMib, 0);
-}
-
-function pause(seconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 }

@@ -11,6 +11,7 @@
  */
 import type { AwsClient } from '../../packages/polymq/test/support/aws-client.ts';
 import { HttpWire } from '../../packages/polymq/test/support/http-wire.ts';
+import type { Target } from '../lib/targets.ts';
 import { ReceiveReader } from './answers.ts';
 import { Ledger } from './ledger.ts';
 import { Paced } from './paced.ts';
@@ -25,7 +26,6 @@ import {
   sendRequest,
 } from './requests.ts';
 import { Sender } from './sender.ts';
-import type { Target } from './targets.ts';
 import {
   connectTo,
   deleteTopology,

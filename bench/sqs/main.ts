@@ -6,24 +6,28 @@
  * gives the ratios. `--null` shows what the generator can do; where a row's generator is near 100 %
  * and its broker is not, that row says something about the generator.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { describeMachine } from '../lib/machine.ts';
+import {
+  pidsOf,
+  positive,
+  progress,
+  type Settings,
+  settingsOf,
+  writeReport,
+} from '../lib/report.ts';
 import { elasticmqMissing } from './elasticmq.ts';
 import { measureIdle } from './idle.ts';
 import { openLoad } from './load.ts';
 import { type Measurement, measure, medianOf } from './measure.ts';
-import {
-  type IdleResult,
-  printIdle,
-  printRatios,
-  printResults,
-  type Result,
-  type Settings,
-} from './report.ts';
+import { type IdleResult, printIdle, printRatios, printResults, type Result } from './report.ts';
 import { IDLE, type IdleScenario, SCENARIOS, type Scenario } from './scenarios.ts';
-import { elasticmqTarget, nullTarget, peerTarget, polymqTarget, type Target } from './targets.ts';
+import {
+  elasticmqTarget,
+  nullTarget,
+  peerTarget,
+  polymqTarget,
+  type SqsTarget,
+} from './targets.ts';
 
 const HELP = `npm run bench -- sqs [options]
 
@@ -73,12 +77,7 @@ export async function benchSqs(args: string[]): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const settings: Settings = {
-    runs: positive('runs', values.runs ?? (values.quick ? '1' : '3')),
-    seconds: positive('seconds', values.seconds ?? (values.quick ? '1' : '3')),
-    warmUpSeconds: values.quick ? 0.5 : 1,
-    durability: values.durability,
-  };
+  const settings = settingsOf(values);
   const only = values.only?.split(',');
   const chosen = (each: { name: string; quick: boolean }) =>
     only ? only.includes(each.name) : !values.quick || each.quick;
@@ -102,14 +101,7 @@ export async function benchSqs(args: string[]): Promise<number> {
   printIdle(run.idleResults);
   printRatios(run.results);
   const { results, idleResults, failures } = run;
-  const when = new Date().toISOString();
-  const file = values.json ?? `bench/results/sqs-${when.replace(/[:.]/g, '-')}.json`;
-  mkdirSync(dirname(file), { recursive: true });
-  const report = { when, machine: describeMachine(), settings, results, idleResults, failures };
-  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
-  process.stdout.write(`\nwritten to ${file}\n`);
-  for (const failure of failures) process.stdout.write(`FAILED ${failure}\n`);
-  return failures.length === 0 ? 0 : 1;
+  return writeReport('sqs', values.json, { settings, results, idleResults, failures });
 }
 
 function withConnections(scenario: Scenario, values: { connections?: string | undefined }) {
@@ -133,7 +125,7 @@ class BenchRun {
   readonly idleResults: IdleResult[] = [];
   readonly failures: string[] = [];
   readonly #settings: Settings;
-  readonly #targets: Target[] = [];
+  readonly #targets: SqsTarget[] = [];
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -147,7 +139,7 @@ class BenchRun {
     if (missing) progress(`skipped: ${missing}`);
     else if (choice.elasticmq) targets.push(await elasticmqTarget());
     if (choice.peer) {
-      const pids = choice['peer-pid']?.split(',').map((each) => positive('peer-pid', each)) ?? [];
+      const pids = pidsOf(choice['peer-pid']);
       targets.push(peerTarget(choice.peer, { pids, topics: choice['peer-topics'] }));
     }
     if (choice.null) targets.push(await nullTarget());
@@ -185,7 +177,7 @@ class BenchRun {
   }
 
   /** When one fails, the other figures are still worth having. */
-  async #attempt(target: Target, name: string, work: () => Promise<void>): Promise<void> {
+  async #attempt(target: SqsTarget, name: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
@@ -194,7 +186,7 @@ class BenchRun {
     }
   }
 
-  async #warmUp(target: Target): Promise<void> {
+  async #warmUp(target: SqsTarget): Promise<void> {
     for (const name of WARM_UPS) {
       const scenario = SCENARIOS.find((each) => each.name === name)!;
       const times = { warmUpSeconds: 0, seconds: FIRST_WARM_UP_SECONDS / WARM_UPS.length };
@@ -203,7 +195,7 @@ class BenchRun {
     }
   }
 
-  async #measure(target: Target, scenario: Scenario): Promise<void> {
+  async #measure(target: SqsTarget, scenario: Scenario): Promise<void> {
     const { seconds, warmUpSeconds, runs: runCount } = this.#settings;
     const runs: Measurement[] = [];
     for (let i = 0; i < runCount; i += 1) {
@@ -232,14 +224,4 @@ class BenchRun {
       runs,
     });
   }
-}
-
-function progress(line: string): void {
-  process.stderr.write(`${line}\n`);
-}
-
-function positive(name: string, text: string): number {
-  const value = Number(text);
-  if (!(value > 0)) throw new Error(`--${name} wants a number above zero, not "${text}"`);
-  return value;
 }

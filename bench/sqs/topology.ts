@@ -1,6 +1,6 @@
 /** Queues and topics of one load, made before and deleted afterwards. */
 import { AwsClient, element } from '../../packages/polymq/test/support/aws-client.ts';
-import type { Target } from './targets.ts';
+import type { Target } from '../lib/targets.ts';
 
 let made = 0;
 

@@ -5,9 +5,9 @@
  */
 import type { Polymq } from '../support/polymq.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import type { LargeOptions } from './amqp.ts';
 import { connect, consumeAll, messageCount, publishAll, startBroker } from './amqp-broker.ts';
 import { folderBytes, memoryMib, memoryPeakMib, pause, say } from './figures.ts';
+import type { LargeOptions } from './parts.ts';
 
 const BODY_BYTES = 100;
 const WINDOW = 2000;

@@ -3,30 +3,13 @@ import { Consumer } from '../../../../bench/amqp/consumer.ts';
 import { Publisher } from '../../../../bench/amqp/publisher.ts';
 import { Latencies } from '../../../../bench/lib/statistics.ts';
 import { type AmqpChannel, AmqpWire } from '../support/amqp-wire.ts';
-import { type Polymq, startPolymq } from '../support/polymq.ts';
-import type { LargeOptions } from './amqp.ts';
+import type { Polymq } from '../support/polymq.ts';
+import { type LargeOptions, startLargeBroker } from './parts.ts';
 
 const READ_BYTES = 256 * 1024;
-const START_MS_MAX = 180_000;
 
-const running = new Set<Polymq>();
-
-export async function startBroker(data: string, options: LargeOptions): Promise<Polymq> {
-  const broker = await startPolymq({
-    data,
-    listen: ['amqp://127.0.0.1:0'],
-    args: ['--durability', options.durability],
-    nodeArgs: options.nodeArgs,
-    readyTimeoutMs: START_MS_MAX,
-  });
-  running.add(broker);
-  void broker.exited.then(() => running.delete(broker));
-  return broker;
-}
-
-/** Ends what a part that failed has left. */
-export async function endBrokers(): Promise<void> {
-  for (const broker of running) await broker.kill9();
+export function startBroker(data: string, options: LargeOptions): Promise<Polymq> {
+  return startLargeBroker('amqp', data, options);
 }
 
 export async function connect(broker: Polymq): Promise<AmqpChannel> {

@@ -1,8 +1,8 @@
 /** One message to a hundred queues is stored once. */
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import type { LargeOptions } from './amqp.ts';
 import { connect, startBroker } from './amqp-broker.ts';
 import { folderBytes, pause, say } from './figures.ts';
+import type { LargeOptions } from './parts.ts';
 
 const QUEUES = 100;
 /** So many that a file which was given room beforehand neither hides much nor looks like much. */

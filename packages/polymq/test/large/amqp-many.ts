@@ -1,9 +1,9 @@
 /** Ten thousand durable queues and a thousand connections that do nothing. */
 import { AmqpWire } from '../support/amqp-wire.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import type { LargeOptions } from './amqp.ts';
 import { connect, startBroker } from './amqp-broker.ts';
 import { cpuSeconds, memoryMib, pause, say } from './figures.ts';
+import type { LargeOptions } from './parts.ts';
 
 const QUEUES = 10_000;
 const QUEUES_AT_ONCE = 200;

@@ -4,9 +4,9 @@
  */
 import type { Polymq } from '../support/polymq.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import type { LargeOptions } from './amqp.ts';
 import { connect, messageCount, publishAll, startBroker } from './amqp-broker.ts';
 import { memoryMib, memoryPeakMib, pause, say } from './figures.ts';
+import type { LargeOptions } from './parts.ts';
 
 const BODY_BYTES = 10_000;
 const MESSAGES = 100_000;

@@ -6,7 +6,7 @@
 import type { Polymq } from '../support/polymq.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { folderBytes, memoryMib, memoryPeakMib, pause, say } from './figures.ts';
-import type { LargeSqsOptions } from './sqs.ts';
+import type { LargeOptions } from './parts.ts';
 import { Bulk, connect, countsOf, startBroker } from './sqs-broker.ts';
 
 const QUEUE = 'large';
@@ -18,7 +18,7 @@ const LAST_TENTH_RATE_MIN = 0.7;
 const START_MS_MAX = 5000;
 const MORE_SHARE = 0.01;
 
-export async function backlog(options: LargeSqsOptions): Promise<string[]> {
+export async function backlog(options: LargeOptions): Promise<string[]> {
   const { messages } = options;
   const folder = temporaryFolder('polymq-large-', options.dataRoot);
   const problems: string[] = [];

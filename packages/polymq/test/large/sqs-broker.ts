@@ -1,4 +1,6 @@
 /** A broker for one part of the large test, and bulk sending and receiving on it over 16 connections. */
+
+import type { Target } from '../../../../bench/lib/targets.ts';
 import { ReceiveReader } from '../../../../bench/sqs/answers.ts';
 import { Ledger } from '../../../../bench/sqs/ledger.ts';
 import { Receiver } from '../../../../bench/sqs/receiver.ts';
@@ -9,39 +11,21 @@ import {
   sendBatchRequest,
 } from '../../../../bench/sqs/requests.ts';
 import { Sender } from '../../../../bench/sqs/sender.ts';
-import type { Target } from '../../../../bench/sqs/targets.ts';
 import { AwsClient } from '../support/aws-client.ts';
 import { HttpWire } from '../support/http-wire.ts';
-import { type Polymq, startPolymq } from '../support/polymq.ts';
+import type { Polymq } from '../support/polymq.ts';
 import { pause } from './figures.ts';
-import type { LargeSqsOptions } from './sqs.ts';
+import { type LargeOptions, startLargeBroker } from './parts.ts';
 
 export const BODY_BYTES = 100;
 export const BATCH = 10;
 const CONNECTIONS = 16;
-const START_MS_MAX = 180_000;
 const WORK_MS_MAX = 600_000;
 const POLL_MS = 20;
 const COUNTS = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'] as const;
 
-const running = new Set<Polymq>();
-
-export async function startBroker(data: string, options: LargeSqsOptions): Promise<Polymq> {
-  const broker = await startPolymq({
-    data,
-    listen: ['aws://127.0.0.1:0'],
-    args: ['--durability', options.durability],
-    nodeArgs: options.nodeArgs,
-    readyTimeoutMs: START_MS_MAX,
-  });
-  running.add(broker);
-  void broker.exited.then(() => running.delete(broker));
-  return broker;
-}
-
-/** Ends what a part that failed has left. */
-export async function endBrokers(): Promise<void> {
-  for (const broker of running) await broker.kill9();
+export function startBroker(data: string, options: LargeOptions): Promise<Polymq> {
+  return startLargeBroker('aws', data, options);
 }
 
 export function targetOf(broker: Polymq): Target {
@@ -51,8 +35,6 @@ export function targetOf(broker: Polymq): Target {
     host: '127.0.0.1',
     port: broker.port('aws'),
     pids: [broker.pid],
-    fifo: true,
-    topics: true,
     stop: async () => {},
   };
 }

@@ -1,7 +1,7 @@
 /** 120,000 messages in flight, over a kill -9: they stay invisible, and their handles go on working. */
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { memoryMib, pause, say } from './figures.ts';
-import type { LargeSqsOptions } from './sqs.ts';
+import type { LargeOptions } from './parts.ts';
 import { Bulk, connect, countsOf, startBroker } from './sqs-broker.ts';
 
 const QUEUE = 'in-flight';
@@ -12,7 +12,7 @@ const MEMORY_BYTES_PER_MESSAGE_MAX = 600;
 /** Receives are logged, but not waited for. */
 const LOGGED_MS = 500;
 
-export async function inFlight(options: LargeSqsOptions): Promise<string[]> {
+export async function inFlight(options: LargeOptions): Promise<string[]> {
   const folder = temporaryFolder('polymq-large-', options.dataRoot);
   let broker = await startBroker(folder.path, options);
   const client = await connect(broker);

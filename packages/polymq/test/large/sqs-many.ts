@@ -1,7 +1,7 @@
 /** Ten thousand queues, a message in each, and a listing of them all. */
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { cpuSeconds, memoryMib, pause, say } from './figures.ts';
-import type { LargeSqsOptions } from './sqs.ts';
+import type { LargeOptions } from './parts.ts';
 import { connect, startBroker, urlOf } from './sqs-broker.ts';
 
 const QUEUES = 10_000;
@@ -13,7 +13,7 @@ const IDLE_SECONDS = 5;
 const PAGE = 1000;
 const START_MS_MAX = 5000;
 
-export async function many(options: LargeSqsOptions): Promise<string[]> {
+export async function many(options: LargeOptions): Promise<string[]> {
   const folder = temporaryFolder('polymq-large-', options.dataRoot);
   let broker = await startBroker(folder.path, options);
   const emptyMib = memoryMib(broker.pid);

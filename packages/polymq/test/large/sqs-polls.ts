@@ -2,7 +2,7 @@
 import { measureIdle } from '../../../../bench/sqs/idle.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { say } from './figures.ts';
-import type { LargeSqsOptions } from './sqs.ts';
+import type { LargeOptions } from './parts.ts';
 import { Bulk, connect, startBroker, targetOf } from './sqs-broker.ts';
 
 const POLLS = 5000;
@@ -11,7 +11,7 @@ const GROWTH_MIB_MAX = 100;
 const CPU_PERCENT_MAX = 1;
 const WARM_UP_MESSAGES = 50_000;
 
-export async function polls(options: LargeSqsOptions): Promise<string[]> {
+export async function polls(options: LargeOptions): Promise<string[]> {
   const folder = temporaryFolder('polymq-large-', options.dataRoot);
   const broker = await startBroker(folder.path, options);
   const client = await connect(broker);

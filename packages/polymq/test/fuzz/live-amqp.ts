@@ -7,28 +7,17 @@
  * once and in order, over one connection.
  */
 
-import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { type ChannelModel, type ConfirmChannel, connect as connectAmqplib } from 'amqplib';
 import type { SeededRandom } from '../crash/random.ts';
-import { SeededRandom as Seeded } from '../crash/random.ts';
 import { bodyFrames, headerFrame, methodFrame, PROTOCOL_HEADER } from '../support/amqp-frames.ts';
-import { startPolymq } from '../support/polymq.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
 import { pause, runAttacks, Tally } from './attack-loop.ts';
 import { mutate } from './mutate.ts';
-
-interface LiveOptions {
-  seconds: number;
-  seed: number;
-  report(line: string): void;
-}
+import { besiege, type Siege, type SiegeOptions } from './siege.ts';
 
 const ATTACKERS = 6;
 const SLOW_CONNECTIONS_MAX = 100;
 const HEALTHY_PAUSE_MS = 10;
-const GROWTH_MIB_MAX = 192;
-const SETTLE_MS = 3000;
 const CHANNELS_MAX = 2047;
 const QUEUE = 'healthy';
 const FRAME_MAX = 131_072;
@@ -134,45 +123,15 @@ function greedy(random: SeededRandom): Buffer {
   ]);
 }
 
-export async function fuzzLiveAmqp(options: LiveOptions): Promise<string[]> {
-  const data = temporaryFolder('polymq-fuzz-amqp-');
-  const broker = await startPolymq({ data: data.path, listen: ['amqp://127.0.0.1:0'] });
-  const problems: string[] = [];
-  const healthy = new HealthyClient(`amqp://guest:guest@127.0.0.1:${broker.port('amqp')}`);
-  try {
-    await healthy.start();
-    const attack = new Attackers(broker.port('amqp'), new Seeded(options.seed));
-    await attack.run(Math.min(3, options.seconds / 4));
-    await pause(SETTLE_MS);
-    const before = rssMib(broker.pid);
-    await attack.run(options.seconds);
-    await pause(SETTLE_MS);
-    const growth = rssMib(broker.pid) - before;
-    options.report(
-      `live-amqp: ${attack.describe()}, healthy client ${healthy.sent} messages, slowest ${healthy.slowestMs.toFixed(0)} ms, ` +
-        `memory ${before.toFixed(0)} MiB and ${growth >= 0 ? '+' : ''}${growth.toFixed(0)} MiB`,
-    );
-    if (growth > GROWTH_MIB_MAX) problems.push(`memory grew by ${growth.toFixed(0)} MiB`);
-    problems.push(...(await healthy.finish()));
-    if (!broker.running) problems.push('the broker has ended');
-    if (/a method failed/.test(broker.stdout + broker.stderr)) {
-      problems.push('a method failed in the broker, which is a bug: see its log');
-    }
-    const exit = await broker.stop();
-    if (exit.code !== 0) problems.push(`the broker did not stop cleanly: ${JSON.stringify(exit)}`);
-  } catch (error) {
-    problems.push(`${error instanceof Error ? error.stack : String(error)}`);
-  }
-  if (problems.length > 0) options.report(lastErrors(broker.stdout + broker.stderr));
-  await broker.kill9();
-  data.remove();
-  return problems;
-}
-
-/** Of a log full of refused connections, what is worse. */
-function lastErrors(log: string): string {
-  const bad = log.split('\n').filter((line) => /error|failed|Error/.test(line));
-  return bad.slice(-12).join('\n').slice(-4000);
+export function fuzzLiveAmqp(options: SiegeOptions): Promise<string[]> {
+  const siege: Siege = {
+    name: 'live-amqp',
+    scheme: 'amqp',
+    healthy: (port) => new HealthyClient(`amqp://guest:guest@127.0.0.1:${port}`),
+    attackers: (port, random) => new Attackers(port, random),
+    bugLine: /a method failed/,
+  };
+  return besiege(siege, options);
 }
 
 class Attackers {
@@ -313,9 +272,4 @@ function noise(random: SeededRandom): Buffer {
 
 function sometimesMutated(frame: Buffer, random: SeededRandom): Buffer {
   return random.chance(0.15) ? mutate(frame, random.pick(METHODS), random) : frame;
-}
-
-function rssMib(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
 }

@@ -6,26 +6,16 @@
  * ask for more than they read. Afterwards the broker must still run, no request may have been answered as a failure
  * of the broker, its memory must be where it was, and the healthy client must have got every message once.
  */
-import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { SeededRandom } from '../crash/random.ts';
+import type { SeededRandom } from '../crash/random.ts';
 import { AwsClient } from '../support/aws-client.ts';
-import { startPolymq } from '../support/polymq.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
 import { pause, runAttacks, Tally } from './attack-loop.ts';
 import { ATTACKS, longPoll, poll, setUp } from './aws-attacks.ts';
-
-interface LiveOptions {
-  seconds: number;
-  seed: number;
-  report(line: string): void;
-}
+import { besiege, type Siege, type SiegeOptions } from './siege.ts';
 
 const ATTACKERS = 6;
 const HELD_CONNECTIONS_MAX = 200;
 const HEALTHY_PAUSE_MS = 10;
-const GROWTH_MIB_MAX = 192;
-const SETTLE_MS = 3000;
 const ANSWER_MS_MAX = 300;
 const DRIP_MS = 200;
 /** Pipelined by a client that does not read: their answers would be many megabytes. */
@@ -34,51 +24,17 @@ const QUEUE = 'healthy';
 /** What attackers store stays in bounds by itself. */
 const MEMORY_BYTES = 32 * 2 ** 20;
 
-export async function fuzzLiveAws(options: LiveOptions): Promise<string[]> {
-  const data = temporaryFolder('polymq-fuzz-aws-');
-  const broker = await startPolymq({
-    data: data.path,
-    listen: ['aws://127.0.0.1:0'],
+export function fuzzLiveAws(options: SiegeOptions): Promise<string[]> {
+  const siege: Siege = {
+    name: 'live-aws',
+    scheme: 'aws',
     args: ['--queues-memory-bytes-max', String(MEMORY_BYTES)],
-  });
-  const port = broker.port('aws');
-  const problems: string[] = [];
-  const healthy = new HealthyClient(port);
-  try {
-    await setUp(port);
-    await healthy.start();
-    const attack = new Attackers(port, new SeededRandom(options.seed));
-    await attack.run(Math.min(3, options.seconds / 4));
-    await pause(SETTLE_MS);
-    const before = rssMib(broker.pid);
-    await attack.run(options.seconds);
-    await pause(SETTLE_MS);
-    const growth = rssMib(broker.pid) - before;
-    options.report(
-      `live-aws: ${attack.describe()}; healthy client ${healthy.sent} messages, slowest ${healthy.slowestMs.toFixed(0)} ms, ` +
-        `memory ${before.toFixed(0)} MiB and ${growth >= 0 ? '+' : ''}${growth.toFixed(0)} MiB`,
-    );
-    if (growth > GROWTH_MIB_MAX) problems.push(`memory grew by ${growth.toFixed(0)} MiB`);
-    problems.push(...attack.failures, ...(await healthy.finish()));
-    if (!broker.running) problems.push('the broker has ended');
-    if (/a request failed/.test(broker.stdout + broker.stderr)) {
-      problems.push('a request failed in the broker, which is a bug: see its log');
-    }
-    const exit = await broker.stop();
-    if (exit.code !== 0) problems.push(`the broker did not stop cleanly: ${JSON.stringify(exit)}`);
-  } catch (error) {
-    problems.push(`${error instanceof Error ? error.stack : String(error)}`);
-  }
-  if (problems.length > 0) options.report(lastErrors(broker.stdout + broker.stderr));
-  await broker.kill9();
-  data.remove();
-  return problems;
-}
-
-/** Of a log full of refused requests, what is worse. */
-function lastErrors(log: string): string {
-  const bad = log.split('\n').filter((line) => /error|failed|Error/.test(line));
-  return bad.slice(-12).join('\n').slice(-4000);
+    setUp,
+    healthy: (port) => new HealthyClient(port),
+    attackers: (port, random) => new Attackers(port, random),
+    bugLine: /a request failed/,
+  };
+  return besiege(siege, options);
 }
 
 class Attackers {
@@ -238,9 +194,4 @@ class HealthyClient {
     if (this.#received.size === this.sent) return [];
     return [`the healthy client got ${this.#received.size} of ${this.sent} messages`];
   }
-}
-
-function rssMib(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
 }

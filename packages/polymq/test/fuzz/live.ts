@@ -7,32 +7,22 @@
  * have got every value through, and what it stored must be all there is.
  */
 
-import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { writeBatch, writeBatchCrc } from '../../src/core/record/record-writer.ts';
 import { AT, BATCH_HEADER_BYTES, BATCH_LENGTH_OVERHEAD } from '../../src/log/batch.ts';
 import { encodeRequest } from '../../src/protocols/kafka/codec/codec.ts';
 import { API_BY_NAME } from '../../src/protocols/kafka/codec/registry.ts';
-import { SeededRandom } from '../crash/random.ts';
+import type { SeededRandom } from '../crash/random.ts';
 import { kafkajs } from '../crash/workloads/kafka/producer.ts';
-import { startPolymq } from '../support/polymq.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
 import { pause, runAttacks, Tally } from './attack-loop.ts';
 import { mutate } from './mutate.ts';
 import { sampleRequests } from './sample-requests.ts';
-
-interface LiveOptions {
-  seconds: number;
-  seed: number;
-  report(line: string): void;
-}
+import { besiege, type Siege, type SiegeOptions } from './siege.ts';
 
 const ATTACKERS = 8;
 const SLOW_CONNECTIONS_MAX = 200;
 const HEALTHY_PAUSE_MS = 10;
-const GROWTH_MIB_MAX = 192;
-const SETTLE_MS = 3000;
 const TOPIC = 'healthy';
 
 type Attack = (random: SeededRandom, frames: readonly Buffer[]) => Buffer;
@@ -56,40 +46,16 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
   'bomb, then look inside': (random) => Buffer.concat([produceBomb(random), lookInside()]),
 };
 
-export async function fuzzLiveBroker(options: LiveOptions): Promise<string[]> {
-  const data = temporaryFolder('polymq-fuzz-live-');
-  const broker = await startPolymq({
-    data: data.path,
+export function fuzzLiveBroker(options: SiegeOptions): Promise<string[]> {
+  const siege: Siege = {
+    name: 'live',
+    scheme: 'kafka',
     // Bombs that are stored would fill the cache, which is growth of the allowed kind.
     args: ['--storage-tail-cache-bytes', String(8 << 20)],
-  });
-  const problems: string[] = [];
-  const healthy = new HealthyClient(broker.port('kafka'));
-  try {
-    await healthy.start();
-    const attack = new Attackers(broker.port('kafka'), new SeededRandom(options.seed));
-    await attack.run(Math.min(3, options.seconds / 4));
-    await pause(SETTLE_MS);
-    const before = rssMib(broker.pid);
-    await attack.run(options.seconds);
-    await pause(SETTLE_MS);
-    const growth = rssMib(broker.pid) - before;
-    options.report(
-      `live: ${attack.describe()}, healthy client ${healthy.sent} values, slowest ${healthy.slowestMs.toFixed(0)} ms, ` +
-        `memory ${before.toFixed(0)} MiB and ${growth >= 0 ? '+' : ''}${growth.toFixed(0)} MiB`,
-    );
-    if (growth > GROWTH_MIB_MAX) problems.push(`memory grew by ${growth.toFixed(0)} MiB`);
-    problems.push(...(await healthy.finish()));
-    if (!broker.running) problems.push('the broker has ended');
-    const exit = await broker.stop();
-    if (exit.code !== 0) problems.push(`the broker did not stop cleanly: ${JSON.stringify(exit)}`);
-  } catch (error) {
-    problems.push(`${error instanceof Error ? error.stack : String(error)}`);
-  }
-  if (problems.length > 0) options.report(broker.stderr.slice(-3000));
-  await broker.kill9();
-  data.remove();
-  return problems;
+    healthy: (port) => new HealthyClient(port),
+    attackers: (port, random) => new Attackers(port, random),
+  };
+  return besiege(siege, options);
 }
 
 class Attackers {
@@ -270,9 +236,4 @@ function sized(frame: Buffer): Buffer {
   result.writeInt32BE(frame.length, 0);
   frame.copy(result, 4);
   return result;
-}
-
-function rssMib(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
 }

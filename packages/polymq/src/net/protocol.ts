@@ -11,6 +11,8 @@ export interface Protocol {
   /** The scheme of `--listen` URLs. */
   readonly scheme: string;
   readonly defaultPort: number;
+  /** Who comes from another machine is refused, or has to show who he is. */
+  readonly guarded?: boolean;
   /** Makes the part that all connections of the protocol share. */
   open(context: ProtocolContext): ProtocolServer;
   /** How others read the properties of messages that came over this protocol. */

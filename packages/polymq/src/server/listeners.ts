@@ -275,9 +275,10 @@ function nothingBound(skipped: readonly SkippedListener[]): Error {
   );
 }
 
-/** There is no authentication yet: whoever reaches the port may read, write and delete everything. */
+/** Where nobody is asked who he is, whoever reaches the port may read, write and delete everything. */
 function warnIfOpen({ scheme, host }: PlannedListener, logger: Logger): void {
   if (isLoopback(host) || scheme === HTTP_SCHEME) return;
+  if (PROTOCOLS.find((protocol) => protocol.scheme === scheme)?.guarded) return;
   logger.warn(
     { protocol: scheme, host },
     'listening beyond this machine without authentication: everybody who reaches the port may do everything',

@@ -6,6 +6,7 @@ import { AmqpServer } from './server.ts';
 export const amqp: Protocol = {
   scheme: 'amqp',
   defaultPort: 5672,
+  guarded: true,
   messageFormat: amqpFormat,
   open: (context) => new AmqpServer(context),
 };

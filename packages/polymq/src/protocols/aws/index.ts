@@ -6,6 +6,7 @@ import { AwsServer } from './server.ts';
 export const aws: Protocol = {
   scheme: 'aws',
   defaultPort: 9324,
+  guarded: true,
   messageFormat: awsFormat,
   open: (context) => new AwsServer(context),
 };

@@ -80,6 +80,7 @@ describe.skipIf(!AWS_PEER_IS_POLYMQ)('AWS JSON', () => {
   });
 });
 
+// Only of our broker: the emulators have nothing to compare it with.
 describe.skipIf(!AWS_PEER_IS_POLYMQ)('the Query protocol', () => {
   test.each<[what: string, request: RawRequest, code: string, status?: number]>([
     ['an action that is none', queryRequest('ExplodeQueue'), 'InvalidAction'],
@@ -136,6 +137,7 @@ describe.skipIf(!AWS_PEER_IS_POLYMQ)('the Query protocol', () => {
   });
 });
 
+// Only of our broker: the emulators have nothing to compare it with.
 describe.skipIf(!AWS_PEER_IS_POLYMQ)('both wires', () => {
   async function onBothWires(
     action: string,

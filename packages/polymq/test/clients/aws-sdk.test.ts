@@ -278,6 +278,7 @@ describe.each(Object.entries(SDKS))('with %s', (_, sdk) => {
     });
   });
 
+  // ElasticMQ has no SNS.
   test.skipIf(PEER_LACKS_SNS)('a topic reaches three queues as their policies say', async () => {
     const sqs = sdk.sqs();
     const sns = sdk.sns();

@@ -93,6 +93,7 @@ async function exchangeInto(channel: ConfirmChannel, topic: string): Promise<str
 
 const confirmed = (channel: ConfirmChannel): Promise<void> => channel.waitForConfirms();
 
+// What crosses between protocols exists here only.
 describe.skipIf(!OURS)('from Kafka to AMQP', () => {
   test('a record of a stream bound to a queue is consumed and acknowledged once', async () => {
     const topic = await newTopic(kafka, 'orders');
@@ -183,6 +184,7 @@ describe.skipIf(!OURS)('from Kafka to AMQP', () => {
   });
 });
 
+// What crosses between protocols exists here only.
 describe.skipIf(!OURS)('from AMQP to Kafka', () => {
   test('a message published to an exchange bound to a stream is read by a group', async () => {
     const topic = await newTopic(kafka, 'events');
@@ -256,6 +258,7 @@ describe.skipIf(!OURS)('from AMQP to Kafka', () => {
   });
 });
 
+// What crosses between protocols exists here only.
 describe.skipIf(!OURS)('both ways', () => {
   test('a message comes back from a stream as it was', async () => {
     const topic = await newTopic(kafka, 'there-and-back');

@@ -144,6 +144,7 @@ const ON_ATTRIBUTES: [
 // moto lacks operators and their newer forms.
 const FEW_OPERATORS = lacksIt('moto');
 
+// ElasticMQ has no SNS.
 describe.skipIf(PEER_LACKS_SNS || FEW_OPERATORS)('filters on attributes', () => {
   test.each(ON_ATTRIBUTES)('%s', async (_, policy, messages, expected) => {
     const passed = await passing(policy, 'MessageAttributes', messages, (attributes, index) => ({
@@ -154,6 +155,7 @@ describe.skipIf(PEER_LACKS_SNS || FEW_OPERATORS)('filters on attributes', () => 
   });
 });
 
+// ElasticMQ has no SNS.
 describe.skipIf(PEER_LACKS_SNS || FEW_OPERATORS)('filters on bodies', () => {
   test.each<[string, object, unknown[], number[]]>([
     ['top level', { kind: ['a'] }, [{ kind: 'a' }, { kind: 'b' }, 'no object', { n: 1 }], [0]],
@@ -180,6 +182,7 @@ describe.skipIf(PEER_LACKS_SNS || FEW_OPERATORS)('filters on bodies', () => {
   });
 });
 
+// ElasticMQ has no SNS.
 describe.skipIf(PEER_LACKS_SNS)('policies', () => {
   // moto checks little of it.
   test.skipIf(lacksIt('moto')).each([

@@ -81,6 +81,7 @@ function visit(url: string): Promise<number> {
   });
 }
 
+// ElasticMQ has no SNS.
 describe.skipIf(PEER_LACKS_SNS)('confirmation', () => {
   // moto asks nobody.
   test.skipIf(lacksIt('moto'))(
@@ -124,6 +125,7 @@ describe.skipIf(PEER_LACKS_SNS)('confirmation', () => {
     },
   );
 
+  // moto does it otherwise than AWS.
   test.skipIf(lacksIt('moto'))('a token that is none confirms nothing', async () => {
     const { sns, topic, endpoint } = await newFixture();
     await sns.subscribe({ TopicArn: topic, Protocol: 'http', Endpoint: endpoint.url });
@@ -137,6 +139,7 @@ describe.skipIf(PEER_LACKS_SNS)('confirmation', () => {
   });
 });
 
+// Only of our broker: the emulators have nothing to compare it with.
 describe.skipIf(!AWS_PEER_IS_POLYMQ)('deliveries', () => {
   test('a raw subscription is posted the message itself', async () => {
     const fixture = await newFixture();

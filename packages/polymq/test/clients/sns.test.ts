@@ -62,6 +62,7 @@ async function subscribe(
 const envelopeOf = (message: Message): Envelope => JSON.parse(message.Body!);
 const RAW = { RawMessageDelivery: 'true' };
 
+// ElasticMQ has no SNS.
 describe.skipIf(PEER_LACKS_SNS)('delivery to queues', () => {
   test('a message comes in an envelope whose signature is right', async () => {
     const fixture = await newTopic();
@@ -215,6 +216,7 @@ describe.skipIf(PEER_LACKS_SNS)('delivery to queues', () => {
   });
 });
 
+// ElasticMQ has no SNS.
 describe.skipIf(PEER_LACKS_SNS)('topics and subscriptions', () => {
   test('a topic is created once, has attributes and tags, and is gone when deleted', async () => {
     const sns = snsClient(peer);

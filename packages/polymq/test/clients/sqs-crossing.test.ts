@@ -47,6 +47,7 @@ afterAll(() => peer?.stop());
 
 const nameOf = (queueUrl: string): string => queueUrl.split('/').at(-1)!;
 
+// What crosses between protocols exists here only.
 describe.skipIf(!OURS)('from SQS to AMQP', () => {
   test('a message with its attributes is consumed with headers', async () => {
     const sqs = sqsClient(peer);
@@ -162,6 +163,7 @@ describe.skipIf(!OURS)('from SQS to AMQP', () => {
   });
 });
 
+// What crosses between protocols exists here only.
 describe.skipIf(!OURS)('from AMQP to SQS', () => {
   test('a message with headers is received with attributes', async () => {
     const sqs = sqsClient(peer);
@@ -269,6 +271,7 @@ describe.skipIf(!OURS)('from AMQP to SQS', () => {
   });
 });
 
+// What crosses between protocols exists here only.
 describe.skipIf(!OURS)('dead letters', () => {
   test('what AMQP consumers reject is dead for SQS too', async () => {
     const sqs = sqsClient(peer);

@@ -124,6 +124,7 @@ describe('receiving', () => {
 });
 
 describe('fair queues', () => {
+  // These emulators do it otherwise than AWS.
   test.skipIf(lacksIt('elasticmq', 'moto'))(
     'a group with many messages does not keep others waiting',
     async () => {

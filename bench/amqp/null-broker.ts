@@ -6,24 +6,6 @@
 import { createServer, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { decodeMethod, methodFrame } from '../../packages/polymq/test/support/amqp-frames.ts';
-import { startChild } from '../../packages/polymq/test/support/child.ts';
-
-export async function startNullBroker(): Promise<{
-  port: number;
-  pid: number;
-  stop(): Promise<void>;
-}> {
-  const child = startChild({
-    name: 'null broker',
-    command: process.execPath,
-    args: ['--import', import.meta.resolve('tsx'), fileURLToPath(import.meta.url)],
-  });
-  const match = await child.waitForLine(/^listening (\d+)/, 20_000);
-  const stop = async () => {
-    await child.stop();
-  };
-  return { port: Number(match[1]), pid: child.pid, stop };
-}
 
 const BASIC_PUBLISH = 60 * 65536 + 40;
 const BASIC_ACK = 60 * 65536 + 80;

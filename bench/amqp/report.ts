@@ -1,6 +1,5 @@
 /** Results as tables on standard output. */
-import { describeMachine } from '../lib/machine.ts';
-import type { Settings } from '../lib/report.ts';
+import { headLines, type Settings } from '../lib/report.ts';
 import { formatNumber, formatTable } from '../lib/table.ts';
 import type { Shape } from './load.ts';
 import type { Measurement } from './measure.ts';
@@ -32,16 +31,12 @@ const COLUMNS = [
 ];
 
 export function printResults(settings: Settings, results: readonly Result[]): void {
-  const machine = describeMachine();
-  const versions = new Set(results.map((result) => `${result.target} ${result.version}`));
   const lines = [
-    '',
-    `${machine.cpu}, ${machine.cpuCount} CPUs, ${machine.memoryGib} GiB, ${machine.system}, ${machine.network}, load average ${machine.load}`,
-    `load generator: Node ${machine.node}, one process, frames built beforehand, every message's number checked`,
-    ...versions,
-    `median of ${settings.runs} run(s) of ${settings.seconds} s after ${settings.warmUpSeconds} s of warm-up`,
-    'messages/s are deliveries; CPU is all of the broker; latency is publish to confirm, or to the consumer where nothing is confirmed',
-    '',
+    ...headLines(settings, results, {
+      generator: "frames built beforehand, every message's number checked",
+      meaning:
+        'messages/s are deliveries; CPU is all of the broker; latency is publish to confirm, or to the consumer where nothing is confirmed',
+    }),
     formatTable(COLUMNS, results.map(cells)),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);

@@ -1,13 +1,14 @@
 /** The brokers that the AMQP benchmark runs against. */
 import { startRabbitmq } from '../../packages/polymq/test/support/rabbitmq.ts';
 import {
-  nullTargetOf,
   type PolymqTargetOptions,
   runningTarget,
+  startNullTarget,
   startPolymqTarget,
   type Target,
 } from '../lib/targets.ts';
-import { startNullBroker } from './null-broker.ts';
+
+const NULL_URL = new URL('./null-broker.ts', import.meta.url).href;
 
 export function polymqTarget(options: PolymqTargetOptions): Promise<Target> {
   return startPolymqTarget('amqp', options);
@@ -33,5 +34,5 @@ export function peerTarget(address: string, pids: readonly number[]): Target {
 }
 
 export async function nullTarget(): Promise<Target> {
-  return nullTargetOf(await startNullBroker());
+  return startNullTarget(NULL_URL);
 }

@@ -60,3 +60,22 @@ export function positive(name: string, text: string): number {
 export function pidsOf(text: string | undefined): number[] {
   return text?.split(',').map((each) => positive('peer-pid', each)) ?? [];
 }
+
+/** What stands above a table: where and how it was measured. */
+export function headLines(
+  settings: Settings,
+  results: readonly { target: string; version: string }[],
+  { generator, meaning }: { generator: string; meaning: string },
+): string[] {
+  const { cpu, cpuCount, memoryGib, system, network, load, node } = describeMachine();
+  const versions = new Set(results.map(({ target, version }) => `${target} ${version}`));
+  return [
+    '',
+    `${cpu}, ${cpuCount} CPUs, ${memoryGib} GiB, ${system}, ${network}, load average ${load}`,
+    `load generator: Node ${node}, one process, ${generator}`,
+    ...versions,
+    `median of ${settings.runs} run(s) of ${settings.seconds} s after ${settings.warmUpSeconds} s of warm-up`,
+    meaning,
+    '',
+  ];
+}

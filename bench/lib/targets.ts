@@ -1,4 +1,6 @@
 /** The brokers that benchmarks run against: what all of them have, and those that every benchmark knows. */
+import { fileURLToPath } from 'node:url';
+import { startChild } from '../../packages/polymq/test/support/child.ts';
 import { builtIsFresh, startPolymq } from '../../packages/polymq/test/support/polymq.ts';
 import { temporaryFolder } from '../../packages/polymq/test/support/temporary-folder.ts';
 import { cpuSeconds } from './process-usage.ts';
@@ -66,19 +68,23 @@ export function runningTarget(
   };
 }
 
-/** What only moves bytes: it shows what the load generator itself can do. */
-export function nullTargetOf(server: {
-  port: number;
-  pid: number;
-  stop: () => Promise<void>;
-}): Target {
+/** A program of ours that only moves bytes: it shows what the load generator itself can do. `moduleUrl`: what it runs. */
+export async function startNullTarget(moduleUrl: string): Promise<Target> {
+  const child = startChild({
+    name: 'null',
+    command: process.execPath,
+    args: ['--import', import.meta.resolve('tsx'), fileURLToPath(moduleUrl)],
+  });
+  const [, port] = await child.waitForLine(/^listening (\d+)/, 20_000);
   return {
     name: 'null',
     version: 'moves bytes only',
     host: '127.0.0.1',
-    port: server.port,
-    pids: [server.pid],
-    stop: server.stop,
+    port: Number(port),
+    pids: [child.pid],
+    stop: async () => {
+      await child.stop();
+    },
   };
 }
 

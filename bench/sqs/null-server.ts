@@ -4,24 +4,6 @@
  */
 import { createServer, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { startChild } from '../../packages/polymq/test/support/child.ts';
-
-export async function startNullServer(): Promise<{
-  port: number;
-  pid: number;
-  stop(): Promise<void>;
-}> {
-  const child = startChild({
-    name: 'null server',
-    command: process.execPath,
-    args: ['--import', import.meta.resolve('tsx'), fileURLToPath(import.meta.url)],
-  });
-  const match = await child.waitForLine(/^listening (\d+)/, 20_000);
-  const stop = async () => {
-    await child.stop();
-  };
-  return { port: Number(match[1]), pid: child.pid, stop };
-}
 
 interface Poll {
   session: Session;

@@ -1,6 +1,5 @@
 /** Results as tables on standard output. */
-import { describeMachine } from '../lib/machine.ts';
-import type { Settings } from '../lib/report.ts';
+import { headLines, type Settings } from '../lib/report.ts';
 import { formatNumber, formatTable } from '../lib/table.ts';
 import type { IdleMeasurement } from './idle.ts';
 import type { Shape } from './load.ts';
@@ -53,16 +52,12 @@ const IDLE_COLUMNS = [
 ];
 
 export function printResults(settings: Settings, results: readonly Result[]): void {
-  const machine = describeMachine();
-  const versions = new Set(results.map((result) => `${result.target} ${result.version}`));
   const lines = [
-    '',
-    `${machine.cpu}, ${machine.cpuCount} CPUs, ${machine.memoryGib} GiB, ${machine.system}, ${machine.network}, load average ${machine.load}`,
-    `load generator: Node ${machine.node}, one process, requests built beforehand, every message's number and body checked`,
-    ...versions,
-    `median of ${settings.runs} run(s) of ${settings.seconds} s after ${settings.warmUpSeconds} s of warm-up`,
-    'latency is of one request, of receiving and deleting together, or in "latency" from when a message was due to when it came',
-    '',
+    ...headLines(settings, results, {
+      generator: "requests built beforehand, every message's number and body checked",
+      meaning:
+        'latency is of one request, of receiving and deleting together, or in "latency" from when a message was due to when it came',
+    }),
     formatTable(COLUMNS, results.map(cells)),
   ];
   if (results.length > 0) process.stdout.write(`${lines.join('\n')}\n`);

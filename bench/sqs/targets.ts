@@ -1,13 +1,14 @@
 /** The brokers that the SQS benchmark runs against. */
 import {
-  nullTargetOf,
   type PolymqTargetOptions,
   runningTarget,
+  startNullTarget,
   startPolymqTarget,
   type Target,
 } from '../lib/targets.ts';
 import { ELASTICMQ_VERSION, startElasticmq } from './elasticmq.ts';
-import { startNullServer } from './null-server.ts';
+
+const NULL_URL = new URL('./null-server.ts', import.meta.url).href;
 
 export interface SqsTarget extends Target {
   /** What it can be measured with. */
@@ -48,5 +49,5 @@ export function peerTarget(
 
 /** Keeps bodies in an array and answers without doing anything else. */
 export async function nullTarget(): Promise<SqsTarget> {
-  return { ...nullTargetOf(await startNullServer()), fifo: false, topics: true };
+  return { ...(await startNullTarget(NULL_URL)), fifo: false, topics: true };
 }

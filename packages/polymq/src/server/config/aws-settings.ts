@@ -79,6 +79,7 @@ export const sns: SettingsOf<SnsConfig> = {
   smtpUrl: {
     kind: 'text',
     default: '',
+    placeholder: 'smtp://HOST:PORT',
     secret: true,
     check: (text) =>
       text === '' || /^smtps?:\/\/.+$/.test(text) ? undefined : 'must look like smtp://host:587',

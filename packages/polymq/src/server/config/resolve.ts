@@ -7,7 +7,7 @@
  */
 import { didYouMean } from '../../lib/suggest.ts';
 import { ENV_PREFIX, type SettingRow, settingRows } from './rows.ts';
-import { parseSetting, SettingProblem } from './setting.ts';
+import { parseSetting, type Setting, SettingProblem } from './setting.ts';
 import { type Config, SETTINGS } from './settings.ts';
 
 export interface ConfigSources {
@@ -77,7 +77,9 @@ export function resolveTable<C>(table: object, sources: ConfigSources): Resolved
         origin = raw.origin;
       } catch (error: unknown) {
         if (!(error instanceof SettingProblem)) throw error;
-        problems.push(`${raw.origin}: ${row.setting.secret ? 'not valid' : error.message}`);
+        problems.push(
+          `${raw.origin}: ${row.setting.secret ? secretProblem(row.setting) : error.message}`,
+        );
       }
     }
     setAt(tree, row.path, value);
@@ -198,6 +200,11 @@ function freezeDeep(node: object): object {
 }
 
 /** What each setting allows by itself but not together with another. */
+/** Says nothing of the value. */
+function secretProblem({ placeholder }: Setting<unknown>): string {
+  return placeholder === undefined ? 'not valid' : `not valid; it must look like ${placeholder}`;
+}
+
 function contradictions(config: Config): string[] {
   const problems: string[] = [];
   const { groups, limits, streams } = config;

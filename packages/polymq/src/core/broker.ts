@@ -5,6 +5,7 @@ import type { MessageFormats } from './message/message-formats.ts';
 import type { Documents } from './meta/documents.ts';
 import type { Dedup } from './queue/dedup.ts';
 import type { Queues } from './queue/queues.ts';
+import type { RetainedMessages } from './retained/retained-messages.ts';
 import type { Streams } from './stream/streams.ts';
 
 /** The core as protocols see it: one facade per noun, and who this broker is. */
@@ -20,6 +21,8 @@ export interface Broker {
   readonly documents: Documents;
   /** What was published before. */
   readonly dedup: Dedup;
+  /** The newest messages of routing keys that asked for it. */
+  readonly retained: RetainedMessages;
   /** What is short, so that publishers must wait. */
   readonly alarms: Alarms;
   readonly producerIds: ProducerIds;

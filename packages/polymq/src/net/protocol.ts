@@ -1,4 +1,5 @@
 import type { Broker } from '../core/broker.ts';
+import type { ExchangeType } from '../core/exchange/exchanges.ts';
 import type { MessageFormat } from '../core/message/message-format.ts';
 import type { Counters } from '../lib/counters.ts';
 import type { Environment } from '../lib/environment/environment.ts';
@@ -17,8 +18,27 @@ export interface Protocol {
   open(context: ProtocolContext): ProtocolServer;
   /** How others read the properties of messages that came over this protocol. */
   readonly messageFormat?: MessageFormat;
+  /** Exchanges of the default namespace that are there from the beginning, durable, and cannot be deleted. */
+  readonly exchanges?: readonly ProtocolExchange[];
+  /** The same protocol inside WebSocket messages, on listeners with a scheme of their own. */
+  readonly webSocket?: WebSocketScheme;
   /** The streams that a group member's metadata names; undefined if it is not of this protocol's making. */
   subscribedStreams?(protocolType: string, metadata: Buffer): string[] | undefined;
+}
+
+export interface ProtocolExchange {
+  readonly name: string;
+  readonly type: ExchangeType;
+}
+
+export interface WebSocketScheme {
+  /** Of `--listen` URLs; it is listened on only if somebody asks. */
+  readonly scheme: string;
+  readonly defaultPort: number;
+  /** What a client may ask for in `Sec-WebSocket-Protocol`, best first. */
+  readonly subprotocols: readonly string[];
+  /** Messages to a client that has sent text itself are text, if they are UTF-8; else all are binary. */
+  readonly mayBeText: boolean;
 }
 
 export interface ProtocolContext {

@@ -5,6 +5,7 @@
 import type { MessageDraft } from '../message/message-draft.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { DeclaredValues } from '../queue/queue-definition.ts';
+import type { Receiver, ReceiverTargets, Subscriber } from './subscribers.ts';
 
 export type ExchangeType =
   | 'direct'
@@ -15,7 +16,8 @@ export type ExchangeType =
   | 'modulus-hash'
   | 'random'
   | 'recent-history'
-  | 'filter';
+  | 'filter'
+  | 'glob';
 
 export interface ExchangeDefinition {
   type: ExchangeType;
@@ -57,6 +59,8 @@ export interface Route {
   readonly queues: readonly Queue[];
   /** Names of streams that get it as a record. */
   readonly streams: readonly string[];
+  /** Live subscriptions that are handed it. */
+  readonly receivers: readonly ReceiverTargets[];
   /** It depends on the routing key alone: good for all messages with the same one, until `version` changes. */
   readonly cacheable: boolean;
   /** Set if the message must first wait in this queue, which is the only one in `queues`. */
@@ -95,12 +99,14 @@ export interface Exchanges {
    * at most once.
    */
   route(exchange: Exchange, routingKeys: readonly string[], facts: RoutingFacts): Route;
+  /** A live subscriber without bindings. `owner` is shown to the receiver with each message. */
+  subscribe(namespace: string, receiver: Receiver, owner: unknown): Subscriber;
 }
 
 /** Publishing to an exchange: routes, then hands the message to queues and streams. */
 export interface Publisher {
   /**
-   * Routes and stores. Returns how many queues and streams got it (0: unroutable), negative if a full queue has refused
+   * Routes and stores. Returns how many queues, streams and live subscribers got it (0: unroutable), negative if a full queue has refused
    * it. Durable when `queues.store.committed` has reached the `store.position` of right after, and `streamsPending`
    * is undefined or has resolved.
    */

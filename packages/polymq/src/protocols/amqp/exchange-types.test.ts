@@ -28,6 +28,7 @@ describe('types of exchanges', () => {
     ['x-random', 'random'],
     ['x-recent-history', 'recent-history'],
     ['x-filter', 'filter'],
+    ['x-glob', 'glob'],
   ])('%s', ([type, core]) => {
     expect(declare(type!, { mine: 1 })).toEqual({
       type: core,

@@ -16,6 +16,7 @@ const TYPES: ReadonlyMap<string, ExchangeType> = new Map<string, ExchangeType>(
     'x-random': 'random',
     'x-recent-history': 'recent-history',
     'x-filter': 'filter',
+    'x-glob': 'glob',
   } as const),
 );
 

@@ -10,6 +10,14 @@ import { STREAM_CONFIG, type StreamConfig } from '../../core/stream/stream-confi
 import type { Durability } from '../../log/log.ts';
 import { parseAdvertisedAddress, parseListenAddress } from '../address.ts';
 import { type AwsConfig, aws, type SnsConfig, sns } from './aws-settings.ts';
+import {
+  type MqttConfig,
+  mqtt,
+  type RedisConfig,
+  redis,
+  type StompConfig,
+  stomp,
+} from './live-settings.ts';
 import type { Setting, SettingsOf } from './setting.ts';
 
 const KIB = 1024;
@@ -35,6 +43,9 @@ export interface Config {
   amqp: AmqpConfig;
   aws: AwsConfig;
   sns: SnsConfig;
+  redis: RedisConfig;
+  mqtt: MqttConfig;
+  stomp: StompConfig;
   storage: StorageConfig;
   admin: AdminConfig;
 }
@@ -181,7 +192,7 @@ const limits: SettingsOf<Config>['limits'] = {
     kind: 'milliseconds',
     default: 600 * SECOND_MS,
     min: SECOND_MS,
-    doc: 'A connection without a request for this long is closed. AMQP has its heartbeats instead.',
+    doc: 'A connection without a request for this long is closed. AMQP, MQTT, STOMP and Redis Pub/Sub have rules of their own instead.',
   },
   memoryPercentMax: {
     kind: 'integer',
@@ -440,6 +451,9 @@ export const SETTINGS: SettingsOf<Config> = {
   amqp,
   aws,
   sns,
+  redis,
+  mqtt,
+  stomp,
   storage,
   admin,
 };

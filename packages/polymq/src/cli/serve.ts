@@ -88,6 +88,9 @@ const CLIENT_VARIABLES: Readonly<Record<string, (hostPort: string) => string>> =
   amqp: (hostPort) => `AMQP_URL=amqp://guest:guest@${hostPort}`,
   aws: (hostPort) =>
     `AWS_ENDPOINT_URL_SQS=http://${hostPort} AWS_ENDPOINT_URL_SNS=http://${hostPort}`,
+  redis: (hostPort) => `REDIS_URL=redis://${hostPort}`,
+  mqtt: (hostPort) => `MQTT_URL=mqtt://${hostPort}`,
+  stomp: (hostPort) => `STOMP_URL=stomp://guest:guest@${hostPort}`,
   http: (hostPort) => `POLYMQ_URL=http://${hostPort}`,
 };
 

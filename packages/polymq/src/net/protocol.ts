@@ -1,3 +1,7 @@
+/**
+ * What a protocol is to the parts below and above it: the composition root finds one row a protocol, hands it the core and
+ * its settings, and gives every connection that comes in to the server that the row has opened.
+ */
 import type { Broker } from '../core/broker.ts';
 import type { ExchangeType } from '../core/exchange/exchanges.ts';
 import type { MessageFormat } from '../core/message/message-format.ts';

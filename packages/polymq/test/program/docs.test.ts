@@ -21,7 +21,8 @@ const OUTPUT: Readonly<Record<string, RegExp>> = {
   'README.md, 1': /^order-123: \{"amount":100\}$/m,
   'README.md, 2': /^hello$/m,
   'README.md, 3': /^hello$/m,
-  'README.md, 4': /^\d+$/m,
+  'README.md, 4': /^order 1$/m,
+  'README.md, 5': /^\d+$/m,
   'docs/guides/amqp-clients.md, 1': /^hello$/m,
   'docs/guides/amqp-clients.md, 2': /^hello$/m,
   'docs/guides/amqp-clients.md, 4': /^user\.created anna$/m,
@@ -29,7 +30,31 @@ const OUTPUT: Readonly<Record<string, RegExp>> = {
   'docs/guides/aws-clients.md, 2': /^hello$/m,
   'docs/guides/aws-clients.md, 3': /^all is well$/m,
   'docs/guides/aws-clients.md, 5': /^from AMQP red$/m,
+  'docs/guides/redis-clients.md, 1': /^hello\nsubscribers: 1$|^subscribers: 1\nhello$/m,
+  'docs/guides/redis-clients.md, 2': /^news hello$/m,
+  'docs/guides/redis-clients.md, 3': /^orders\.created order 1$/m,
+  'docs/guides/mqtt-clients.md, 1': /^orders\/created hello$/m,
+  'docs/guides/mqtt-clients.md, 2': /^orders\/paid while you were away$/m,
+  'docs/guides/mqtt-clients.md, 3': /^devices\/1\/state online$/m,
+  'docs/guides/mqtt-clients.md, 4': /^worked on job 1$/m,
+  'docs/guides/mqtt-clients.md, 5':
+    /^orders\.created 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01$/m,
+  'docs/guides/stomp-clients.md, 1': /^hello$/m,
+  'docs/guides/stomp-clients.md, 2': /^\/topic\/orders\.created hello$/m,
 };
+
+/** The ports that the documents name. */
+const PORTS: Readonly<Record<string, string>> = {
+  kafka: '9092',
+  amqp: '5672',
+  aws: '9324',
+  redis: '6379',
+  mqtt: '1883',
+  stomp: '61613',
+  'ws+stomp': '15674',
+  http: '15672',
+};
+const SCHEMES = Object.keys(PORTS);
 
 /** What has to be there before a snippet runs. */
 const BEFORE: Readonly<Record<string, () => Promise<unknown>>> = {
@@ -52,6 +77,7 @@ let httpPort: number;
 beforeAll(async () => {
   broker = await startPolymq({
     data: 'memory:',
+    listen: SCHEMES.map((scheme) => `${scheme}://127.0.0.1:0`),
     args: ['--sns-private-targets', '127.0.0.1'],
   });
   httpPort = await freePort();
@@ -124,15 +150,13 @@ describe('the snippets of the documents', () => {
   it.each(pages.flatMap(snippetsOf))('$name runs as it stands', async ({ name, code }) => {
     const source = pathToFileURL(join(PACKAGE_FOLDER, 'src', 'index.ts')).href;
     const file = join(folder.path, `${name.replace(/\W+/g, '-')}.mjs`);
-    writeFileSync(
-      file,
-      code
-        .replaceAll('127.0.0.1:9092', `127.0.0.1:${broker.port('kafka')}`)
-        .replaceAll('127.0.0.1:5672', `127.0.0.1:${broker.port('amqp')}`)
-        .replaceAll('127.0.0.1:9324', `127.0.0.1:${broker.port('aws')}`)
-        .replaceAll('8080', String(httpPort))
-        .replace("'polymq'", `'${source}'`),
-    );
+    let here = code.replaceAll('8080', String(httpPort)).replace("'polymq'", `'${source}'`);
+    for (const [scheme, port] of Object.entries(PORTS)) {
+      here = here
+        .replaceAll(`127.0.0.1:${port}`, `127.0.0.1:${broker.port(scheme)}`)
+        .replaceAll(`port: ${port},`, `port: ${broker.port(scheme)},`);
+    }
+    writeFileSync(file, here);
     await BEFORE[name]?.();
     const expected = OUTPUT[name];
     const outcome = await run(file, expected);

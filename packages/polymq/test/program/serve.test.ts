@@ -28,7 +28,7 @@ async function holdPort(port: number): Promise<Server | undefined> {
 describe('polymq serve', () => {
   it('prints a line per listener and then that it is ready, and nothing else', async () => {
     const polymq = await start({ data: 'memory:' });
-    const listening = ['kafka', 'amqp', 'aws', 'http']
+    const listening = ['kafka', 'amqp', 'aws', 'redis', 'mqtt', 'stomp', 'http']
       .map((scheme) => `listening ${scheme}://127\\.0\\.0\\.1:\\d+\\n`)
       .join('');
     expect(polymq.stdout).toMatch(new RegExp(`^${listening}ready in \\d+ ms\\n$`));
@@ -112,6 +112,9 @@ describe('polymq dev', () => {
     await expect.poll(() => polymq.stdout).toContain('export KAFKA_BROKERS=127.0.0.1:');
     expect(polymq.stdout).toContain('export AMQP_URL=amqp://guest:guest@127.0.0.1:');
     expect(polymq.stdout).toContain('export AWS_ENDPOINT_URL_SQS=http://127.0.0.1:');
+    expect(polymq.stdout).toContain('export REDIS_URL=redis://127.0.0.1:');
+    expect(polymq.stdout).toContain('export MQTT_URL=mqtt://127.0.0.1:');
+    expect(polymq.stdout).toContain('export STOMP_URL=stomp://guest:guest@127.0.0.1:');
     expect(polymq.stdout).toContain(`export KAFKA_BROKERS=127.0.0.1:${polymq.port('kafka')}\n`);
     // Even where the usual ports are taken: it then picks others.
     const held = [await holdPort(9_092), await holdPort(15_672)];

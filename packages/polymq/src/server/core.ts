@@ -80,7 +80,7 @@ export async function openCore(options: CoreOptions): Promise<OpenCore> {
     (opened) => opened.close(),
   );
   const alarms = new Alarms();
-  const { queues, exchanges, dedup, formats } = await openMessaging(
+  const { queues, exchanges, dedup, retained, formats } = await openMessaging(
     options,
     engine,
     meta,
@@ -96,6 +96,7 @@ export async function openCore(options: CoreOptions): Promise<OpenCore> {
     formats,
     documents,
     dedup,
+    retained,
     alarms,
     producerIds,
     clusterId,

@@ -9,9 +9,10 @@ import type { MessageFormats } from '../core/message/message-formats.ts';
 import type { MetaJournal } from '../core/meta/meta-journal.ts';
 import type { Dedup } from '../core/queue/dedup.ts';
 import { DedupWindow } from '../core/queue/dedup-window.ts';
-import { declaredQueues, openQueues } from '../core/queue/open-queues.ts';
+import { type DeclaredQueues, declaredQueues, openQueues } from '../core/queue/open-queues.ts';
 import type { QueueCatalogue } from '../core/queue/queue-catalogue.ts';
-import { openMessageStore } from '../core/queue/store/open-message-store.ts';
+import { type OpenMessageStore, openMessageStore } from '../core/queue/store/open-message-store.ts';
+import { JournaledRetained, RETAINED_ROWS_ID } from '../core/retained/journaled-retained.ts';
 import type { Streams } from '../core/stream/streams.ts';
 import type { LogEngine } from '../log/log.ts';
 import type { CoreOptions } from './core.ts';
@@ -21,6 +22,7 @@ export interface Messaging {
   queues: QueueCatalogue;
   exchanges: OpenExchanges;
   dedup: Dedup;
+  retained: JournaledRetained;
   formats: MessageFormats;
 }
 
@@ -34,24 +36,22 @@ export async function openMessaging(
   const { config, environment, lifecycle, logger } = options;
   const formats = messageFormats();
   const declared = declaredQueues(meta);
-  const store = await lifecycle.start(
-    'message store',
-    () =>
-      openMessageStore({
-        engine,
-        environment,
-        durability: config.durability,
-        logger,
-        memoryBytesMax: config.queues.memoryBytesMax,
-        knowsQueue: (id) => declared.knows(id),
-      }),
-    (opened) => opened.close(),
-  );
+  const store = await openStore(options, engine, declared);
   const { clock, timers } = environment;
   const dedup = await lifecycle.start(
     'deduplication',
     async () =>
       new DedupWindow({ store, clock, timers, idsMax: config.queues.deduplicationIdsMax }),
+    async (opened) => opened.close(),
+  );
+  const retained = await lifecycle.start(
+    'retained messages',
+    async () =>
+      new JournaledRetained({
+        ...{ store, clock, timers },
+        countMax: config.mqtt.retainedMax,
+        bytesMax: config.mqtt.retainedBytesMax,
+      }),
     async (opened) => opened.close(),
   );
   const { queues } = await lifecycle.start(
@@ -63,6 +63,7 @@ export async function openMessaging(
         store,
         logger,
         limits: { queuesMax: config.queues.countMax },
+        others: new Map([[RETAINED_ROWS_ID, (message) => retained.restore(message)]]),
       }),
     (opened) => opened.close(),
   );
@@ -97,5 +98,25 @@ export async function openMessaging(
       }),
     (opened) => opened.close(),
   );
-  return { queues, exchanges, dedup, formats };
+  return { queues, exchanges, dedup, retained, formats };
+}
+
+function openStore(
+  { config, environment, lifecycle, logger }: CoreOptions,
+  engine: LogEngine,
+  declared: DeclaredQueues,
+): Promise<OpenMessageStore> {
+  return lifecycle.start(
+    'message store',
+    () =>
+      openMessageStore({
+        engine,
+        environment,
+        durability: config.durability,
+        logger,
+        memoryBytesMax: config.queues.memoryBytesMax,
+        knowsQueue: (id) => id === RETAINED_ROWS_ID || declared.knows(id),
+      }),
+    (opened) => opened.close(),
+  );
 }

@@ -11,7 +11,7 @@
 import type { Environment } from '../../lib/environment/environment.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { MetaJournal, MetaWriter } from '../meta/meta-journal.ts';
-import type { RestorableStore } from './message-store.ts';
+import type { RestorableStore, RestoredMessage } from './message-store.ts';
 import { QueueCatalogue } from './queue-catalogue.ts';
 import { QUEUE_LIMITS, type QueueLimits } from './queue-limits.ts';
 import { type QueueCommand, QueueTable } from './queue-table.ts';
@@ -32,6 +32,8 @@ export interface OpenQueuesOptions {
   store: RestorableStore;
   limits?: Partial<QueueLimits>;
   logger: Logger;
+  /** Gets messages of before the restart that are not those of queues, by the id that their rows have instead of a queue's. */
+  others?: ReadonlyMap<number, (message: RestoredMessage) => void>;
 }
 
 export interface OpenedQueues {
@@ -53,6 +55,6 @@ export function openQueues(options: OpenQueuesOptions): OpenedQueues {
   const { table, writer } = declared;
   const limits = { ...QUEUE_LIMITS, ...options.limits };
   const queues = new QueueCatalogue({ environment, store, table, writer, limits, logger });
-  queues.restoreFrom(store);
+  queues.restoreFrom(store, options.others);
   return { queues, close: () => queues.close() };
 }

@@ -21,7 +21,7 @@ import { CoreQueue } from './core-queue.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { ReadWishes } from './death.ts';
 import { Discarder } from './discarder.ts';
-import type { MessageStore, RestorableStore } from './message-store.ts';
+import type { MessageStore, RestorableStore, RestoredMessage } from './message-store.ts';
 import type { Queue } from './queue.ts';
 import type { QueueContext } from './queue-context.ts';
 import { QueueCounters, type QueueTotals } from './queue-counters.ts';
@@ -299,8 +299,11 @@ export class QueueCatalogue implements Queues, QueueContext {
     });
   }
 
-  /** Takes in the messages of before the restart, queue by queue. */
-  restoreFrom(store: RestorableStore): void {
+  /** Takes in the messages of before the restart, queue by queue, and hands on those of `others`. */
+  restoreFrom(
+    store: RestorableStore,
+    others?: ReadonlyMap<number, (message: RestoredMessage) => void>,
+  ): void {
     const nowMs = this.clock.nowMs();
     const { rows } = store;
     let queue: CoreQueue | undefined;
@@ -308,8 +311,12 @@ export class QueueCatalogue implements Queues, QueueContext {
       const { row } = message;
       const id = rows.page(row).queue[rows.index(row)]!;
       if (queue?.id !== id) queue = this.#byId.get(id);
-      if (queue === undefined) this.#removeRow(row);
-      else queue.restore(message, nowMs);
+      if (queue !== undefined) queue.restore(message, nowMs);
+      else {
+        const restore = others?.get(id);
+        if (restore === undefined) this.#removeRow(row);
+        else restore(message);
+      }
     });
     for (const each of this.#byId.values()) each.restored();
   }

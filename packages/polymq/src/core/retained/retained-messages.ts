@@ -23,13 +23,14 @@ export interface RetainedMessages {
   /** Forgets the message of the key; whether there was one. Durable as `set`. */
   remove(namespace: string, routingKey: string): boolean;
   /**
-   * Shows every message whose key matches the pattern, in the order of keys' words. The view is valid during the call of
-   * `visit` only; `expiresMs` is 0 if it never does. Those set or removed meanwhile are shown or not. Undefined if all were
-   * shown before this returned; else resolves when all were. `visit` returns false to stop.
+   * Shows every message whose key matches the pattern, mostly in the order in which they were set. The view is valid until
+   * `visit` returns only; `expiresMs` is 0 if it never does. Those set or removed meanwhile are shown or not. Undefined if all were
+   * shown before this returned; else resolves when all were, in slices of about a millisecond. `visit` returns false to stop,
+   * or a promise of that, which is waited for. Rejects with storage errors, or `limit-reached` if too many readers are slow.
    */
   visit(
     namespace: string,
     pattern: string,
-    visit: (view: MessageView, expiresMs: number) => boolean,
+    visit: (view: MessageView, expiresMs: number) => boolean | Promise<boolean>,
   ): Promise<void> | undefined;
 }

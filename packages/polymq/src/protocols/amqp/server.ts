@@ -13,6 +13,7 @@ import type { Logger } from '../../lib/logger.ts';
 import type { Connection, Session } from '../../net/connection.ts';
 import { isLoopback } from '../../net/loopback.ts';
 import type { ProtocolContext, ProtocolServer } from '../../net/protocol.ts';
+import { TurnFlusher } from '../../net/turn-flusher.ts';
 import { Alarm } from './alarm.ts';
 import type { Channel } from './channel.ts';
 import { methodFrame, PropertiesScan, scanProperties } from './codec/index.ts';
@@ -59,9 +60,8 @@ export class AmqpServer implements ProtocolServer {
   nowMs: number;
   readonly #alarm: Alarm;
   readonly #watch: Watch;
-  #flushing: AmqpSession[] = [];
+  readonly #flusher: TurnFlusher<AmqpSession>;
   #resuming: AmqpSession[] = [];
-  #turnScheduled = false;
   /** Channels with confirms that wait for the journal. */
   #waiting = new Set<Channel>();
   readonly #stopListening: () => void;
@@ -79,6 +79,12 @@ export class AmqpServer implements ProtocolServer {
     this.channelErrors = counters.counter('polymq_amqp_channel_errors_total', {});
     this.protocolErrors = counters.counter('polymq_protocol_errors_total', { protocol: 'amqp' });
     this.#stopListening = broker.queues.store.onCommitted(() => this.#committed());
+    // Consumers are served first: what they get leaves with the answers of the turn.
+    this.#flusher = new TurnFlusher(
+      environment.timers,
+      (session) => this.flush(session),
+      () => this.#resumeConsumers(),
+    );
     this.#alarm = new Alarm(this);
     this.#watch = new Watch(this);
   }
@@ -121,13 +127,12 @@ export class AmqpServer implements ProtocolServer {
 
   /** The session's output is written at the end of this turn. */
   flushLater(session: AmqpSession): void {
-    this.#flushing.push(session);
-    this.#scheduleTurn();
+    this.#flusher.add(session);
   }
 
   resumeLater(session: AmqpSession): void {
     this.#resuming.push(session);
-    this.#scheduleTurn();
+    this.#flusher.schedule();
   }
 
   /** Writes the session's output now. */
@@ -174,21 +179,10 @@ export class AmqpServer implements ProtocolServer {
     });
   }
 
-  #scheduleTurn(): void {
-    if (this.#turnScheduled) return;
-    this.#turnScheduled = true;
-    this.environment.timers.immediate(() => this.#endTurn());
-  }
-
-  /** Answers and deliveries of the whole turn leave together. */
-  #endTurn(): void {
-    this.#turnScheduled = false;
+  #resumeConsumers(): void {
     const resuming = this.#resuming;
     this.#resuming = [];
     for (const session of resuming) session.resumeConsumers();
-    const flushing = this.#flushing;
-    this.#flushing = [];
-    for (const session of flushing) this.flush(session);
   }
 
   #committed(): void {

@@ -11,6 +11,7 @@
  */
 import { ProtocolError } from '../../lib/bytes/protocol-error.ts';
 import type { Connection, Session } from '../../net/connection.ts';
+import { Output } from '../../net/output.ts';
 import { Channel } from './channel.ts';
 import {
   AmqpSyntaxError,
@@ -42,7 +43,6 @@ import type { AmqpConsumer } from './consumer.ts';
 import { AmqpError, asAmqpError } from './errors.ts';
 import { HANDLERS } from './handlers/index.ts';
 import { METHODS } from './methods/index.ts';
-import { Output } from './output.ts';
 import type { AmqpServer } from './server.ts';
 
 /** Each takes some microseconds; publishing and acknowledging are not counted. */
@@ -164,6 +164,7 @@ export class AmqpSession implements Session {
     this.server.tick();
     for (const channel of this.channels.values()) channel.close();
     this.channels.clear();
+    this.output.close();
     this.server.forget(this);
   }
 
@@ -222,7 +223,7 @@ export class AmqpSession implements Session {
     if (end - start < PROTOCOL_HEADER_BYTES) return start;
     if (!acceptsProtocolHeader(buffer, start)) {
       this.output.frame(PROTOCOL_HEADER);
-      this.server.flush(this);
+      this.output.finish();
       this.state = 'closed';
       this.connection.end();
       this.server.forget(this);
@@ -433,7 +434,7 @@ export class AmqpSession implements Session {
 
   /** Sends what is left and closes the socket. */
   finish(): void {
-    this.server.flush(this);
+    this.output.finish();
     this.onClose();
     this.connection.end();
   }

@@ -140,7 +140,7 @@ function refuseLogin(session: AmqpSession, mechanism: string): void {
     session.closeConnection(new AmqpError('accessRefused', text));
     return;
   }
-  session.server.flush(session);
+  session.output.finish();
   session.connection.end();
 }
 

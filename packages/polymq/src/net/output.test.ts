@@ -1,0 +1,249 @@
+import { describe, expect, it } from 'vitest';
+import { ArenaPool, release } from '../lib/arena.ts';
+import type { Connection } from './connection.ts';
+import { Output } from './output.ts';
+import { SharedFrames } from './shared-frames.ts';
+
+const MIB = 1024 * 1024;
+
+/** A connection whose kernel takes what is written when the test says so, or at once. */
+class Peer {
+  readonly arenas: ArenaPool = new ArenaPool(8 * MIB);
+  readonly output: Output;
+  /** What each write held. */
+  readonly writes: string[] = [];
+  /** How many buffers each write was made of. */
+  readonly pieces: number[] = [];
+  takesAll = true;
+  pendingBytes = 0;
+  closed = false;
+  dirty = 0;
+  drains = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor() {
+    this.output = new Output(this as unknown as Connection, this.arenas, () => {
+      this.dirty += 1;
+    });
+  }
+
+  write(pieces: Buffer[], bytes: number, done: () => void): boolean {
+    this.writes.push(Buffer.concat(pieces).toString());
+    this.pieces.push(pieces.length);
+    this.#waiting.push(done);
+    if (!this.takesAll) this.pendingBytes += bytes;
+    return true;
+  }
+
+  /** The kernel has everything. */
+  sent(): void {
+    this.pendingBytes = 0;
+    for (const done of this.#waiting.splice(0)) done();
+  }
+
+  onDrain(): void {
+    this.drains += 1;
+    this.output.drained();
+  }
+}
+
+/** Writes a frame that all the peers get. */
+function publish(frames: SharedFrames, text: string, peers: readonly Peer[]): void {
+  const buffer = frames.reserve(text.length);
+  const start = frames.position;
+  frames.position += buffer.write(text, start);
+  for (const peer of peers) peer.output.shared(buffer, start, frames.position);
+}
+
+describe('what goes out on a connection', () => {
+  it('leaves memory that it was lent to its owner, and says when it is done with it', () => {
+    const peer = new Peer();
+    const lent = peer.arenas.take(128 * 1024);
+    lent.fill('x');
+    let letGo = 0;
+    peer.output.frame(Buffer.from('head'));
+    for (const start of [0, 1000]) {
+      peer.output.slice(lent.subarray(start, start + 1000), () => {
+        letGo += 1;
+      });
+    }
+    peer.output.frame(Buffer.from('tail'));
+    peer.output.flush();
+    expect(letGo).toBe(0);
+    peer.sent();
+    expect(letGo).toBe(2);
+    expect(peer.writes).toEqual([`head${'x'.repeat(2000)}tail`]);
+    expect(peer.arenas.take(lent.length).buffer).not.toBe(lent.buffer);
+    release(lent);
+    expect(peer.arenas.take(lent.length).buffer).toBe(lent.buffer);
+  });
+
+  it('gives its own memory back when the kernel has it', () => {
+    const peer = new Peer();
+    peer.output.frame(Buffer.from('frame'));
+    peer.output.flush();
+    expect(peer.arenas.pooledBytes).toBe(0);
+    peer.sent();
+    expect(peer.arenas.pooledBytes).toBeGreaterThan(0);
+  });
+
+  it('takes back what was written since a mark, also in new memory', () => {
+    const peer = new Peer();
+    peer.output.frame(Buffer.alloc(64 * 1024 - 3, 'a'));
+    const mark = peer.output.mark();
+    peer.output.frame(Buffer.from('too long for the rest'));
+    peer.output.rewind(mark);
+    peer.output.frame(Buffer.from('b'));
+    peer.output.flush();
+    expect(peer.writes[0]!.slice(-3)).toBe('aab');
+  });
+
+  it('asks to be flushed once, and again after it was', () => {
+    const peer = new Peer();
+    peer.output.frame(Buffer.from('1'));
+    peer.output.frame(Buffer.from('2'));
+    expect(peer.dirty).toBe(1);
+    peer.output.flush();
+    peer.output.frame(Buffer.from('3'));
+    expect(peer.dirty).toBe(2);
+  });
+
+  it('is full when as much waits as may leave in one turn', () => {
+    const peer = new Peer();
+    peer.output.frame(Buffer.alloc(MIB - 1));
+    expect(peer.output.full).toBe(false);
+    peer.output.frame(Buffer.alloc(1));
+    expect(peer.output.full).toBe(true);
+  });
+});
+
+describe('frames that many connections get', () => {
+  it('are written once and leave as one piece when they lie side by side', () => {
+    const frames = new SharedFrames(new ArenaPool(8 * MIB));
+    const peers = [new Peer(), new Peer()];
+    for (const text of ['one', 'two', 'three']) publish(frames, text, peers);
+    for (const peer of peers) {
+      expect(peer.output.bytes).toBe(11);
+      peer.output.flush();
+      expect(peer.writes).toEqual(['onetwothree']);
+      expect(peer.pieces).toEqual([1]);
+      expect(peer.output.bytes).toBe(0);
+    }
+  });
+
+  it('keep their place among what the connection writes for itself', () => {
+    const frames = new SharedFrames(new ArenaPool(8 * MIB));
+    const peer = new Peer();
+    const other = new Peer();
+    publish(frames, 'a', [peer]);
+    peer.output.frame(Buffer.from('B'));
+    publish(frames, 'c', [peer]);
+    publish(frames, 'x', [other]);
+    publish(frames, 'd', [peer]);
+    peer.output.mark();
+    peer.output.frame(Buffer.from('E'));
+    peer.output.flush();
+    expect(peer.writes).toEqual(['aBcdE']);
+    expect(peer.pieces).toEqual([5]);
+  });
+
+  it('return to the pool when the last connection has sent them', () => {
+    const arenas = new ArenaPool(8 * MIB);
+    const frames = new SharedFrames(arenas);
+    const peers = [new Peer(), new Peer()];
+    publish(frames, 'frame', peers);
+    frames.reserve(MIB);
+    for (const peer of peers) {
+      peer.output.flush();
+      expect(arenas.pooledBytes).toBe(0);
+      peer.sent();
+    }
+    expect(arenas.pooledBytes).toBe(MIB);
+  });
+
+  it('return to the pool when a connection is over before it has sent them', () => {
+    const arenas = new ArenaPool(8 * MIB);
+    const frames = new SharedFrames(arenas);
+    const [early, late] = [new Peer(), new Peer()];
+    publish(frames, 'frame', [early, late]);
+    frames.close();
+    early.output.close();
+    expect(arenas.pooledBytes).toBe(0);
+    late.closed = true;
+    late.output.flush();
+    expect(arenas.pooledBytes).toBe(MIB);
+    expect([...early.writes, ...late.writes]).toEqual([]);
+  });
+
+  it('may be larger than usual', () => {
+    const frames = new SharedFrames(new ArenaPool(0));
+    const peer = new Peer();
+    publish(frames, 'x'.repeat(MIB + 1), [peer]);
+    publish(frames, 'y', [peer]);
+    peer.output.flush();
+    expect(peer.writes[0]!.length).toBe(MIB + 2);
+  });
+});
+
+describe('an output whose client does not read', () => {
+  it('gives the socket nothing more until it has drained, and then everything at once', () => {
+    const peer = new Peer();
+    peer.takesAll = false;
+    peer.output.frame(Buffer.from('one'));
+    expect(peer.output.flush()).toBe(false);
+    expect(peer.output.blocked).toBe(true);
+    peer.output.frame(Buffer.from('two'));
+    expect(peer.output.flush()).toBe(false);
+    peer.output.frame(Buffer.from('three'));
+    expect(peer.output.bytes).toBe(11);
+    expect(peer.dirty).toBe(1);
+    peer.sent();
+    expect([peer.drains, peer.output.blocked, peer.dirty]).toEqual([1, false, 2]);
+    peer.output.flush();
+    expect(peer.writes).toEqual(['one', 'twothree']);
+  });
+
+  it('stays blocked while anything waits in the socket', () => {
+    const peer = new Peer();
+    peer.takesAll = false;
+    peer.output.frame(Buffer.from('one'));
+    peer.output.flush();
+    peer.output.drained();
+    expect(peer.output.blocked).toBe(true);
+  });
+
+  it('writes last words all the same', () => {
+    const peer = new Peer();
+    peer.takesAll = false;
+    for (const text of ['one', 'two']) {
+      peer.output.frame(Buffer.from(text));
+      peer.output.flush();
+    }
+    peer.output.finish();
+    expect(peer.writes).toEqual(['one', 'two']);
+  });
+
+  it('does not keep the shared memory of every turn', () => {
+    const arenas = new ArenaPool(64 * MIB);
+    const frames = new SharedFrames(arenas);
+    const peer = new Peer();
+    peer.takesAll = false;
+    const texts = Array.from({ length: 20 }, (_, i) => `frame ${i};`);
+    const memory = new Set<ArrayBufferLike>();
+    for (const text of texts) {
+      publish(frames, text, [peer]);
+      peer.output.flush();
+      memory.add(frames.reserve(MIB).buffer);
+      frames.position += MIB;
+    }
+    // That of the one write, the few that a blocked output may keep, and those that are written to.
+    expect(memory.size).toBeLessThan(8);
+    expect(peer.output.bytes).toBe(texts.join('').length);
+    peer.sent();
+    peer.output.flush();
+    expect(peer.writes.join('')).toBe(texts.join(''));
+    peer.sent();
+    frames.close();
+    expect(peer.output.bytes).toBe(0);
+  });
+});

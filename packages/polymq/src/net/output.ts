@@ -1,0 +1,239 @@
+/**
+ * What goes out on one connection: gathered during a turn of the event loop and written with one system call at its
+ * end.
+ *
+ *   reserve/position  ──► own memory, from a pool ──┐
+ *   slice             ──► lent, not copied          ├──► pieces ──► one write ──► kernel
+ *   shared            ──► ranges of SharedFrames  ──┘
+ *
+ * Own memory is taken when the first frame comes and given back when the kernel has it, so quiet connections own none.
+ * Large bodies are not copied: a slice of the store's memory goes between two pieces, and is let go once it was sent.
+ * What many connections get is written once (`SharedFrames`); each of them sends ranges of it, and ranges that lie
+ * side by side are one piece.
+ *
+ * While the kernel has not taken all of the last write the output is *blocked*: nothing more is given to the socket,
+ * everything gathers here, and leaves in one write when the kernel has room. So a slow reader pins the memory of one
+ * write and not a piece of each turn's; and beyond a few ranges it gets copies of what others share. There is no
+ * limit here: who writes without waiting looks at `bytes` and cuts the connection.
+ */
+import { type ArenaPool, release, retain } from '../lib/arena.ts';
+import type { Connection } from './connection.ts';
+
+const ARENA_BYTES = 64 * 1024;
+/** Deliveries stop when so much waits for the end of the turn, or for the client. */
+const UNFLUSHED_BYTES_MAX = 1024 * 1024;
+/** Pieces of shared memory that a blocked output may hold on to; each may keep a whole arena from its next use. */
+const BLOCKED_RANGES_MAX = 4;
+
+export interface OutputMark {
+  readonly buffer: Buffer | undefined;
+  readonly pieces: number;
+  readonly position: number;
+}
+
+export class Output {
+  /** Where to write, at `position`, after `reserve`. */
+  buffer: Buffer | undefined;
+  position = 0;
+  readonly #connection: Connection;
+  readonly #arenas: ArenaPool;
+  readonly #onDirty: () => void;
+  /** Start of what the current arena holds and `#pieces` does not. */
+  #start = 0;
+  /** The range of shared memory that is the newest of all, and in no piece yet. */
+  #range: Buffer | undefined;
+  #rangeStart = 0;
+  #rangeEnd = 0;
+  #pieces: Buffer[] = [];
+  #piecesBytes = 0;
+  #letGo: (() => void)[] = [];
+  #dirty = false;
+  /** The kernel takes no more: until `drained`. */
+  #blocked = false;
+  #rangesWhileBlocked = 0;
+
+  /** `onDirty` is called when something is to be flushed, once until `flush`, and not while the output is blocked. */
+  constructor(connection: Connection, arenas: ArenaPool, onDirty: () => void) {
+    this.#connection = connection;
+    this.#arenas = arenas;
+    this.#onDirty = onDirty;
+  }
+
+  /** Deliveries should wait. Answers to methods may still be written: a client has few under way. */
+  get full(): boolean {
+    return this.bytes >= UNFLUSHED_BYTES_MAX;
+  }
+
+  /** The kernel has not taken all of the last write. */
+  get blocked(): boolean {
+    return this.#blocked;
+  }
+
+  /** What the kernel has not taken yet: gathered here, and waiting in the socket. */
+  get bytes(): number {
+    return this.#blocked ? this.#gathered + this.#connection.pendingBytes : this.#gathered;
+  }
+
+  /** Makes room for `bytes` in `buffer` at `position`, and returns the buffer. Advance `position` afterwards. */
+  reserve(bytes: number): Buffer {
+    if (!this.#dirty) this.#becomeDirty();
+    if (this.#range !== undefined) this.#cutRange();
+    const buffer = this.buffer;
+    if (buffer !== undefined && this.position + bytes <= buffer.length) return buffer;
+    this.#cutOwn();
+    if (buffer !== undefined) release(buffer);
+    const arena = this.#arenas.take(Math.max(ARENA_BYTES, bytes));
+    this.buffer = arena;
+    this.position = 0;
+    this.#start = 0;
+    return arena;
+  }
+
+  /** Where the output is now, to be able to take back what is written next. */
+  mark(): OutputMark {
+    if (this.#range !== undefined) this.#cutRange();
+    return { pieces: this.#pieces.length, buffer: this.buffer, position: this.position };
+  }
+
+  /** Takes back the one piece that was reserved and written since the mark, in the same turn. */
+  rewind(mark: OutputMark): void {
+    if (this.#pieces.length === mark.pieces && this.buffer === mark.buffer) {
+      this.position = mark.position;
+    } else if (this.buffer !== mark.buffer) this.position = this.#start;
+  }
+
+  /** A whole frame, copied. */
+  frame(frame: Buffer): void {
+    const buffer = this.reserve(frame.length);
+    frame.copy(buffer, this.position);
+    this.position += frame.length;
+  }
+
+  /** Sends the slice as it is; `letGo` is called when it is not needed any more, unless the connection broke. */
+  slice(slice: Buffer, letGo: () => void): void {
+    this.reserve(0);
+    this.#cutOwn();
+    // Every piece is released once it was written; what the giver holds is let go by `letGo`.
+    retain(slice);
+    this.#pieces.push(slice);
+    this.#piecesBytes += slice.length;
+    this.#letGo.push(letGo);
+  }
+
+  /** Sends what lies at `[start, end)` in the memory of a `SharedFrames`, which must not change any more. */
+  shared(buffer: Buffer, start: number, end: number): void {
+    if (buffer === this.#range && start === this.#rangeEnd) this.#rangeEnd = end;
+    else this.#openRange(buffer, start, end);
+  }
+
+  /** Writes everything, unless the output is blocked: then it leaves later. Returns whether more may follow now. */
+  flush(): boolean {
+    if (this.#blocked) return false;
+    this.finish();
+    return !this.#blocked;
+  }
+
+  /** Writes everything even if the output is blocked: for last words, before the connection is ended. */
+  finish(): void {
+    this.#dirty = false;
+    this.#cut();
+    const pieces = this.#pieces;
+    if (pieces.length === 0) return;
+    const bytes = this.#piecesBytes;
+    const letGo = this.#letGo;
+    this.#forget();
+    if (this.#connection.closed) {
+      for (const piece of pieces) release(piece);
+      return;
+    }
+    this.#connection.write(pieces, bytes, () => {
+      for (const piece of pieces) release(piece);
+      for (const callback of letGo) callback();
+      this.#sent();
+    });
+    if (this.#connection.pendingBytes > 0) this.#blocked = true;
+  }
+
+  /** The session was told that the connection has drained. What has gathered leaves at the end of this turn. */
+  drained(): void {
+    if (!this.#blocked || this.#connection.pendingBytes > 0) return;
+    this.#blocked = false;
+    this.#rangesWhileBlocked = 0;
+    if (this.#gathered > 0) this.#becomeDirty();
+  }
+
+  /** The connection is over: gives back the memory of what was not sent. */
+  close(): void {
+    this.#cut();
+    for (const piece of this.#pieces) release(piece);
+    this.#forget();
+  }
+
+  /** Sockets tell of room only after much has waited; here everything that had to wait counts. */
+  #sent(): void {
+    const connection = this.#connection;
+    if (this.#blocked && !connection.closed && connection.pendingBytes === 0) connection.onDrain();
+  }
+
+  get #gathered(): number {
+    const own = this.position - this.#start;
+    return this.#piecesBytes + own + (this.#rangeEnd - this.#rangeStart);
+  }
+
+  #becomeDirty(): void {
+    if (this.#blocked) return;
+    this.#dirty = true;
+    this.#onDirty();
+  }
+
+  #openRange(buffer: Buffer, start: number, end: number): void {
+    if (this.#blocked && ++this.#rangesWhileBlocked > BLOCKED_RANGES_MAX) {
+      const bytes = end - start;
+      const own = this.reserve(bytes);
+      buffer.copy(own, this.position, start, end);
+      this.position += bytes;
+      return;
+    }
+    if (!this.#dirty) this.#becomeDirty();
+    if (this.#range !== undefined) this.#cutRange();
+    this.#cutOwn();
+    retain(buffer);
+    this.#range = buffer;
+    this.#rangeStart = start;
+    this.#rangeEnd = end;
+  }
+
+  /** Closes the pieces that are being written, and gives the own memory back but for what is in pieces. */
+  #cut(): void {
+    if (this.#range !== undefined) this.#cutRange();
+    this.#cutOwn();
+    if (this.buffer !== undefined) release(this.buffer);
+    this.buffer = undefined;
+    this.position = 0;
+    this.#start = 0;
+  }
+
+  #cutRange(): void {
+    const range = this.#range!.subarray(this.#rangeStart, this.#rangeEnd);
+    this.#pieces.push(range);
+    this.#piecesBytes += range.length;
+    this.#range = undefined;
+    this.#rangeStart = 0;
+    this.#rangeEnd = 0;
+  }
+
+  #cutOwn(): void {
+    const buffer = this.buffer;
+    if (buffer === undefined || this.position === this.#start) return;
+    retain(buffer);
+    this.#pieces.push(buffer.subarray(this.#start, this.position));
+    this.#piecesBytes += this.position - this.#start;
+    this.#start = this.position;
+  }
+
+  #forget(): void {
+    this.#pieces = [];
+    this.#piecesBytes = 0;
+    if (this.#letGo.length > 0) this.#letGo = [];
+  }
+}

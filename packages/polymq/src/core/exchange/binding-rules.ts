@@ -56,7 +56,7 @@ function checkHashed(definition: ExchangeDefinition): void {
 
 /** `definition`: of the source, if it is an exchange. */
 export function checkBinding(
-  declaration: BindingDeclaration,
+  declaration: Pick<BindingDeclaration, 'key' | 'arguments'>,
   definition: ExchangeDefinition | undefined,
   argumentsBytesMax: number,
 ): void {

@@ -11,6 +11,7 @@ import type { Logger } from '../../lib/logger.ts';
 import { BrokerError } from '../errors.ts';
 import type { MetaWriter } from '../meta/meta-journal.ts';
 import type { Queue } from '../queue/queue.ts';
+import type { DeclaredValues } from '../queue/queue-definition.ts';
 import type { Queues } from '../queue/queues.ts';
 import { checkBinding, checkDefinition } from './binding-rules.ts';
 import { type DelayQueues, isDelayQueue } from './delay-queues.ts';
@@ -26,7 +27,9 @@ import type {
 } from './exchanges.ts';
 import type { LiveBinding } from './live-binding.ts';
 import type { LiveExchange } from './live-exchange.ts';
+import { LiveSubscriber, type SubscriberContext } from './live-subscriber.ts';
 import type { RouteFinder } from './route-finder.ts';
+import type { Receiver, Subscriber } from './subscribers.ts';
 import type { Topology } from './topology.ts';
 
 export interface ExchangeCatalogueOptions {
@@ -57,6 +60,8 @@ export class ExchangeCatalogue implements Exchanges {
   #streamBindingsTold: number;
   #exchangesReserved = 0;
   #bindingsReserved = 0;
+  readonly #subscriberContext: SubscriberContext;
+  #subscribers = 0;
   #closed = false;
 
   constructor(options: ExchangeCatalogueOptions) {
@@ -64,6 +69,15 @@ export class ExchangeCatalogue implements Exchanges {
     this.#topology = options.topology;
     this.#finder = options.finder;
     this.#streamBindingsTold = options.topology.streamBindingsVersion;
+    this.#subscriberContext = {
+      topology: options.topology,
+      check: (exchange, key, values) => this.#checkLive(exchange, key, values),
+      onBound: options.onBound,
+      onUnbound: () => {
+        options.finder.forget();
+        this.#settle();
+      },
+    };
   }
 
   get version(): number {
@@ -104,7 +118,7 @@ export class ExchangeCatalogue implements Exchanges {
       if (live.predeclared) {
         throw new BrokerError(
           'invalid-request',
-          `exchange "${name}" belongs to every namespace and cannot be deleted`,
+          `exchange "${name}" is there from the beginning and cannot be deleted`,
         );
       }
       if (options.ifUnused && live.outgoing.size > 0) {
@@ -161,7 +175,7 @@ export class ExchangeCatalogue implements Exchanges {
   bindings(namespace?: string): Binding[] {
     const names = namespace === undefined ? this.#topology.namespaceNames() : [namespace];
     const all: Binding[] = [];
-    const visitor = { visit: (binding: LiveBinding) => void all.push(binding.toBinding()) };
+    const visitor = { visit: (binding: LiveBinding) => list(binding, all) };
     for (const name of names) {
       for (const { outgoing } of this.#topology.exchanges(name)) outgoing.visitAll(visitor);
       for (const { outgoing } of this.#topology.streamSources(name)) outgoing.visitAll(visitor);
@@ -170,7 +184,9 @@ export class ExchangeCatalogue implements Exchanges {
   }
 
   bindingsOf(exchange: Exchange): Binding[] {
-    return (exchange as LiveExchange).outgoing.list().map((binding) => binding.toBinding());
+    const all: Binding[] = [];
+    (exchange as LiveExchange).outgoing.visitAll({ visit: (binding) => list(binding, all) });
+    return all;
   }
 
   /** Bindings that lead to the queue, stream or exchange. */
@@ -180,18 +196,26 @@ export class ExchangeCatalogue implements Exchanges {
       stream: () => this.#topology.streamEnd(namespace, name),
       exchange: () => this.get(namespace, name),
     }[kind]();
-    return (end?.incoming ?? []).map((binding) => binding.toBinding());
+    const all: Binding[] = [];
+    for (const binding of end?.incoming ?? []) list(binding, all);
+    return all;
   }
 
   route(exchange: Exchange, routingKeys: readonly string[], facts: RoutingFacts): Route {
     return this.#finder.route(exchange as LiveExchange, routingKeys, facts);
   }
 
+  subscribe(namespace: string, receiver: Receiver, owner: unknown): Subscriber {
+    const name = `subscriber-${this.#subscribers++}`;
+    return new LiveSubscriber(this.#subscriberContext, { namespace, name }, receiver, owner);
+  }
+
   /** Bindings whose source is a stream: their records are to be routed on. */
   streamBindings(): Binding[] {
-    return this.#topology
-      .streamSources()
-      .flatMap(({ outgoing }) => outgoing.list().map((binding) => binding.toBinding()));
+    const all: Binding[] = [];
+    const visitor = { visit: (binding: LiveBinding) => list(binding, all) };
+    for (const { outgoing } of this.#topology.streamSources()) outgoing.visitAll(visitor);
+    return all;
   }
 
   /**
@@ -319,12 +343,7 @@ export class ExchangeCatalogue implements Exchanges {
     let definition: ExchangeDefinition | undefined;
     if (declaration.sourceKind === 'stream') this.#checkStream(source);
     else {
-      if (source === '') {
-        throw new BrokerError(
-          'invalid-binding',
-          'the default exchange leads to every queue by its name and takes no bindings',
-        );
-      }
+      if (source === '') throw defaultTakesNone();
       definition = this.#expect(namespace, source).definition;
       durable = definition.durable;
     }
@@ -343,6 +362,13 @@ export class ExchangeCatalogue implements Exchanges {
     }
     durable &&= queue.definition.durable && !queue.definition.exclusive;
     return { durable, queue };
+  }
+
+  #checkLive({ name, definition }: LiveExchange, key: string, values: DeclaredValues): void {
+    if (name === '') throw defaultTakesNone();
+    const declaration = { key, arguments: values };
+    checkBinding(declaration, definition, this.#options.limits.argumentsBytesMax);
+    this.#checkBindingRoom(declaration);
   }
 
   #expect(namespace: string, name: string): LiveExchange {
@@ -367,7 +393,10 @@ export class ExchangeCatalogue implements Exchanges {
     );
   }
 
-  #checkBindingRoom({ key, arguments: values }: BindingDeclaration): void {
+  #checkBindingRoom({
+    key,
+    arguments: values,
+  }: Pick<BindingDeclaration, 'key' | 'arguments'>): void {
     const { bindingsMax, bindingBytesMax } = this.#options.limits;
     if (this.#topology.bindingCount + this.#bindingsReserved >= bindingsMax) {
       throw new BrokerError(
@@ -400,6 +429,19 @@ export class ExchangeCatalogue implements Exchanges {
       if (this.#changing.get(key) === running) this.#changing.delete(key);
     }
   }
+}
+
+/** Adds the binding to the list, if it is one to be shown. */
+function list(binding: LiveBinding, all: Binding[]): void {
+  const shown = binding.toBinding();
+  if (shown !== undefined) all.push(shown);
+}
+
+function defaultTakesNone(): BrokerError {
+  return new BrokerError(
+    'invalid-binding',
+    'the default exchange leads to every queue by its name and takes no bindings',
+  );
 }
 
 function declarationOf(binding: Binding): BindingDeclaration {

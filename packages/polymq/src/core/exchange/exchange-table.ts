@@ -10,7 +10,8 @@ import type {
   SavedExchanges,
   SavedSource,
 } from './exchange-commands.ts';
-import type { LiveBinding, Source } from './live-binding.ts';
+import type { Destination, LiveBinding, Source } from './live-binding.ts';
+import type { SubscriberEnd } from './subscriber-end.ts';
 import type { Topology } from './topology.ts';
 
 export class ExchangeTable implements MetaTable<ExchangeCommand, SavedExchanges> {
@@ -76,7 +77,9 @@ function saveSource(saved: SavedSource[], source: Source): void {
   const to: SavedBinding[] = [];
   source.outgoing.visitAll({
     visit: (binding) => {
-      if (binding.durable) to.push(writeBinding(binding));
+      const { destination } = binding;
+      if (!binding.durable || destination.kind === 'subscriber') return;
+      to.push(writeBinding(binding, destination));
     },
   });
   if (to.length === 0) return;
@@ -84,8 +87,11 @@ function saveSource(saved: SavedSource[], source: Source): void {
   saved.push({ namespace: source.namespace, source: source.name, ...stream, to });
 }
 
-function writeBinding(binding: LiveBinding): SavedBinding {
-  const { destination, routingKey } = binding;
+function writeBinding(
+  binding: LiveBinding,
+  destination: Exclude<Destination, SubscriberEnd>,
+): SavedBinding {
+  const { routingKey } = binding;
   const queueId = destination.kind === 'queue' ? destination.queueId : 0;
   const { kind, name } = destination;
   return binding.argumentsText === ''

@@ -8,6 +8,8 @@ import type { LiveExchange } from './live-exchange.ts';
 import type { ExchangePublisher } from './publisher.ts';
 import { HISTORY_LENGTH_DEFAULT, type HistoryBudget, RecentHistory } from './recent-history.ts';
 import type { RouteFinder } from './route-finder.ts';
+import type { SubscriberBinding, SubscriberEnd } from './subscriber-end.ts';
+import type { SubscriberTarget } from './subscribers.ts';
 
 export interface HistoryKeeperOptions {
   formats: MessageFormats;
@@ -36,7 +38,8 @@ export class HistoryKeeper {
   }
 
   /** The binding is new: its destination gets what the exchange remembers. */
-  bound({ source, destination }: LiveBinding): void {
+  bound(binding: LiveBinding): void {
+    const { source, destination } = binding;
     if (source.kind !== 'exchange' || source.history === undefined) return;
     const { formats, queues, finder, publisher } = this.#options;
     const draft = new MessageDraft();
@@ -45,12 +48,19 @@ export class HistoryKeeper {
       else if (destination.kind === 'exchange') {
         const facts = new DraftFacts(formats, draft, 0);
         publisher.publish(draft, finder.route(destination, routingKeysOf(formats, draft), facts));
+      } else if (destination.kind === 'subscriber') {
+        destination.receiver.receive(draft, [targetOf(destination, binding)]);
       } else {
         const queue = queues.get(destination.namespace, destination.name);
         if (queue !== undefined) queues.publish(draft, [queue]);
       }
     });
   }
+}
+
+/** It has asked for this exchange with this binding just now, whatever else it is bound to. */
+function targetOf({ owner }: SubscriberEnd, binding: LiveBinding): SubscriberTarget {
+  return { owner, tags: [(binding as SubscriberBinding).tag], note: undefined };
 }
 
 function lengthOf({ definition }: LiveExchange): number {

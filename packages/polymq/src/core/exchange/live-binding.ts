@@ -2,7 +2,7 @@
  * The pieces of the binding graph in memory. A binding knows both its ends as objects, and each end knows its bindings,
  * so that unbinding one of 100,000 and dropping all of one end need no search.
  *
- *   LiveExchange ──outgoing──► LiveBinding ──destination──► QueueEnd | StreamEnd | LiveExchange
+ *   LiveExchange ──outgoing──► LiveBinding ──destination──► QueueEnd | StreamEnd | LiveExchange | SubscriberEnd
  *   StreamSource ──outgoing──►     │
  *                                  └◄──incoming── the destination
  */
@@ -11,6 +11,7 @@ import type { DeclaredValue, DeclaredValues } from '../queue/queue-definition.ts
 import type { BindingIndex } from './binding-index.ts';
 import type { Binding } from './exchanges.ts';
 import type { LiveExchange } from './live-exchange.ts';
+import type { SubscriberEnd } from './subscriber-end.ts';
 
 const NO_ARGUMENTS: DeclaredValues = Object.freeze({});
 
@@ -27,6 +28,12 @@ export class BindingEnd {
 
   get hasIncoming(): boolean {
     return this.#incoming !== undefined;
+  }
+
+  get incomingCount(): number {
+    const known = this.#incoming;
+    if (known === undefined) return 0;
+    return known instanceof Set ? known.size : 1;
   }
 
   /** The binding must not be there. */
@@ -93,7 +100,7 @@ export class StreamSource {
   }
 }
 
-export type Destination = QueueEnd | StreamEnd | LiveExchange;
+export type Destination = QueueEnd | StreamEnd | LiveExchange | SubscriberEnd;
 export type Source = StreamSource | LiveExchange;
 
 export class LiveBinding {
@@ -118,8 +125,10 @@ export class LiveBinding {
     return text === '' ? NO_ARGUMENTS : (JSON.parse(text) as DeclaredValues);
   }
 
-  toBinding(): Binding {
+  /** Undefined if it leads to a live subscriber: those have no name, and nobody else's business. */
+  toBinding(): Binding | undefined {
     const { source, destination, routingKey } = this;
+    if (destination.kind === 'subscriber') return undefined;
     return {
       namespace: source.namespace,
       source: source.name,

@@ -1,6 +1,7 @@
 import type { Queue } from '../queue/queue.ts';
 import type { Route } from './exchanges.ts';
 import type { LiveExchange } from './live-exchange.ts';
+import type { ReceiverTargets } from './subscribers.ts';
 
 /** What publishing has to do beyond handing the message to queues and streams. */
 export interface RouteExtras {
@@ -11,21 +12,28 @@ export interface RouteExtras {
   readonly dueMs: number;
 }
 
+export interface LiveRouteOptions {
+  cacheable: boolean;
+  delayed?: boolean;
+  extras?: RouteExtras | undefined;
+  receivers?: readonly ReceiverTargets[];
+}
+
+const NO_RECEIVERS: readonly ReceiverTargets[] = Object.freeze([]);
+
 /** All routes are of this one shape, so that looking at them is quick. */
 export class LiveRoute implements Route {
   readonly queues: readonly Queue[];
   readonly streams: readonly string[];
+  readonly receivers: readonly ReceiverTargets[];
   readonly cacheable: boolean;
   readonly delayed: boolean;
   readonly extras: RouteExtras | undefined;
 
-  constructor(
-    queues: readonly Queue[],
-    streams: readonly string[],
-    options: { cacheable: boolean; delayed?: boolean; extras?: RouteExtras | undefined },
-  ) {
+  constructor(queues: readonly Queue[], streams: readonly string[], options: LiveRouteOptions) {
     this.queues = queues;
     this.streams = streams;
+    this.receivers = options.receivers ?? NO_RECEIVERS;
     this.cacheable = options.cacheable;
     this.delayed = options.delayed ?? false;
     this.extras = options.extras;

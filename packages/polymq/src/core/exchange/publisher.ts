@@ -5,11 +5,12 @@ import type { Queues } from '../queue/queues.ts';
 import type { Publisher, Route } from './exchanges.ts';
 import type { LiveExchange } from './live-exchange.ts';
 import type { LiveRoute, RouteExtras } from './live-route.ts';
+import type { ReceiverTargets } from './subscribers.ts';
 
 /** Appends the message to a stream as a record; resolves when it is durable. Copies what it keeps before it returns. */
 export type StreamTarget = (name: string, draft: MessageDraft) => Promise<unknown>;
 
-/** Hands messages to queues and streams as their routes say. */
+/** Hands messages to queues, streams and live subscribers as their routes say. */
 export class ExchangePublisher implements Publisher {
   readonly #queues: Queues;
   readonly #clock: Clock;
@@ -31,6 +32,7 @@ export class ExchangePublisher implements Publisher {
     const refused = queues.length === 0 ? 0 : this.#queues.publish(draft, queues);
     let count = queues.length;
     if (route.streams.length > 0) count += this.appendToStreams(draft, route.streams);
+    if (route.receivers.length > 0) count += handOver(draft, route.receivers);
     const { extras } = route as LiveRoute;
     if (extras !== undefined) count += this.#extend(draft, extras);
     return refused > 0 ? -refused : count;
@@ -40,6 +42,7 @@ export class ExchangePublisher implements Publisher {
   publishBesideQueues(draft: MessageDraft, route: LiveRoute): void {
     this.#streamsPending = undefined;
     if (route.streams.length > 0) this.appendToStreams(draft, route.streams);
+    if (route.receivers.length > 0) handOver(draft, route.receivers);
     if (route.extras !== undefined) this.#extend(draft, route.extras);
   }
 
@@ -77,4 +80,11 @@ export class ExchangePublisher implements Publisher {
     draft.ttlMs = ttlMs;
     return refused > 0 ? -refused : queues.length;
   }
+}
+
+/** Returns how many live subscribers have taken it. */
+function handOver(draft: MessageDraft, receivers: readonly ReceiverTargets[]): number {
+  let count = 0;
+  for (const { receiver, targets } of receivers) count += receiver.receive(draft, targets);
+  return count;
 }

@@ -7,7 +7,7 @@ import type { LiveRoute } from './live-route.ts';
 
 export interface RouteCacheLimits {
   routesMax: number;
-  /** Queues and streams in all routes together: one route may name 100,000 queues. */
+  /** Queues, streams and live subscribers in all routes together: one route may name 100,000. */
   destinationsMax: number;
 }
 
@@ -42,7 +42,7 @@ export class RouteCache {
     version: number,
     route: LiveRoute,
   ): void {
-    const destinations = route.queues.length + route.streams.length;
+    const destinations = destinationsOf(route);
     if (destinations > this.#limits.destinationsMax) return;
     this.#makeRoom(version, destinations);
     exchange.cachedAt = this.#stamp;
@@ -53,6 +53,13 @@ export class RouteCache {
     this.#destinations += destinations;
   }
 
+  /** Lets go of what the routes name. They cost as much to find as to forget. */
+  clear(): void {
+    if (this.#holders.size === 0) return;
+    this.#forgotten += 1;
+    this.#drop();
+  }
+
   #makeRoom(version: number, destinations: number): void {
     const { routesMax, destinationsMax } = this.#limits;
     const full = this.#routes >= routesMax || this.#destinations + destinations > destinationsMax;
@@ -60,6 +67,10 @@ export class RouteCache {
     const stamp = version + this.#forgotten;
     if (stamp === this.#stamp) return;
     this.#stamp = stamp;
+    this.#drop();
+  }
+
+  #drop(): void {
     for (const exchange of this.#holders) {
       exchange.routes.clear();
       exchange.fixedRoute = undefined;
@@ -68,4 +79,10 @@ export class RouteCache {
     this.#routes = 0;
     this.#destinations = 0;
   }
+}
+
+function destinationsOf({ queues, streams, receivers }: LiveRoute): number {
+  let count = queues.length + streams.length;
+  for (const { targets } of receivers) count += targets.length;
+  return count;
 }

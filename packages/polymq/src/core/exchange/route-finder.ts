@@ -68,6 +68,11 @@ export class RouteFinder {
     return route;
   }
 
+  /** Lets go of what known routes name, such as subscribers that have gone. */
+  forget(): void {
+    this.#cache.clear();
+  }
+
   #queueOf(end: QueueEnd): Queue | undefined {
     const queue = this.#queues.get(end.namespace, end.name);
     if (queue === undefined || queue.id !== end.queueId) return undefined;

@@ -145,11 +145,13 @@ export class Topology {
     const source = this.#source(declaration) ?? this.#makeSource(declaration);
     const text = argumentsText(declaration.arguments ?? {});
     if (source.outgoing.get(declaration.key, destination, text) !== undefined) return;
-    const binding = new LiveBinding(source, destination, {
-      routingKey: declaration.key,
-      argumentsText: text,
-      durable,
-    });
+    const rule = { routingKey: declaration.key, argumentsText: text, durable };
+    this.add(new LiveBinding(source, destination, rule));
+  }
+
+  /** Adds a binding between two ends that are there. It must not be there itself. */
+  add(binding: LiveBinding): void {
+    const { source, destination } = binding;
     source.outgoing.add(binding);
     destination.addIncoming(binding);
     if (source.kind === 'exchange') source.router.add(binding);
@@ -229,7 +231,7 @@ export class Topology {
   }
 
   #forget(destination: Destination): void {
-    if (destination.kind === 'exchange') return;
+    if (destination.kind === 'exchange' || destination.kind === 'subscriber') return;
     const { queues, streams } = this.#namespace(destination.namespace);
     if (destination.kind === 'stream') streams.delete(destination.name);
     else queues.delete(destination.name);

@@ -7,6 +7,8 @@ import type { RoutingFacts } from './exchanges.ts';
 import type { BindingVisitor, LiveBinding, QueueEnd } from './live-binding.ts';
 import type { LiveExchange } from './live-exchange.ts';
 import { LiveRoute } from './live-route.ts';
+import type { SubscriberBinding, SubscriberEnd } from './subscriber-end.ts';
+import type { Receiver, ReceiverTargets, SubscriberTarget } from './subscribers.ts';
 
 /** What a search needs to know of the world. */
 export interface WayGuide {
@@ -40,6 +42,26 @@ class Reached<T> {
   }
 }
 
+/** Targets by receiver, in the order of being reached. */
+class ReachedSubscribers {
+  readonly list: ReceiverTargets[] = [];
+  readonly #byReceiver = new Map<Receiver, SubscriberTarget[]>();
+
+  add(receiver: Receiver, target: SubscriberTarget): void {
+    const known = this.#byReceiver.get(receiver);
+    if (known !== undefined) {
+      known.push(target);
+      return;
+    }
+    const targets = [target];
+    this.#byReceiver.set(receiver, targets);
+    this.list.push({ receiver, targets });
+  }
+}
+
+/** How many searches there were: each has a number of its own. */
+let searches = 0;
+
 const NONE: readonly never[] = Object.freeze([]);
 
 export class Way implements BindingVisitor {
@@ -48,7 +70,9 @@ export class Way implements BindingVisitor {
   readonly #facts: RoutingFacts;
   readonly #queues = new Reached<Queue>();
   readonly #exchanges = new Reached<LiveExchange>();
+  readonly #number = ++searches;
   #streams: Reached<string> | undefined;
+  #subscribers: ReachedSubscribers | undefined;
   #remembering: LiveExchange[] | undefined;
   #waiting: Queue[] | undefined;
   #matched = false;
@@ -72,15 +96,21 @@ export class Way implements BindingVisitor {
       if (exchange === start || !this.#waits(exchange)) this.#pass(exchange);
     }
     const cacheable = this.cacheable && start.definition.delayed !== true;
-    const streams = this.#streams?.list ?? NONE;
-    return new LiveRoute(this.#queues.list, streams, { cacheable, extras: this.#extras() });
+    return new LiveRoute(this.#queues.list, this.#streams?.list ?? NONE, {
+      cacheable,
+      extras: this.#extras(),
+      receivers: this.#subscribers?.list ?? NONE,
+    });
   }
 
-  visit({ destination }: LiveBinding): void {
+  visit(binding: LiveBinding): void {
+    const { destination } = binding;
     this.#matched = true;
     if (destination.kind === 'exchange') this.#exchanges.add(destination);
     else if (destination.kind === 'stream') this.#reachStream(destination.name);
-    else this.#deliver(destination.queue ?? this.#guide.queueOf(destination));
+    else if (destination.kind === 'subscriber') {
+      this.#reachSubscriber(destination, binding as SubscriberBinding);
+    } else this.#deliver(destination.queue ?? this.#guide.queueOf(destination));
   }
 
   #pass(exchange: LiveExchange): void {
@@ -126,6 +156,13 @@ export class Way implements BindingVisitor {
   #reachStream(name: string): void {
     this.#streams ??= new Reached();
     this.#streams.add(name);
+  }
+
+  #reachSubscriber(end: SubscriberEnd, binding: SubscriberBinding): void {
+    const target = end.reach(binding, this.#number);
+    if (target === undefined) return;
+    this.#subscribers ??= new ReachedSubscribers();
+    this.#subscribers.add(end.receiver, target);
   }
 
   #deliver(queue: Queue | undefined): void {

@@ -4,6 +4,7 @@ import { ConsistentHashRouter } from './consistent-hash.ts';
 import { DirectRouter } from './direct.ts';
 import { FanoutRouter } from './fanout.ts';
 import { FilterRouter } from './filter.ts';
+import { GlobRouter } from './glob.ts';
 import { HeadersRouter } from './headers.ts';
 import { ModulusHashRouter } from './modulus-hash.ts';
 import { RandomRouter } from './random.ts';
@@ -27,6 +28,8 @@ export function createRouter(
       return new TopicRouter(index);
     case 'headers':
       return new HeadersRouter();
+    case 'glob':
+      return new GlobRouter(index);
     case 'consistent-hash':
       return new ConsistentHashRouter(index, definition);
     case 'modulus-hash':

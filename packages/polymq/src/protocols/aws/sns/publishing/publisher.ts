@@ -110,8 +110,8 @@ export class TopicPublisher {
   #withoutKnown(route: Route, message: CheckedMessage, number: number): Route {
     const queues = route.queues.filter((queue) => this.#isNew(queue, message, number));
     if (queues.length === route.queues.length) return route;
-    const { streams, delayed, extras } = route as LiveRoute;
-    return new LiveRoute(queues, streams, { cacheable: false, delayed, extras });
+    const { streams, receivers, delayed, extras } = route as LiveRoute;
+    return new LiveRoute(queues, streams, { cacheable: false, delayed, extras, receivers });
   }
 
   #isNew(queue: Queue, { groupId, deduplicationId }: CheckedMessage, number: number): boolean {

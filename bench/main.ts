@@ -1,11 +1,13 @@
 /** `npm run bench -- <protocol> [options]`: one folder per protocol. */
 import { benchAmqp } from './amqp/main.ts';
 import { benchKafka } from './kafka/main.ts';
+import { benchRedis } from './redis/main.ts';
 import { benchSqs } from './sqs/main.ts';
 
 const BENCHES: Readonly<Record<string, (args: string[]) => Promise<number>>> = {
   amqp: benchAmqp,
   kafka: benchKafka,
+  redis: benchRedis,
   sqs: benchSqs,
 };
 

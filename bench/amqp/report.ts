@@ -1,6 +1,6 @@
 /** Results as tables on standard output. */
 import { headLines, type Settings } from '../lib/report.ts';
-import { formatNumber, formatTable } from '../lib/table.ts';
+import { describeAim, formatNumber, formatTable, times } from '../lib/table.ts';
 import type { Shape } from './load.ts';
 import type { Measurement } from './measure.ts';
 
@@ -96,13 +96,4 @@ function ratioCells(ours: Result, other: Result): string[] {
     times(1 / ratio((each) => each.latency.p99Ms)),
     describeAim(ours.aim, Math.min(perSecond, perCpuSecond)),
   ];
-}
-
-function describeAim(aim: number | undefined, reached: number): string {
-  if (aim === undefined) return '';
-  return `>= ${aim}x: ${reached >= aim ? 'reached' : 'MISSED'}`;
-}
-
-function times(value: number): string {
-  return Number.isNaN(value) ? '-' : `${formatNumber(value)}x`;
 }

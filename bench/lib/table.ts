@@ -27,3 +27,14 @@ export function formatNumber(value: number | undefined): string {
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en-US');
   return Number(value.toPrecision(3)).toString();
 }
+
+/** A ratio; `-` where one side was not measured. */
+export function times(value: number): string {
+  return Number.isNaN(value) ? '-' : `${formatNumber(value)}x`;
+}
+
+/** Whether a multiple of another broker's figure was reached; nothing where none is aimed at. */
+export function describeAim(aim: number | undefined, reached: number): string {
+  if (aim === undefined) return '';
+  return `>= ${aim}x: ${reached >= aim ? 'reached' : 'MISSED'}`;
+}

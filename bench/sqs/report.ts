@@ -1,6 +1,6 @@
 /** Results as tables on standard output. */
 import { headLines, type Settings } from '../lib/report.ts';
-import { formatNumber, formatTable } from '../lib/table.ts';
+import { formatNumber, formatTable, times } from '../lib/table.ts';
 import type { IdleMeasurement } from './idle.ts';
 import type { Shape } from './load.ts';
 import type { Measurement } from './measure.ts';
@@ -159,8 +159,4 @@ function ratioCells(ours: Result, other: Result): string[] {
     times(1 / ratio((each) => each.latency.p50Ms)),
     times(1 / ratio((each) => each.latency.p99Ms)),
   ];
-}
-
-function times(value: number): string {
-  return Number.isNaN(value) ? '-' : `${formatNumber(value)}x`;
 }

@@ -16,7 +16,7 @@ import { JournaledRetained, RETAINED_ROWS_ID } from '../core/retained/journaled-
 import type { Streams } from '../core/stream/streams.ts';
 import type { LogEngine } from '../log/log.ts';
 import type { CoreOptions } from './core.ts';
-import { messageFormats } from './protocols.ts';
+import { messageFormats, predeclaredExchanges } from './protocols.ts';
 
 export interface Messaging {
   queues: QueueCatalogue;
@@ -77,6 +77,7 @@ export async function openMessaging(
         streamExists: (name) => streams.get(name) !== undefined,
         formats,
         logger,
+        predeclared: predeclaredExchanges(),
       }),
     (opened) => opened.close(),
   );

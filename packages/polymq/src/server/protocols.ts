@@ -1,5 +1,5 @@
 import { MessageFormats } from '../core/message/message-formats.ts';
-import type { Protocol } from '../net/protocol.ts';
+import type { Protocol, ProtocolExchange } from '../net/protocol.ts';
 import { amqp } from '../protocols/amqp/index.ts';
 import { aws } from '../protocols/aws/index.ts';
 import { kafka } from '../protocols/kafka/index.ts';
@@ -14,6 +14,11 @@ export const HTTP_DEFAULT_PORT = 15_672;
 /** Messages of before a restart are there before their protocol listens, or even if it does not. */
 export function messageFormats(): MessageFormats {
   return new MessageFormats(PROTOCOLS.flatMap(({ messageFormat }) => messageFormat ?? []));
+}
+
+/** Bindings may name them whether or not their protocol listens. */
+export function predeclaredExchanges(): readonly ProtocolExchange[] {
+  return PROTOCOLS.flatMap(({ exchanges }) => exchanges ?? []);
 }
 
 /** Asks the protocols which streams a group member's metadata names: one of them wrote it. */

@@ -21,15 +21,22 @@ export const EXCHANGE_LIMITS: Readonly<ExchangeLimits> = Object.freeze({
   argumentsBytesMax: 64 * 1024,
 });
 
+/** An exchange that is there from the beginning, durable, and cannot be deleted. It is never in the log. */
+export interface PredeclaredExchange {
+  readonly name: string;
+  readonly type: ExchangeType;
+  readonly internal?: boolean;
+}
+
 /** Exchanges that every namespace has from the beginning. */
-export const PREDECLARED: readonly (readonly [string, ExchangeType, { internal: boolean }])[] = [
-  ['', 'direct', { internal: false }],
-  ['amq.direct', 'direct', { internal: false }],
-  ['amq.fanout', 'fanout', { internal: false }],
-  ['amq.topic', 'topic', { internal: false }],
-  ['amq.headers', 'headers', { internal: false }],
-  ['amq.match', 'headers', { internal: false }],
-  ['amq.rabbitmq.trace', 'topic', { internal: true }],
+export const PREDECLARED: readonly PredeclaredExchange[] = [
+  { name: '', type: 'direct' },
+  { name: 'amq.direct', type: 'direct' },
+  { name: 'amq.fanout', type: 'fanout' },
+  { name: 'amq.topic', type: 'topic' },
+  { name: 'amq.headers', type: 'headers' },
+  { name: 'amq.match', type: 'headers' },
+  { name: 'amq.rabbitmq.trace', type: 'topic', internal: true },
 ];
 
 /** An argument of the declaration. */

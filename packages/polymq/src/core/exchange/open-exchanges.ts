@@ -10,7 +10,11 @@ import type { DeadLetterRouter, Queues } from '../queue/queues.ts';
 import { createDeadLetterRouter } from './dead-letter-router.ts';
 import { DelayQueues } from './delay-queues.ts';
 import { ExchangeCatalogue } from './exchange-catalogue.ts';
-import { EXCHANGE_LIMITS, type ExchangeLimits } from './exchange-rules.ts';
+import {
+  EXCHANGE_LIMITS,
+  type ExchangeLimits,
+  type PredeclaredExchange,
+} from './exchange-rules.ts';
 import { ExchangeTable } from './exchange-table.ts';
 import { HistoryKeeper } from './history-keeper.ts';
 import { ExchangePublisher } from './publisher.ts';
@@ -27,6 +31,11 @@ export interface OpenExchangesOptions {
   /** Who can read the headers of messages that the broker itself publishes again. */
   formats: MessageFormats;
   logger: Logger;
+  /**
+   * Exchanges that the default namespace has beside those of every namespace. One that a client declared before it was
+   * among them is this one from then on, and keeps its bindings.
+   */
+  predeclared?: readonly PredeclaredExchange[];
 }
 
 export interface OpenExchanges {
@@ -41,7 +50,7 @@ export interface OpenExchanges {
 export async function openExchanges(options: OpenExchangesOptions): Promise<OpenExchanges> {
   const { environment, meta, queues, streamExists, formats, logger } = options;
   const { clock, random } = environment;
-  const topology = new Topology((end) => random.integer(end));
+  const topology = new Topology((end) => random.integer(end), options.predeclared);
   const writer = meta.register(new ExchangeTable(topology));
   topology.emptied = [];
   const finder = new RouteFinder({ topology, queues, streamExists, clock });

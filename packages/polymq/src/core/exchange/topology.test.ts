@@ -26,4 +26,23 @@ describe('topology', () => {
     expect([topology.bindingCount, topology.queueEnd('', 'q')]).toEqual([0, undefined]);
     expect(topology.exchange('', 'amq.topic')).toBeDefined();
   });
+
+  it('has further exchanges in the default namespace, whatever the log says of their names', () => {
+    const topology = new Topology(() => 0, [{ name: 'own', type: 'glob' }]);
+    const definition = { durable: true, autoDelete: true, internal: true, declared: {} };
+    topology.declare('', 'own', { ...definition, type: 'fanout' });
+    expect(topology.exchange('', 'own')!.definition).toEqual({
+      type: 'glob',
+      durable: true,
+      autoDelete: false,
+      internal: false,
+      declared: {},
+    });
+    expect([topology.exchangeCount, topology.exchange('other', 'own')]).toEqual([0, undefined]);
+    const binding = { namespace: '', source: 'own', kind: 'queue', destination: 'q' } as const;
+    topology.bind({ ...binding, key: 'k', queueId: 1 }, true);
+    topology.delete('', 'own');
+    expect([topology.bindingCount, topology.queueEnd('', 'q')]).toEqual([0, undefined]);
+    expect(topology.exchange('', 'own')).toBeDefined();
+  });
 });

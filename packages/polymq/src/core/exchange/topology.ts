@@ -5,7 +5,7 @@
  */
 import { BindingIndex } from './binding-index.ts';
 import type { BindingDeclaration } from './exchange-commands.ts';
-import { PREDECLARED } from './exchange-rules.ts';
+import { PREDECLARED, type PredeclaredExchange } from './exchange-rules.ts';
 import type { ExchangeDefinition } from './exchanges.ts';
 import {
   argumentsText,
@@ -28,6 +28,7 @@ interface Namespace {
 
 export class Topology {
   readonly #randomInteger: (end: number) => number;
+  readonly #predeclared: readonly PredeclaredExchange[];
   readonly #namespaces = new Map<string, Namespace>();
   #version = 0;
   #exchangeCount = 0;
@@ -38,8 +39,13 @@ export class Topology {
   /** Bindings whose source is a stream have come or gone. */
   streamBindingsVersion = 0;
 
-  constructor(randomInteger: (end: number) => number) {
+  /** `predeclared`: exchanges that the default namespace has beside those of every namespace. */
+  constructor(
+    randomInteger: (end: number) => number,
+    predeclared: readonly PredeclaredExchange[] = [],
+  ) {
     this.#randomInteger = randomInteger;
+    this.#predeclared = predeclared;
     this.#namespace('');
   }
 
@@ -119,13 +125,17 @@ export class Topology {
 
   delete(namespace: string, name: string): void {
     const exchange = this.exchange(namespace, name);
-    if (exchange === undefined || exchange.predeclared) return;
+    if (exchange === undefined) return;
+    if (exchange.predeclared) {
+      // Written when it was an exchange like others: what was bound to it then has gone with it.
+      this.#unbindAll(exchange);
+      return;
+    }
     this.#namespace(namespace).exchanges.delete(name);
     exchange.deleted = true;
     exchange.history?.clear();
     this.#exchangeCount -= 1;
-    for (const binding of exchange.outgoing.list()) this.remove(binding);
-    for (const binding of exchange.incoming) this.remove(binding);
+    this.#unbindAll(exchange);
     this.#version += 1;
   }
 
@@ -230,6 +240,11 @@ export class Topology {
     return end;
   }
 
+  #unbindAll(exchange: LiveExchange): void {
+    for (const binding of exchange.outgoing.list()) this.remove(binding);
+    for (const binding of exchange.incoming) this.remove(binding);
+  }
+
   #forget(destination: Destination): void {
     if (destination.kind === 'exchange' || destination.kind === 'subscriber') return;
     const { queues, streams } = this.#namespace(destination.namespace);
@@ -247,7 +262,8 @@ export class Topology {
       streams: new Map(),
       sources: new Map(),
     };
-    for (const [exchange, type, { internal }] of PREDECLARED) {
+    const own = name === '' ? this.#predeclared : [];
+    for (const { name: exchange, type, internal = false } of [...PREDECLARED, ...own]) {
       const definition = { type, durable: true, autoDelete: false, internal, declared: {} };
       const options = { predeclared: true, randomInteger: this.#randomInteger };
       made.exchanges.set(exchange, new LiveExchange(name, exchange, definition, options));

@@ -31,12 +31,6 @@ class Node implements KeyLeaf {
   }
 }
 
-/** A node, and the words of the pattern that may come next below it. */
-interface Step {
-  node: Node;
-  next: readonly number[];
-}
-
 export class KeyTree {
   readonly #root = new Node(undefined, '');
   #count = 0;
@@ -83,19 +77,7 @@ export class KeyTree {
 
   /** Calls `found` with the row of each key that the pattern matches. */
   match(pattern: string, found: (row: number) => void): void {
-    const words = wordsOf(pattern);
-    const steps: Step[] = [];
-    arrive(this.#root, reach(words, [0]), words, steps, found);
-    for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
-      const { node, next } = step;
-      const only = next.length === 1 ? words[next[0]!]! : '*';
-      if (only !== '*' && only !== '#') {
-        const child = node.children!.get(only);
-        if (child !== undefined) enter(child, next, words, steps, found);
-        continue;
-      }
-      for (const child of node.children!.values()) enter(child, next, words, steps, found);
-    }
+    new Match(wordsOf(pattern), found).walk(this.#root);
   }
 
   #nodeOf(words: readonly string[]): Node {
@@ -163,55 +145,98 @@ function firstWord(label: string): string {
   return end < 0 ? label : label.slice(0, end);
 }
 
-/** Goes along the words of a node. */
-function enter(
-  node: Node,
-  from: readonly number[],
-  words: readonly string[],
-  steps: Step[],
-  found: (row: number) => void,
-): void {
-  let next = from;
-  for (const word of node.label.split('.')) {
-    next = advance(words, next, word);
-    if (next.length === 0) return;
+/** Which words of the pattern may come next: their places, in order. The place behind the last one is its end. */
+type Places = readonly number[];
+
+/** One pattern on its way through the tree. */
+class Match {
+  readonly #words: readonly string[];
+  readonly #found: (row: number) => void;
+  /** What can be reached from each place without a word, since `#` may match none; itself first. */
+  readonly #reach: Places[] = [];
+  /** Nodes whose children are to be looked at, each with what may come next below it. */
+  readonly #nodes: Node[] = [];
+  readonly #nexts: Places[] = [];
+
+  constructor(words: readonly string[], found: (row: number) => void) {
+    this.#words = words;
+    this.#found = found;
+    for (let place = words.length; place >= 0; place--) {
+      this.#reach[place] = words[place] === '#' ? [place, ...this.#reach[place + 1]!] : [place];
+    }
   }
-  arrive(node, next, words, steps, found);
+
+  walk(root: Node): void {
+    this.#arrive(root, this.#reach[0]!);
+    for (let node = this.#nodes.pop(); node !== undefined; node = this.#nodes.pop()) {
+      const next = this.#nexts.pop()!;
+      const only = next.length === 1 ? this.#words[next[0]!]! : '*';
+      if (only === '*') for (const child of node.children!.values()) this.#enter(child, next);
+      else {
+        const child = node.children!.get(only);
+        if (child !== undefined) this.#enter(child, next);
+      }
+    }
+  }
+
+  /** Goes along the words of a node. */
+  #enter(node: Node, from: Places): void {
+    if (this.#matchesAll(from)) {
+      this.#arrive(node, from);
+      return;
+    }
+    const { label } = node;
+    let next = from;
+    for (let at = 0; at <= label.length; ) {
+      const dot = label.indexOf('.', at);
+      const end = dot < 0 ? label.length : dot;
+      next = this.#advance(next, label, at, end);
+      if (next.length === 0) return;
+      at = end + 1;
+    }
+    this.#arrive(node, next);
+  }
+
+  #arrive(node: Node, next: Places): void {
+    // The end is the highest of all places, and so the last.
+    const ends = next[next.length - 1] === this.#words.length;
+    if (ends && node.row !== NO_ROW) this.#found(node.row);
+    if (node.children === undefined || (ends && next.length === 1)) return;
+    this.#nodes.push(node);
+    this.#nexts.push(next);
+  }
+
+  /** What is left of the pattern is one `#`. */
+  #matchesAll(next: Places): boolean {
+    return next.length === 2 && next[0] === this.#words.length - 1;
+  }
+
+  /** What may come after one more word, `label[start, end)`. */
+  #advance(next: Places, label: string, start: number, end: number): Places {
+    if (next.length === 1) {
+      const place = next[0]!;
+      return this.#takes(place, label, start, end) ? this.#reach[place + 1]! : NOWHERE;
+    }
+    if (this.#matchesAll(next)) return next;
+    const after: number[] = [];
+    for (const place of next) {
+      if (this.#words[place] === '#') this.#add(after, place);
+      else if (this.#takes(place, label, start, end)) this.#add(after, place + 1);
+    }
+    return after;
+  }
+
+  #takes(place: number, label: string, start: number, end: number): boolean {
+    const word = this.#words[place];
+    if (word === undefined) return false;
+    return word === '*' || (word.length === end - start && label.startsWith(word, start));
+  }
+
+  #add(places: number[], from: number): void {
+    for (const place of this.#reach[from]!) {
+      if (places.length === 0 || places[places.length - 1]! < place) places.push(place);
+    }
+  }
 }
 
-function arrive(
-  node: Node,
-  next: readonly number[],
-  words: readonly string[],
-  steps: Step[],
-  found: (row: number) => void,
-): void {
-  // The end of the pattern is the highest of all places, and so the last.
-  const ends = next[next.length - 1] === words.length;
-  if (ends && node.row !== NO_ROW) found(node.row);
-  const further = ends ? next.slice(0, -1) : next;
-  if (node.children !== undefined && further.length > 0) steps.push({ node, next: further });
-}
-
-/** Which words of the pattern may come after one more word of the key. In order, each once. */
-function advance(words: readonly string[], next: readonly number[], word: string): number[] {
-  const after: number[] = [];
-  for (const place of next) {
-    const expected = words[place];
-    if (expected === '#') after.push(place);
-    else if (expected === '*' || expected === word) after.push(place + 1);
-  }
-  return reach(words, after);
-}
-
-/** Adds what is reached without a word, since `#` may match none. */
-function reach(words: readonly string[], places: readonly number[]): number[] {
-  const reached: number[] = [];
-  for (const from of places) {
-    let place = from;
-    if (reached.length > 0 && reached[reached.length - 1]! >= place) continue;
-    reached.push(place);
-    while (words[place] === '#') reached.push(++place);
-  }
-  return reached;
-}
+const NOWHERE: Places = [];

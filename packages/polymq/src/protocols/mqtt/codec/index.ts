@@ -21,7 +21,8 @@ export {
 export type { Properties, UserProperty } from './property-table.ts';
 export { NO_TOPIC, PublishFrame, subscriptionIdsField, topicField } from './publish-frame.ts';
 export { PublishScan, STORED_FLAG, USER_PROPERTIES_MAX } from './publish-scan.ts';
-export { connectVersion, readPacket } from './read-packet.ts';
+export { connectVersion } from './read-connect.ts';
+export { readPacket } from './read-packet.ts';
 export { REASON, type ReasonName, reasonMayBeIn } from './reason-codes.ts';
 export {
   ack,
@@ -29,8 +30,8 @@ export {
   connack,
   disconnect,
   PINGRESP,
-  publishProperties,
   suback,
   unsuback,
   type WriteOptions,
 } from './write-packet.ts';
+export { publishProperties } from './write-properties.ts';

@@ -1,69 +1,140 @@
-import type { AckPacket, ProtocolVersion } from './packets.ts';
+/** Writes what servers send, but for PUBLISH (`publish-frame.ts`) and short acknowledgements (`acks.ts`). */
+
+import { PUBREL } from './acks.ts';
+import { type AckPacket, PACKET_TYPE, type ProtocolVersion } from './packets.ts';
 import type { Properties } from './property-table.ts';
+import { REASON } from './reason-codes.ts';
+import { varintBytes, writeVarint } from './varint.ts';
+import { type AnyProperties, propertiesField } from './write-properties.ts';
 
 /** What all writers of packets of MQTT 5 may be told; 3.x has nothing of it. */
-export interface WriteOptions<Place> {
-  properties?: Place;
+export interface WriteOptions<P> {
+  properties?: P | undefined;
   /** The client's maximum packet size: reason string and user properties are left out if they do not fit. */
-  packetBytesMax?: number;
+  packetBytesMax?: number | undefined;
 }
 
-/** Reason codes are those of MQTT 5; 3.x gets its return codes. */
+const NOTHING: Buffer = Buffer.alloc(0);
+/** What a reason code of failure is in a SUBACK of 3.1.1. */
+const SUBACK_FAILURE = 0x80;
+
+/** CONNACK of 3.x has five ways to refuse (§3.2.2.3 of 3.1.1). */
+const RETURN_CODE: ReadonlyMap<number, number> = new Map([
+  [REASON.success, 0],
+  [REASON.unsupportedProtocolVersion, 1],
+  [REASON.clientIdNotValid, 2],
+  [REASON.badUserNameOrPassword, 4],
+  [REASON.notAuthorized, 5],
+  [REASON.banned, 5],
+  [REASON.badAuthenticationMethod, 5],
+]);
+const RETURN_UNAVAILABLE = 3;
+
+/** The reason code is one of MQTT 5; 3.x gets its return codes. */
 export function connack(
-  _version: ProtocolVersion,
-  _sessionPresent: boolean,
-  _reasonCode: number,
-  _options?: WriteOptions<Properties<'connack'>>,
+  version: ProtocolVersion,
+  sessionPresent: boolean,
+  reasonCode: number,
+  options: WriteOptions<Properties<'connack'>> = {},
 ): Buffer {
-  throw new Error('not there yet');
+  const first = PACKET_TYPE.connack << 4;
+  if (version === 5) {
+    return packet(first, Buffer.of(sessionPresent ? 1 : 0, reasonCode), options, NOTHING);
+  }
+  // MQTT 3.1 has no such flag yet.
+  const flags = sessionPresent && version === 4 ? 1 : 0;
+  return Buffer.of(first, 2, flags, RETURN_CODE.get(reasonCode) ?? RETURN_UNAVAILABLE);
 }
 
 /** One reason code for each filter, in order. */
 export function suback(
-  _version: ProtocolVersion,
-  _packetId: number,
-  _reasonCodes: readonly number[],
-  _options?: WriteOptions<Properties<'suback'>>,
+  version: ProtocolVersion,
+  packetId: number,
+  reasonCodes: readonly number[],
+  options: WriteOptions<Properties<'suback'>> = {},
 ): Buffer {
-  throw new Error('not there yet');
+  const first = PACKET_TYPE.suback << 4;
+  if (version === 5) return packet(first, uint16(packetId), options, Buffer.from(reasonCodes));
+  const codes = reasonCodes.map((code) => (code >= SUBACK_FAILURE ? SUBACK_FAILURE : code));
+  return packet(first, uint16(packetId), undefined, Buffer.from(codes));
 }
 
 /** One reason code for each filter, in order. */
 export function unsuback(
-  _version: ProtocolVersion,
-  _packetId: number,
-  _reasonCodes: readonly number[],
-  _options?: WriteOptions<Properties<'unsuback'>>,
+  version: ProtocolVersion,
+  packetId: number,
+  reasonCodes: readonly number[],
+  options: WriteOptions<Properties<'unsuback'>> = {},
 ): Buffer {
-  throw new Error('not there yet');
+  const first = PACKET_TYPE.unsuback << 4;
+  if (version === 5) return packet(first, uint16(packetId), options, Buffer.from(reasonCodes));
+  return packet(first, uint16(packetId), undefined, NOTHING);
 }
 
-/** An acknowledgement that says more than `writeAck` can; MQTT 5 only. */
+/** An acknowledgement of MQTT 5 that says more than `writeAck` can. */
 export function ack(
-  _type: AckPacket['type'],
-  _packetId: number,
-  _reasonCode: number,
-  _options?: WriteOptions<Properties<'puback'>>,
+  type: AckPacket['type'],
+  packetId: number,
+  reasonCode: number,
+  options: WriteOptions<Properties<'puback'>> = {},
 ): Buffer {
-  throw new Error('not there yet');
+  const first = type === 'pubrel' ? PUBREL : PACKET_TYPE[type] << 4;
+  return packet(first, Buffer.of(packetId >>> 8, packetId, reasonCode), options, NOTHING);
 }
 
 /** MQTT 5 only. */
 export function disconnect(
-  _reasonCode: number,
-  _options?: WriteOptions<Properties<'disconnect'>>,
+  reasonCode: number,
+  options: WriteOptions<Properties<'disconnect'>> = {},
 ): Buffer {
-  throw new Error('not there yet');
+  return packet(PACKET_TYPE.disconnect << 4, Buffer.of(reasonCode), options, NOTHING);
 }
 
 /** MQTT 5 only. */
-export function auth(_reasonCode: number, _options?: WriteOptions<Properties<'auth'>>): Buffer {
-  throw new Error('not there yet');
+export function auth(reasonCode: number, options: WriteOptions<Properties<'auth'>> = {}): Buffer {
+  return packet(PACKET_TYPE.auth << 4, Buffer.of(reasonCode), options, NOTHING);
 }
 
-export const PINGRESP: Buffer = Buffer.from([0xd0, 0]);
+export const PINGRESP: Buffer = Buffer.of(PACKET_TYPE.pingresp << 4, 0);
 
-/** The properties of a PUBLISH as bytes, in the order of the table, without their length. */
-export function publishProperties(_properties: Properties<'publish'>): Buffer {
-  throw new Error('not there yet');
+/** Without options there are no properties, and no length of them either: 3.x. */
+function packet(
+  first: number,
+  head: Buffer,
+  options: WriteOptions<AnyProperties> | undefined,
+  tail: Buffer,
+): Buffer {
+  if (options === undefined) return frame(first, [head, tail]);
+  const { properties = {}, packetBytesMax = Infinity } = options;
+  const whole = withProperties(first, head, properties, tail);
+  if (whole.length <= packetBytesMax) return whole;
+  const { userProperties: _, ...fewer } = properties;
+  const shorter = withProperties(first, head, fewer, tail);
+  if (shorter.length <= packetBytesMax) return shorter;
+  const { reasonString: __, ...fewest } = fewer;
+  return withProperties(first, head, fewest, tail);
+}
+
+function withProperties(
+  first: number,
+  head: Buffer,
+  properties: AnyProperties,
+  tail: Buffer,
+): Buffer {
+  const field = propertiesField(properties);
+  const length = Buffer.allocUnsafe(varintBytes(field.length));
+  writeVarint(length, 0, field.length);
+  return frame(first, [head, length, field, tail]);
+}
+
+function frame(first: number, pieces: readonly Buffer[]): Buffer {
+  const remaining = pieces.reduce((bytes, piece) => bytes + piece.length, 0);
+  const header = Buffer.allocUnsafe(1 + varintBytes(remaining));
+  header[0] = first;
+  writeVarint(header, 1, remaining);
+  return Buffer.concat([header, ...pieces]);
+}
+
+function uint16(value: number): Buffer {
+  return Buffer.of(value >>> 8, value);
 }

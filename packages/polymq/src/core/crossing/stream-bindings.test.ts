@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { MessageDraft } from '../message/message-draft.ts';
 import type { StreamSpec } from '../stream/streams.ts';
 import { CrossingKit } from './testing/kit.ts';
 
@@ -217,6 +218,29 @@ describe('a stream bound to an exchange', () => {
       unroutable: 0,
       skipped: 0,
     });
+  });
+
+  it('reaches live subscribers, once', async () => {
+    await start(['s', 't']);
+    const { exchanges } = kit.exchanges;
+    const flags = { durable: true, autoDelete: false, internal: false, declared: {} };
+    await exchanges.declare('', 'x', { type: 'topic', ...flags });
+    const seen: string[] = [];
+    const receiver = {
+      receive: (draft: MessageDraft) => {
+        seen.push(draft.more.join(''));
+        return 1;
+      },
+    };
+    exchanges.subscribe('', receiver, 'owner').bind('x', '#', 'tag');
+    // A stream behind the exchange makes the pump wait in the middle of a record.
+    const more = { namespace: '', source: 'x', routingKey: '#', arguments: {} };
+    await exchanges.bind({ ...more, destination: 't', destinationKind: 'stream' });
+    await kit.bind('s', 'x', { destinationKind: 'exchange' });
+    await kit.produce('s', numbers(0, 3));
+    await kit.settle();
+    expect([seen, await kit.values('t')]).toEqual([numbers(0, 3), numbers(0, 3)]);
+    expect(kit.crossing.bindings.pumps[0]!.counters).toMatchObject({ records: 3, unroutable: 0 });
   });
 
   it('goes on to other streams, but never round in a circle', async () => {

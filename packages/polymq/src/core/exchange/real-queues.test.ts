@@ -1,12 +1,14 @@
 /** Exchanges over the real queues and their store, which the other tests replace by simpler ones. */
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../lib/logger.ts';
+import type { MessageDraft } from '../message/message-draft.ts';
 import { MessageFormats } from '../message/message-formats.ts';
 import { declaredQueues, openQueues } from '../queue/open-queues.ts';
 import type { QueueCatalogue } from '../queue/queue-catalogue.ts';
 import { type OpenMessageStore, openMessageStore } from '../queue/store/open-message-store.ts';
 import { type Kit, openKit } from '../stream/testing/kit.ts';
 import { type OpenExchanges, openExchanges } from './open-exchanges.ts';
+import type { SubscriberTarget } from './subscribers.ts';
 import { CLASSIC } from './testing/fake-queues.ts';
 import { bindingOf, draftOf, factsOf, TEST_FORMAT } from './testing/kit.ts';
 
@@ -109,6 +111,31 @@ describe('exchanges over real queues', () => {
     expect(after.publish('later', 'a.b', 'body')).toBe(1);
     expect(await after.bodies('q')).toEqual(['body']);
     await after.base.destroy();
+  });
+
+  it('hand delayed messages and dead letters to live subscribers, in order with the queues', async () => {
+    const opened = await withDelay();
+    const seen: string[] = [];
+    const receiver = {
+      receive: (draft: MessageDraft, targets: readonly SubscriberTarget[]) => {
+        const body = draft.content.toString('utf8', draft.contentStart, draft.contentEnd);
+        seen.push(body.slice(draft.propertiesBytes) + draft.more.join(''));
+        return targets.length;
+      },
+    };
+    opened.exchanges.subscribe('', receiver, 'owner').bind('later', 'a.*', 'tag');
+    const settings = { deadLetterExchange: 'later', deadLetterRoutingKey: 'a.dead' };
+    const queue = await opened.queues.declare('', 'dying', { ...CLASSIC, settings });
+    opened.publish('later', 'a.b', 'delayed', opened.base.clock.nowMs + 1000);
+    opened.publish('', 'dying', 'dead');
+    queue.reject((await queue.take())!);
+    expect(seen).toEqual(['dead']);
+    await pass(opened, 2000);
+    expect(seen).toEqual(['dead', 'delayed']);
+    expect(await opened.bodies('q')).toEqual(seen);
+    // The waiting queue has let go of it: only what is in q remains.
+    expect(opened.store.rows.count).toBe(2);
+    await opened.base.destroy();
   });
 
   it('route dead letters', async () => {

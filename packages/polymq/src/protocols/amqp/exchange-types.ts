@@ -20,6 +20,15 @@ const TYPES: ReadonlyMap<string, ExchangeType> = new Map<string, ExchangeType>(
   } as const),
 );
 
+const NAMES: ReadonlyMap<ExchangeType, string> = new Map(
+  [...TYPES].map(([name, type]) => [type, name]),
+);
+
+/** The name of a type, also of exchanges that no client of AMQP has declared. */
+export function exchangeTypeName(type: ExchangeType): string {
+  return NAMES.get(type) ?? type;
+}
+
 export const DELAYED_TYPE = 'x-delayed-message';
 
 /** Throws 503 for a type that does not exist, as RabbitMQ does. */

@@ -8,7 +8,7 @@ import { methodFrame } from '../codec/index.ts';
 import { REPLY_CODE } from '../codec/reply-code.ts';
 import { checkEquivalent, type Declared } from '../equivalence.ts';
 import { AmqpError, asAmqpError, isBrokerError } from '../errors.ts';
-import { exchangeDefinition } from '../exchange-types.ts';
+import { exchangeDefinition, exchangeTypeName } from '../exchange-types.ts';
 import { exchangeNamed, RESERVED_PREFIX } from '../lookup.ts';
 import type { Methods } from '../methods/index.ts';
 import { plainTable } from '../plain-values.ts';
@@ -101,7 +101,7 @@ function declaredOf(
   return {
     what: `exchange '${name}' in vhost '${vhost}'`,
     flags: {
-      type: typeof declared['type'] === 'string' ? declared['type'] : type,
+      type: typeof declared['type'] === 'string' ? declared['type'] : exchangeTypeName(type),
       durable,
       auto_delete: autoDelete,
       internal,

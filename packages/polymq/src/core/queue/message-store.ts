@@ -44,8 +44,11 @@ export interface MessageStore {
    */
   mark(name: string): number | undefined;
   setMark(name: string, value: number | undefined): void;
-  /** From here on, marks that are set before the next `put`, and that put, come into one batch, however full the one in hand is. */
-  together(): void;
+  /**
+   * From here on, marks that are set before the next `put` (or so many of them), and that put, come into one batch, however full the
+   * one in hand is.
+   */
+  together(putCount?: number): void;
   /** Drops a mark that nobody needs any more from memory only: after a restart it may be there again. */
   forgetMark(name: string): void;
   /** The marks whose name starts with `prefix`, mostly in the order in which they were first set. */

@@ -74,6 +74,24 @@ describe('the message store', () => {
     const again = await openKit(engine);
     expect([again.store.mark('a'), again.store.mark('b')]).toEqual([3, undefined]);
   });
+
+  it('ends a full batch before the next message, but not between those that belong together', async () => {
+    const kit = await openKit(memoryEngine(), { arenaBytes: 8 << 10 });
+    const body = 'x'.repeat(5000);
+    const batches = (): number => kit.store.counters.journaledBytes;
+    kit.put([[1, 1]], { body });
+    expect(batches()).toBe(0);
+    kit.put([[1, 2]], { body });
+    const before = batches();
+    expect(before).toBeGreaterThan(0);
+    kit.store.together(2);
+    const opened = batches();
+    kit.put([[1, 3]], { body });
+    kit.put([[1, 4]], { body });
+    expect(batches()).toBe(opened);
+    kit.put([[1, 5]], { body });
+    expect(batches()).toBeGreaterThan(opened);
+  });
 });
 
 function* batches(buffers: readonly Buffer[]): Generator<Buffer> {

@@ -86,8 +86,8 @@ export class Store implements MessageStore {
   /** Set since the batch was begun: a cursor that moves a thousand times in a turn is one entry. */
   readonly #unwrittenMarks = new Set<string>();
   readonly #counters: StoreCounters;
-  /** The open batch must not end before the next message. */
-  #together = false;
+  /** The open batch must not end before so many messages. */
+  #together = 0;
 
   constructor(parts: StoreParts) {
     this.rows = parts.rows;
@@ -159,8 +159,8 @@ export class Store implements MessageStore {
       return;
     }
     // Before the message, not behind it: what its publisher sets down about it goes into the same batch.
-    if (!this.#together && this.#journal.isFull(bytes)) this.flush();
-    this.#together = false;
+    if (this.#together > 0) this.#together -= 1;
+    else if (this.#journal.isFull(bytes)) this.flush();
     const plain = draft.ttlMs < 0 && !(draft.dueMs > 0) && draft.groupId === undefined;
     if (count === 1 && plain) this.#putPlain(draft, history, bytes, rows[0]!);
     else if (count <= ENTRY_ROWS_MAX) {
@@ -189,7 +189,7 @@ export class Store implements MessageStore {
     const index = this.rows.index(row);
     if (dueMs !== 0 || this.#due.count > 0) this.#due.set(row, dueMs);
     if ((page.flags[index]! & ROW_FLAG.persistent) === 0 || page.offset[index]! < 0) return;
-    if (!this.#together && this.#journal.isFull(UPDATED_BYTES)) this.flush();
+    if (this.#together === 0 && this.#journal.isFull(UPDATED_BYTES)) this.flush();
     const at = this.#journal.reserveIdly(UPDATED_BYTES);
     const { buffer } = this.#journal;
     writeUint32(buffer, UPDATED_BYTES - 4, at);
@@ -215,9 +215,9 @@ export class Store implements MessageStore {
     this.#journal.schedule();
   }
 
-  together(): void {
+  together(putCount = 1): void {
     if (this.#journal.isFull(TOGETHER_BYTES)) this.flush();
-    this.#together = true;
+    this.#together = putCount;
   }
 
   forgetMark(name: string): void {
@@ -234,7 +234,7 @@ export class Store implements MessageStore {
 
   /** Writes what a turn has put down beside its messages. */
   endTurn(): void {
-    this.#together = false;
+    this.#together = 0;
     for (const name of this.#unwrittenMarks) {
       const mark = this.#marks.get(name);
       const offset = this.writeMark(name, mark?.value);

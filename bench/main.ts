@@ -1,14 +1,18 @@
 /** `npm run bench -- <protocol> [options]`: one folder per protocol. */
 import { benchAmqp } from './amqp/main.ts';
 import { benchKafka } from './kafka/main.ts';
+import { benchMqtt } from './mqtt/main.ts';
 import { benchRedis } from './redis/main.ts';
 import { benchSqs } from './sqs/main.ts';
+import { benchStomp } from './stomp/main.ts';
 
 const BENCHES: Readonly<Record<string, (args: string[]) => Promise<number>>> = {
   amqp: benchAmqp,
   kafka: benchKafka,
+  mqtt: benchMqtt,
   redis: benchRedis,
   sqs: benchSqs,
+  stomp: benchStomp,
 };
 
 async function main(): Promise<number> {

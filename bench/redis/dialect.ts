@@ -27,11 +27,11 @@ export const redisDialect: Dialect<LiveShape> = {
     };
   },
 
-  async publish(_wire, name, { payloadBytes, window, subscribers }) {
+  async publish(_wire, name, { payloadBytes, window, publishers, subscribers }) {
     const unit = respArray('PUBLISH', name, payloadOf(payloadBytes));
     const reader = new PatternReader(Buffer.from(`:${subscribers}\r\n`));
     return {
-      ring: ringOf(window, () => unit),
+      ring: ringOf(window / publishers, () => unit),
       unitBytes: unit.length,
       get confirmed() {
         return reader.frames;

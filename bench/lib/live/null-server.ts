@@ -5,6 +5,7 @@
 import { createServer, type Socket } from 'node:net';
 
 const CHUNK_BYTES = 1 << 20;
+const CHUNK_FRAMES_MAX = 10_000;
 
 /** Frames of one length, one after the other, sent without being copied. */
 export class Frames {
@@ -14,7 +15,7 @@ export class Frames {
 
   constructor(frame: (index: number) => Buffer) {
     this.#frameBytes = frame(0).length;
-    this.#count = Math.ceil(CHUNK_BYTES / this.#frameBytes);
+    this.#count = Math.min(CHUNK_FRAMES_MAX, Math.ceil(CHUNK_BYTES / this.#frameBytes));
     this.#bytes = Buffer.concat(Array.from({ length: this.#count }, (_, i) => frame(i)));
   }
 

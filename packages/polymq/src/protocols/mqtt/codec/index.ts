@@ -2,6 +2,7 @@
 export { ACK_BYTES_MAX, ackPacketId, PUBACK, PUBCOMP, PUBREC, PUBREL, writeAck } from './acks.ts';
 export { packetBytes } from './fixed-header.ts';
 export { MqttError } from './mqtt-error.ts';
+export { PacketReader } from './packet-reader.ts';
 export {
   type AckPacket,
   type AuthPacket,
@@ -23,7 +24,9 @@ export { NO_TOPIC, PublishFrame, subscriptionIdsField, topicField } from './publ
 export { PublishScan, STORED_FLAG, USER_PROPERTIES_MAX } from './publish-scan.ts';
 export { connectVersion } from './read-connect.ts';
 export { readPacket } from './read-packet.ts';
+export { readPropertyList } from './read-properties.ts';
 export { REASON, type ReasonName, reasonMayBeIn } from './reason-codes.ts';
+export { textAt } from './text.ts';
 export {
   ack,
   auth,

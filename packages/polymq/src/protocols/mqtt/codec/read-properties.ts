@@ -31,9 +31,19 @@ export function readProperties<Place extends PropertyPlace>(
   const end = reader.position + bytes;
   if (end > packetEnd) reader.fail('properties go beyond the end of their packet');
   reader.end = end;
-  const properties: Partial<Record<PropertyName, Value | Value[]>> = {};
-  while (reader.position < end) readProperty(reader, place, userPropertiesMax, properties);
+  const properties = readPropertyList(reader, place, userPropertiesMax);
   reader.end = packetEnd;
+  return properties;
+}
+
+/** The properties that are all of what the reader has left. Copies what it keeps. */
+export function readPropertyList<Place extends PropertyPlace>(
+  reader: PacketReader,
+  place: Place,
+  userPropertiesMax: number,
+): Properties<Place> {
+  const properties: Partial<Record<PropertyName, Value | Value[]>> = {};
+  while (reader.remaining > 0) readProperty(reader, place, userPropertiesMax, properties);
   return properties as Properties<Place>;
 }
 

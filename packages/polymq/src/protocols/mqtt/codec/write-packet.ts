@@ -55,7 +55,7 @@ export function suback(
 ): Buffer {
   const first = PACKET_TYPE.suback << 4;
   if (version === 5) return packet(first, uint16(packetId), options, Buffer.from(reasonCodes));
-  const codes = reasonCodes.map((code) => (code >= SUBACK_FAILURE ? SUBACK_FAILURE : code));
+  const codes = reasonCodes.map((code) => Math.min(code, SUBACK_FAILURE));
   return packet(first, uint16(packetId), undefined, Buffer.from(codes));
 }
 

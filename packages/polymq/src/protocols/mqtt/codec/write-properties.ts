@@ -15,6 +15,8 @@ const ROWS = Object.entries(PROPERTIES) as readonly (readonly [PropertyName, Pro
 /** What a text of more bytes cannot be written as. */
 const TEXT_BYTES_MAX = 0xffff;
 
+const NONE: Buffer = Buffer.alloc(0);
+
 /** The properties as bytes, without their length in front. Throws `RangeError` if a text is too long for MQTT. */
 export function propertiesField(properties: AnyProperties): Buffer {
   const pieces: Buffer[] = [];
@@ -24,7 +26,7 @@ export function propertiesField(properties: AnyProperties): Buffer {
     const values = row.many === true ? (value as readonly unknown[]) : [value];
     for (const one of values) writeProperty(pieces, row, one);
   }
-  return Buffer.concat(pieces);
+  return pieces.length === 0 ? NONE : Buffer.concat(pieces);
 }
 
 /** The properties of a PUBLISH as bytes, without their length in front: what `PublishFrame` forwards. */

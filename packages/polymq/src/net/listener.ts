@@ -12,6 +12,8 @@ import { Connection, type ConnectionCounters } from './connection.ts';
 import type { ConnectionLimiter } from './connection-limiter.ts';
 import { SCRATCH_BYTES } from './frame-reader.ts';
 import type { ProtocolServer } from './protocol.ts';
+import type { HandshakeRules } from './websocket/handshake.ts';
+import { type WebSocketRules, WebSocketSocket } from './websocket/web-socket-socket.ts';
 
 export interface ListenerOptions {
   environment: Environment;
@@ -21,11 +23,18 @@ export interface ListenerOptions {
   host: string;
   port: number;
   server: ProtocolServer;
+  /** The protocol's bytes come inside WebSocket messages. */
+  webSocket?: WebSocketOptions | undefined;
   limiter: ConnectionLimiter;
   /** A connection without traffic for this long is closed. */
   idleMsMax: number;
   /** A new connection that has sent no whole frame after this time is closed. */
   firstFrameMsMax: number;
+}
+
+export interface WebSocketOptions extends HandshakeRules {
+  readonly mayBeText: boolean;
+  readonly messageBytesMax: number;
 }
 
 /** Small frames of all connections share arenas of this size. */
@@ -47,6 +56,7 @@ export class Listener {
   readonly #connections = new Set<Connection>();
   readonly #connectionCounters: ConnectionCounters;
   readonly #refused: { value: number };
+  readonly #webSocket: WebSocketRules | undefined;
   #bound: NetworkListener | undefined;
   #sweep: ReturnType<Environment['timers']['after']> | undefined;
   #onEmpty: (() => void) | undefined;
@@ -61,6 +71,12 @@ export class Listener {
       protocolErrors: counters.counter('polymq_protocol_errors_total', labels),
     };
     this.#refused = counters.counter('polymq_connections_refused_total', labels);
+    this.#webSocket = options.webSocket && {
+      ...options.webSocket,
+      timers: options.environment.timers,
+      logger: options.logger,
+      protocolErrors: this.#connectionCounters.protocolErrors,
+    };
   }
 
   /** Rejects with the system's error when the address cannot be bound. */
@@ -115,8 +131,9 @@ export class Listener {
       socket.destroy();
       return;
     }
+    const rules = this.#webSocket;
     const connection = new Connection(
-      socket,
+      rules === undefined ? socket : new WebSocketSocket(socket, rules),
       this.#options.environment.clock.monotonicMs(),
       this.#connectionCounters,
       this.#options.logger,

@@ -14,6 +14,14 @@ describe('planListeners', () => {
     ]);
   });
 
+  it('listens for WebSockets only when that is asked for', () => {
+    const all = [...schemes, { scheme: 'ws+mqtt', defaultPort: 15_675, onRequest: true }];
+    expect(planListeners([], all)).toEqual(planListeners([], schemes));
+    expect(planListeners(['ws+mqtt://127.0.0.1'], all)).toEqual([
+      { scheme: 'ws+mqtt', host: '127.0.0.1', port: 15_675, requested: true },
+    ]);
+  });
+
   it('listens only where it is asked to, at the usual port if none is named', () => {
     expect(planListeners(['kafka://0.0.0.0'], schemes)).toEqual([
       { scheme: 'kafka', host: '0.0.0.0', port: 9092, requested: true },

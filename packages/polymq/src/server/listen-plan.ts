@@ -15,6 +15,8 @@ export interface PlannedListener {
 export interface ListenScheme {
   readonly scheme: string;
   readonly defaultPort: number;
+  /** It is not listened on unless somebody asks. */
+  readonly onRequest?: boolean;
 }
 
 const DEFAULT_HOST = '127.0.0.1';
@@ -25,12 +27,14 @@ export function planListeners(
   schemes: readonly ListenScheme[],
 ): PlannedListener[] {
   if (urls.length === 0) {
-    return schemes.map(({ scheme, defaultPort }) => ({
-      scheme,
-      host: DEFAULT_HOST,
-      port: defaultPort,
-      requested: false,
-    }));
+    return schemes
+      .filter(({ onRequest }) => onRequest !== true)
+      .map(({ scheme, defaultPort }) => ({
+        scheme,
+        host: DEFAULT_HOST,
+        port: defaultPort,
+        requested: false,
+      }));
   }
   const seen = new Set<string>();
   return urls.map((url) => {

@@ -1,7 +1,7 @@
 /**
  * Binds the listeners of all protocols and of HTTP, and stops them again.
  *
- * A protocol that is listened on gets one server, shared by all its listeners. An address that somebody asked for
+ * A protocol that is listened on gets one server, shared by all its listeners, plain and WebSocket. An address that somebody asked for
  * must be bound, or the start fails; a usual port that another program has is skipped.
  */
 import { listenHttp } from '../admin/http-listener.ts';
@@ -11,14 +11,20 @@ import type { Counters } from '../lib/counters.ts';
 import type { Environment } from '../lib/environment/environment.ts';
 import type { Logger } from '../lib/logger.ts';
 import { ConnectionLimiter } from '../net/connection-limiter.ts';
-import { Listener } from '../net/listener.ts';
+import { Listener, type WebSocketOptions } from '../net/listener.ts';
 import { isLoopback } from '../net/loopback.ts';
-import type { Protocol, ProtocolServer } from '../net/protocol.ts';
+import type { Protocol, ProtocolServer, WebSocketScheme } from '../net/protocol.ts';
+import { OriginRule } from '../net/websocket/origin-rule.ts';
 import { formatHostPort, formatUrl } from './address.ts';
 import { settingRows } from './config/rows.ts';
 import { type Config, SETTINGS } from './config/settings.ts';
 import type { Lifecycle } from './lifecycle.ts';
-import { type PlannedListener, planAdvertised, planListeners } from './listen-plan.ts';
+import {
+  type ListenScheme,
+  type PlannedListener,
+  planAdvertised,
+  planListeners,
+} from './listen-plan.ts';
 import { connectionsPossible } from './open-files.ts';
 import { HTTP_DEFAULT_PORT, HTTP_SCHEME, PROTOCOLS } from './protocols.ts';
 import { version } from './version.ts';
@@ -68,7 +74,12 @@ interface Stoppable {
   close(deadlineMs: number): Promise<void>;
 }
 
-const SCHEMES = [...PROTOCOLS, { scheme: HTTP_SCHEME, defaultPort: HTTP_DEFAULT_PORT }];
+/** Those whose clients can be told another address. */
+const PLAIN_SCHEMES = [...PROTOCOLS, { scheme: HTTP_SCHEME, defaultPort: HTTP_DEFAULT_PORT }];
+const SCHEMES: readonly ListenScheme[] = [
+  ...PLAIN_SCHEMES,
+  ...PROTOCOLS.flatMap(({ webSocket }) => (webSocket ? { ...webSocket, onRequest: true } : [])),
+];
 
 /** A listener could not be bound. The message names the address and what to do. */
 export class ListenError extends Error {}
@@ -77,7 +88,7 @@ export class ListenError extends Error {}
 export function planListening(config: Config): ListeningPlan {
   return {
     listeners: planListeners(config.listen, SCHEMES),
-    advertised: planAdvertised(config.advertise, SCHEMES),
+    advertised: planAdvertised(config.advertise, PLAIN_SCHEMES),
   };
 }
 
@@ -141,7 +152,7 @@ async function openServers(options: ListenersOptions): Promise<Map<string, Proto
   const { listeners, advertised } = options.plan;
   const servers = new Map<string, ProtocolServer>();
   for (const protocol of PROTOCOLS) {
-    if (!listeners.some(({ scheme }) => scheme === protocol.scheme)) continue;
+    if (!listeners.some(({ scheme }) => protocolOf(scheme) === protocol)) continue;
     const server = await options.lifecycle.start(
       `${protocol.scheme} server`,
       () => openServer(protocol, options, advertised.get(protocol.scheme)),
@@ -194,7 +205,8 @@ function bind(
   const { config, environment, counters } = options;
   const { scheme, host, port } = plan;
   const logger = options.logger.child({ protocol: scheme });
-  const server = servers.get(scheme);
+  const protocol = protocolOf(scheme);
+  const server = protocol && servers.get(protocol.scheme);
   if (server === undefined) {
     return listenHttp({
       host,
@@ -215,10 +227,32 @@ function bind(
     host,
     port,
     server,
+    webSocket: webSocketOptions(protocol?.webSocket, plan, config),
     limiter,
     idleMsMax: config.limits.idleMs,
     firstFrameMsMax: config.limits.firstFrameMs,
   });
+}
+
+/** That of the scheme, whether plain or in WebSocket messages. */
+function protocolOf(scheme: string): Protocol | undefined {
+  return PROTOCOLS.find((protocol) => {
+    return protocol.scheme === scheme || protocol.webSocket?.scheme === scheme;
+  });
+}
+
+function webSocketOptions(
+  row: WebSocketScheme | undefined,
+  { scheme, host }: PlannedListener,
+  config: Config,
+): WebSocketOptions | undefined {
+  if (row?.scheme !== scheme) return undefined;
+  return {
+    subprotocols: row.subprotocols,
+    mayBeText: row.mayBeText,
+    origins: new OriginRule(isLoopback(host), config.websocket.origins),
+    messageBytesMax: config.limits.frameBytesMax,
+  };
 }
 
 function httpFirst(a: PlannedListener, b: PlannedListener): number {
@@ -278,7 +312,7 @@ function nothingBound(skipped: readonly SkippedListener[]): Error {
 /** Where nobody is asked who he is, whoever reaches the port may read, write and delete everything. */
 function warnIfOpen({ scheme, host }: PlannedListener, logger: Logger): void {
   if (isLoopback(host) || scheme === HTTP_SCHEME) return;
-  if (PROTOCOLS.find((protocol) => protocol.scheme === scheme)?.guarded) return;
+  if (protocolOf(scheme)?.guarded) return;
   logger.warn(
     { protocol: scheme, host },
     'listening beyond this machine without authentication: everybody who reaches the port may do everything',

@@ -19,6 +19,7 @@ import {
   stomp,
 } from './live-settings.ts';
 import type { Setting, SettingsOf } from './setting.ts';
+import { type WebSocketConfig, websocket } from './websocket-settings.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -46,6 +47,7 @@ export interface Config {
   redis: RedisConfig;
   mqtt: MqttConfig;
   stomp: StompConfig;
+  websocket: WebSocketConfig;
   storage: StorageConfig;
   admin: AdminConfig;
 }
@@ -408,7 +410,7 @@ export const SETTINGS: SettingsOf<Config> = {
     default: [],
     placeholder: 'URL',
     check: (text) => problemOf(() => parseListenAddress(text)),
-    doc: 'Where to listen, such as `kafka://127.0.0.1:9092`; port 0 picks a free one. Without it, every protocol listens on 127.0.0.1 at its usual port.',
+    doc: 'Where to listen, such as `kafka://127.0.0.1:9092`; port 0 picks a free one. Without it, every protocol listens on 127.0.0.1 at its usual port; `ws+…` listeners are there only when they are named.',
   },
   durability: {
     kind: 'choice',
@@ -454,6 +456,7 @@ export const SETTINGS: SettingsOf<Config> = {
   redis,
   mqtt,
   stomp,
+  websocket,
   storage,
   admin,
 };

@@ -14,6 +14,7 @@ export const ANOMALIES = {
   'unexpected-commit': 'a group position that nobody committed',
   returned: 'settled for good, and yet in its queue again',
   unflagged: 'delivered again without being marked as redelivered',
+  torn: 'one part of a transaction took effect, another did not',
   undrained: 'the run ended without reading the log to its end, so nothing can be said',
 } as const;
 

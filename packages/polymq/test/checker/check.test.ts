@@ -4,6 +4,7 @@ import { check } from './check.ts';
 import { type Drain, type History, replay } from './history.ts';
 import { madeUpHistory } from './made-up-history.ts';
 import { madeUpQueueHistory } from './made-up-queue-history.ts';
+import { madeUpSessionHistory } from './made-up-session-history.ts';
 
 /** Takes a value out of a drained log and moves the rest up, as if it had never been stored. */
 function removeAt(drain: Drain, index: number): void {
@@ -120,6 +121,17 @@ const PLANTED: Record<AnomalyKind, () => History> = {
   unflagged: () => {
     const history = madeUpQueueHistory(100);
     for (const delivery of history.queues.deliveries) delivery.redelivered = false;
+    return history;
+  },
+  torn: () => {
+    const history = madeUpSessionHistory(100);
+    history.queues.publish({
+      value: 'never seen',
+      producer: 'p0',
+      queues: ['often'],
+      persistent: true,
+      unit: 'u1',
+    });
     return history;
   },
   undrained: () => {

@@ -14,6 +14,8 @@ import { gaps, undrained, unexpectedValues } from './rules/logs.ts';
 import { queueAnomalies } from './rules/queues.ts';
 import { brokenSessions, inconsistentOffsets, vanished } from './rules/reads.ts';
 import { duplicates, missingValues, reordered } from './rules/sends.ts';
+import { sessionAnomalies } from './rules/sessions.ts';
+import { tornUnits } from './rules/units.ts';
 
 export interface Verdict {
   valid: boolean;
@@ -54,6 +56,8 @@ export function check(history: History): Verdict {
     ...stalePositions(history),
     ...queueAnomalies(history.queues),
     ...overtaken(history.queues),
+    ...sessionAnomalies(history.queues),
+    ...tornUnits(history.queues),
   ];
   const counts = countOf(history, state, repeated.legal);
   return { valid: anomalies.length === 0, anomalies, counts };

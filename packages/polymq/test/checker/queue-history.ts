@@ -20,6 +20,10 @@ export interface Publish {
   persistent: boolean;
   /** Of a FIFO queue: in it, what was published first is settled before the next is delivered. */
   group?: string | undefined;
+  /** Stored once however often its publisher had to send it. */
+  once?: boolean | undefined;
+  /** Of a transaction: all that have the same name are stored, or none is. */
+  unit?: string | undefined;
   invokedAt: number;
   /** Infinity while it is not known, and for `info`. */
   endedAt: number;
@@ -37,7 +41,10 @@ export interface Delivery {
   at: number;
 }
 
-type PublishWhat = Pick<Publish, 'value' | 'producer' | 'queues' | 'persistent' | 'group'>;
+type PublishWhat = Pick<
+  Publish,
+  'value' | 'producer' | 'queues' | 'persistent' | 'group' | 'once' | 'unit'
+>;
 type DeliveryWhat = Pick<Delivery, 'queue' | 'value' | 'reader' | 'redelivered' | 'askedAt'>;
 
 export type SettlementKind = 'ack' | 'requeue' | 'reject';
@@ -50,6 +57,13 @@ export interface Settlement {
   at: number;
   /** When it was known to be stored; Infinity if that never was known. */
   committedAt: number;
+}
+
+/** A subscriber that its broker remembers while it is away; here its messages are a queue of its name. */
+export interface Session {
+  queue: string;
+  /** It knows what it was sent before, so it takes a message once. */
+  once: boolean;
 }
 
 /** All that a queue held at the very end, in its order. */
@@ -69,6 +83,7 @@ export class QueueHistory {
   readonly deadLetters: Map<string, string | undefined> = new Map();
   /** When each reader's connection was opened: what it gets, the broker sent after that. */
   readonly readers: Map<string, number> = new Map();
+  readonly sessions: Session[] = [];
   readonly publishes: Publish[] = [];
   readonly deliveries: Delivery[] = [];
   readonly settlements: Settlement[] = [];
@@ -87,6 +102,13 @@ export class QueueHistory {
   declared(queue: string, deadLetter?: string): void {
     this.deadLetters.set(queue, deadLetter);
     this.#clock.write({ type: 'queue', queue, deadLetter });
+  }
+
+  /** Declares the queue, too. */
+  session(session: Session): void {
+    this.declared(session.queue);
+    this.sessions.push(session);
+    this.#clock.write({ type: 'session', ...session });
   }
 
   publish(what: PublishWhat): Publish {
@@ -145,6 +167,7 @@ export class QueueHistory {
     return (given) => {
       const line = given as Recorded;
       if (line.type === 'queue') this.deadLetters.set(line.queue, line.deadLetter);
+      else if (line.type === 'session') this.sessions.push(line);
       else if (line.type === 'opening') this.readers.set(line.reader, line.at);
       else if (line.type === 'publish') publishes.set(line.value, this.#publish(line, line.at));
       else if (line.type === 'published') end(publishes.get(line.value)!, line.outcome, line.at);
@@ -159,9 +182,10 @@ export class QueueHistory {
   }
 
   #publish(what: PublishWhat, invokedAt: number): Publish {
-    const { value, producer, queues, persistent, group } = what;
+    const { value, producer, queues, persistent, group, once, unit } = what;
+    const named = { value, producer, queues, persistent, group, once, unit };
     const ended = { endedAt: Number.POSITIVE_INFINITY, outcome: 'info' as const };
-    const publish: Publish = { value, producer, queues, persistent, group, invokedAt, ...ended };
+    const publish: Publish = { ...named, invokedAt, ...ended };
     this.publishes.push(publish);
     return publish;
   }
@@ -182,6 +206,7 @@ function end(publish: Publish, outcome: Outcome, at: number): void {
 type Recorded =
   | { type: 'opening'; reader: string; at: number }
   | { type: 'queue'; queue: string; deadLetter?: string }
+  | ({ type: 'session' } & Session)
   | ({ type: 'publish'; at: number } & PublishWhat)
   | { type: 'published'; at: number; value: string; outcome: Outcome }
   | ({ type: 'delivered' } & Delivery)

@@ -19,6 +19,8 @@ class Peer {
   closed = false;
   dirty = 0;
   drains = 0;
+  /** How much of what was written lies in the output's own memory. */
+  ownBytes = 0;
   #waiting: (() => void)[] = [];
 
   constructor() {
@@ -30,6 +32,9 @@ class Peer {
   write(pieces: Buffer[], bytes: number, done: () => void): boolean {
     this.writes.push(Buffer.concat(pieces).toString());
     this.pieces.push(pieces.length);
+    for (const piece of pieces) {
+      if (piece.buffer.byteLength < MIB) this.ownBytes += piece.length;
+    }
     this.#waiting.push(done);
     if (!this.takesAll) this.pendingBytes += bytes;
     return true;
@@ -223,27 +228,66 @@ describe('an output whose client does not read', () => {
     expect(peer.writes).toEqual(['one', 'two']);
   });
 
-  it('does not keep the shared memory of every turn', () => {
-    const arenas = new ArenaPool(64 * MIB);
-    const frames = new SharedFrames(arenas);
+  /** A message to all, then so much to others, so many times. Returns how much memory that took. */
+  function publishMany(peers: readonly Peer[], times: number, bytes: number, othersBytes: number) {
+    const frames = new SharedFrames(new ArenaPool(64 * MIB));
+    const memory = new Set<ArrayBufferLike>();
+    let text = '';
+    for (let i = 0; i < times; i++) {
+      const message = `${i}`.padEnd(bytes, '.');
+      text += message;
+      publish(frames, message, peers);
+      for (const peer of peers) peer.output.flush();
+      memory.add(frames.reserve(othersBytes).buffer);
+      frames.position += othersBytes;
+    }
+    return { text, arenas: memory.size };
+  }
+
+  function stalledPeer(): Peer {
     const peer = new Peer();
     peer.takesAll = false;
-    const texts = Array.from({ length: 20 }, (_, i) => `frame ${i};`);
-    const memory = new Set<ArrayBufferLike>();
-    for (const text of texts) {
-      publish(frames, text, [peer]);
+    return peer;
+  }
+
+  it('does not keep the shared memory of every message that comes now and then', () => {
+    for (const bytes of [10, 2000]) {
+      const peer = stalledPeer();
+      const { text, arenas } = publishMany([peer], 40, bytes, MIB - 5000);
+      // That of the one write, the few that a blocked output may keep, and those that are written to.
+      expect(arenas).toBeLessThan(9);
+      expect(peer.output.bytes).toBe(text.length);
+      peer.sent();
       peer.output.flush();
-      memory.add(frames.reserve(MIB).buffer);
-      frames.position += MIB;
+      expect(peer.writes.join('')).toBe(text);
     }
-    // That of the one write, the few that a blocked output may keep, and those that are written to.
-    expect(memory.size).toBeLessThan(8);
-    expect(peer.output.bytes).toBe(texts.join('').length);
+  });
+
+  it('shares the memory of messages that come one behind the other with all that are stalled', () => {
+    const peers = [stalledPeer(), stalledPeer()];
+    const { text } = publishMany(peers, 30_000, 500, 0);
+    for (const peer of peers) {
+      expect(peer.output.bytes).toBe(text.length);
+      peer.sent();
+      peer.output.flush();
+      expect(peer.writes.join('')).toBe(text);
+      // One per arena, not one per message.
+      expect(peer.pieces[1]).toBeLessThan(40);
+      expect(peer.ownBytes).toBeLessThan(MIB);
+    }
+  });
+
+  it('does not make a piece of each small range between small frames of its own', () => {
+    const frames = new SharedFrames(new ArenaPool(64 * MIB));
+    const peer = stalledPeer();
+    for (let i = 0; i < 1000; i++) {
+      peer.output.frame(Buffer.from(`head ${i},`));
+      publish(frames, `body ${i};`, [peer]);
+      peer.output.flush();
+    }
     peer.sent();
     peer.output.flush();
-    expect(peer.writes.join('')).toBe(texts.join(''));
-    peer.sent();
-    frames.close();
-    expect(peer.output.bytes).toBe(0);
+    expect(peer.pieces).toEqual([2, 1]);
+    expect(peer.writes.join('')).toMatch(/^head 0,body 0;head 1,body 1;.*head 999,body 999;$/);
   });
 });

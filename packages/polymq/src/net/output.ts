@@ -13,8 +13,10 @@
  *
  * While the kernel has not taken all of the last write the output is *blocked*: nothing more is given to the socket,
  * everything gathers here, and leaves in one write when the kernel has room. So a slow reader pins the memory of one
- * write and not a piece of each turn's; and beyond a few ranges it gets copies of what others share. There is no
- * limit here: who writes without waiting looks at `bytes` and cuts the connection.
+ * write and not a piece of each turn's. Shared ranges are copied then if keeping them would keep much more memory than
+ * they are long, so stalled readers of the same messages go on sharing, and one who gets a message now and then does not
+ * hold on to those of everybody else. There is no limit here: who writes without waiting looks at `bytes` and cuts
+ * the connection.
  */
 import { type ArenaPool, release, retain } from '../lib/arena.ts';
 import type { Connection } from './connection.ts';
@@ -22,8 +24,10 @@ import type { Connection } from './connection.ts';
 const ARENA_BYTES = 64 * 1024;
 /** Deliveries stop when so much waits for the end of the turn, or for the client. */
 const UNFLUSHED_BYTES_MAX = 1024 * 1024;
-/** Pieces of shared memory that a blocked output may hold on to; each may keep a whole arena from its next use. */
-const BLOCKED_RANGES_MAX = 4;
+/** A blocked output copies shorter ranges, unless they go on where the last one ended: a piece costs more than they do. */
+const RANGE_BYTES_MIN = 1024;
+/** So much shared memory may be kept from its next use by a blocked output, and twice what it sends of it. */
+const PINNED_BYTES_MAX = 4 * 1024 * 1024;
 
 export interface OutputMark {
   readonly buffer: Buffer | undefined;
@@ -50,7 +54,15 @@ export class Output {
   #dirty = false;
   /** The kernel takes no more: until `drained`. */
   #blocked = false;
-  #rangesWhileBlocked = 0;
+  /** Since the output is blocked: the newest shared memory that it keeps, that and all before, and what it sends of them. */
+  #pinned: Buffer | undefined;
+  #pinnedBytes = 0;
+  #pinnedUse = 0;
+  /** Where the newest range ended that was looked at while the output is blocked. */
+  #seen: Buffer | undefined;
+  #seenEnd = 0;
+  /** What of its own was written then. */
+  #seenPosition = 0;
 
   /** `onDirty` is called when something is to be flushed, once until `flush`, and not while the output is blocked. */
   constructor(connection: Connection, arenas: ArenaPool, onDirty: () => void) {
@@ -158,7 +170,10 @@ export class Output {
   drained(): void {
     if (!this.#blocked || this.#connection.pendingBytes > 0) return;
     this.#blocked = false;
-    this.#rangesWhileBlocked = 0;
+    this.#pinned = undefined;
+    this.#pinnedBytes = 0;
+    this.#pinnedUse = 0;
+    this.#seen = undefined;
     if (this.#gathered > 0) this.#becomeDirty();
   }
 
@@ -187,11 +202,12 @@ export class Output {
   }
 
   #openRange(buffer: Buffer, start: number, end: number): void {
-    if (this.#blocked && ++this.#rangesWhileBlocked > BLOCKED_RANGES_MAX) {
+    if (this.#blocked && !this.#isWorthKeeping(buffer, start, end)) {
       const bytes = end - start;
       const own = this.reserve(bytes);
       buffer.copy(own, this.position, start, end);
       this.position += bytes;
+      this.#seenPosition = this.position;
       return;
     }
     if (!this.#dirty) this.#becomeDirty();
@@ -201,6 +217,21 @@ export class Output {
     this.#range = buffer;
     this.#rangeStart = start;
     this.#rangeEnd = end;
+  }
+
+  #isWorthKeeping(buffer: Buffer, start: number, end: number): boolean {
+    const behindIt = buffer === this.#seen && start === this.#seenEnd;
+    const goesOn = behindIt && this.position === this.#seenPosition;
+    this.#seen = buffer;
+    this.#seenEnd = end;
+    this.#seenPosition = this.position;
+    if (!goesOn && end - start < RANGE_BYTES_MIN) return false;
+    if (buffer === this.#pinned) return true;
+    const pinnedBytes = this.#pinnedBytes + buffer.length;
+    if (pinnedBytes > PINNED_BYTES_MAX + 2 * this.#pinnedUse) return false;
+    this.#pinned = buffer;
+    this.#pinnedBytes = pinnedBytes;
+    return true;
   }
 
   /** Closes the pieces that are being written, and gives the own memory back but for what is in pieces. */
@@ -217,6 +248,7 @@ export class Output {
     const range = this.#range!.subarray(this.#rangeStart, this.#rangeEnd);
     this.#pieces.push(range);
     this.#piecesBytes += range.length;
+    if (this.#blocked) this.#pinnedUse += range.length;
     this.#range = undefined;
     this.#rangeStart = 0;
     this.#rangeEnd = 0;

@@ -1,0 +1,26 @@
+import type { RedisSession } from './session.ts';
+
+/**
+ * `subscribed`: also for RESP2 clients that are subscribed to something. `no-multi`: not inside a transaction.
+ * `at-once`: executed inside a transaction instead of being queued.
+ */
+export type CommandFlag = 'subscribed' | 'no-multi' | 'at-once';
+
+/** `args[0]` is the command's name. All are valid during the call only. May throw `CommandError` and `BrokerError`. */
+export type Handler = (session: RedisSession, args: readonly Buffer[]) => void;
+
+/** One row of the table of commands. */
+export interface CommandRow {
+  /** Lower case; `client|id` for a subcommand. */
+  readonly name: string;
+  /** How many arguments, the name included; negative: at least so many. */
+  readonly arity: number;
+  readonly flags: readonly CommandFlag[];
+  readonly summary: string;
+  readonly handler: Handler;
+  /** By lower case name. The handler is for what is none of them. */
+  readonly subcommands?: ReadonlyMap<string, CommandRow>;
+}
+
+/** Texts for HELP, as Redis prints it. */
+export type HelpLines = readonly string[];

@@ -1,5 +1,6 @@
 import { AmqpWorkload } from './amqp.ts';
 import { KafkaWorkload } from './kafka.ts';
+import { MqttWorkload } from './mqtt.ts';
 import { SqsWorkload } from './sqs.ts';
 import type { Workload, WorkloadContext } from './workload.ts';
 
@@ -7,5 +8,6 @@ import type { Workload, WorkloadContext } from './workload.ts';
 export const WORKLOADS: Readonly<Record<string, (context: WorkloadContext) => Workload>> = {
   amqp: (context) => new AmqpWorkload(context),
   kafka: (context) => new KafkaWorkload(context),
+  mqtt: (context) => new MqttWorkload(context),
   sqs: (context) => new SqsWorkload(context),
 };

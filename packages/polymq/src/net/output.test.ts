@@ -201,11 +201,35 @@ describe('an output whose client does not read', () => {
     expect(peer.output.flush()).toBe(false);
     peer.output.frame(Buffer.from('three'));
     expect(peer.output.bytes).toBe(11);
-    expect(peer.dirty).toBe(1);
     peer.sent();
-    expect([peer.drains, peer.output.blocked, peer.dirty]).toEqual([1, false, 2]);
+    expect([peer.drains, peer.output.blocked]).toEqual([1, false]);
     peer.output.flush();
     expect(peer.writes).toEqual(['one', 'twothree']);
+  });
+
+  it('asks to be flushed whenever more has come, so that somebody sees how much waits', () => {
+    const peer = new Peer();
+    peer.takesAll = false;
+    const asked = Array.from({ length: 3 }, () => {
+      peer.output.frame(Buffer.from('frame'));
+      peer.output.frame(Buffer.from('frame'));
+      peer.output.flush();
+      return peer.dirty;
+    });
+    expect(asked).toEqual([1, 2, 3]);
+    const frames = new SharedFrames(new ArenaPool(64 * MIB));
+    for (let i = 0; i < 3; i++) {
+      publish(frames, 'x'.repeat(2000), [peer]);
+      publish(frames, 'y', [peer]);
+      peer.output.flush();
+      asked.push(peer.dirty);
+    }
+    expect(asked).toEqual([1, 2, 3, 4, 5, 6]);
+    peer.sent();
+    expect(peer.dirty).toBe(7);
+    peer.output.flush();
+    expect(peer.pieces).toEqual([1, 2]);
+    expect(peer.writes[1]).toBe(`${'frame'.repeat(4)}${`${'x'.repeat(2000)}y`.repeat(3)}`);
   });
 
   it('stays blocked while anything waits in the socket', () => {

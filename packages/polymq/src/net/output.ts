@@ -15,8 +15,8 @@
  * everything gathers here, and leaves in one write when the kernel has room. So a slow reader pins the memory of one
  * write and not a piece of each turn's. Shared ranges are copied then if keeping them would keep much more memory than
  * they are long, so stalled readers of the same messages go on sharing, and one who gets a message now and then does not
- * hold on to those of everybody else. There is no limit here: who writes without waiting looks at `bytes` and cuts
- * the connection.
+ * hold on to those of everybody else. There is no limit here: who writes without waiting looks at `bytes` when he
+ * flushes, and cuts the connection.
  */
 import { type ArenaPool, release, retain } from '../lib/arena.ts';
 import type { Connection } from './connection.ts';
@@ -64,7 +64,7 @@ export class Output {
   /** What of its own was written then. */
   #seenPosition = 0;
 
-  /** `onDirty` is called when something is to be flushed, once until `flush`, and not while the output is blocked. */
+  /** `onDirty` is called when something is to be flushed, once until `flush`, also while the output is blocked. */
   constructor(connection: Connection, arenas: ArenaPool, onDirty: () => void) {
     this.#connection = connection;
     this.#arenas = arenas;
@@ -138,10 +138,17 @@ export class Output {
     else this.#openRange(buffer, start, end);
   }
 
-  /** Writes everything, unless the output is blocked: then it leaves later. Returns whether more may follow now. */
+  /**
+   * Writes everything, unless the output is blocked: then it leaves later. Returns whether more may follow now; if not,
+   * `bytes` says how much waits.
+   */
   flush(): boolean {
-    if (this.#blocked) return false;
-    this.finish();
+    if (!this.#blocked) this.finish();
+    else {
+      // More of the range is news again.
+      if (this.#range !== undefined) this.#cutRange();
+      this.#dirty = false;
+    }
     return !this.#blocked;
   }
 
@@ -174,7 +181,7 @@ export class Output {
     this.#pinnedBytes = 0;
     this.#pinnedUse = 0;
     this.#seen = undefined;
-    if (this.#gathered > 0) this.#becomeDirty();
+    if (this.#gathered > 0 && !this.#dirty) this.#becomeDirty();
   }
 
   /** The connection is over: gives back the memory of what was not sent. */
@@ -196,7 +203,6 @@ export class Output {
   }
 
   #becomeDirty(): void {
-    if (this.#blocked) return;
     this.#dirty = true;
     this.#onDirty();
   }
@@ -213,10 +219,22 @@ export class Output {
     if (!this.#dirty) this.#becomeDirty();
     if (this.#range !== undefined) this.#cutRange();
     this.#cutOwn();
-    retain(buffer);
     this.#range = buffer;
-    this.#rangeStart = start;
     this.#rangeEnd = end;
+    const before = this.#blocked ? this.#takePieceBefore(buffer, start) : 0;
+    this.#rangeStart = start - before;
+    if (before === 0) retain(buffer);
+  }
+
+  /** Takes the newest piece back if the range goes on where it ends. Returns its length. */
+  #takePieceBefore(buffer: Buffer, start: number): number {
+    const piece = this.#pieces.at(-1);
+    if (piece === undefined || piece.buffer !== buffer.buffer) return 0;
+    if (piece.byteOffset + piece.length !== buffer.byteOffset + start) return 0;
+    this.#pieces.pop();
+    this.#piecesBytes -= piece.length;
+    this.#pinnedUse -= piece.length;
+    return piece.length;
   }
 
   #isWorthKeeping(buffer: Buffer, start: number, end: number): boolean {
@@ -248,7 +266,11 @@ export class Output {
     const range = this.#range!.subarray(this.#rangeStart, this.#rangeEnd);
     this.#pieces.push(range);
     this.#piecesBytes += range.length;
-    if (this.#blocked) this.#pinnedUse += range.length;
+    if (this.#blocked) {
+      this.#pinnedUse += range.length;
+      this.#seen = this.#range;
+      this.#seenEnd = this.#rangeEnd;
+    }
     this.#range = undefined;
     this.#rangeStart = 0;
     this.#rangeEnd = 0;

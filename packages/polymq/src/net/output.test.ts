@@ -83,6 +83,20 @@ describe('what goes out on a connection', () => {
     expect(peer.arenas.take(lent.length).buffer).toBe(lent.buffer);
   });
 
+  it('lets go of what it was lent when the connection is over, whether it was flushed or not', () => {
+    let letGo = 0;
+    for (const end of [(peer: Peer) => peer.output.close(), (peer: Peer) => peer.output.flush()]) {
+      const peer = new Peer();
+      peer.output.slice(Buffer.from('lent'), () => {
+        letGo += 1;
+      });
+      peer.closed = true;
+      end(peer);
+      expect(peer.writes).toEqual([]);
+    }
+    expect(letGo).toBe(2);
+  });
+
   it('gives its own memory back when the kernel has it', () => {
     const peer = new Peer();
     peer.output.frame(Buffer.from('frame'));

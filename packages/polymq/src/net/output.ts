@@ -121,7 +121,7 @@ export class Output {
     this.position += frame.length;
   }
 
-  /** Sends the slice as it is; `letGo` is called when it is not needed any more, unless the connection broke. */
+  /** Sends the slice as it is; `letGo` is called when it is not needed any more. */
   slice(slice: Buffer, letGo: () => void): void {
     this.reserve(0);
     this.#cutOwn();
@@ -162,12 +162,11 @@ export class Output {
     const letGo = this.#letGo;
     this.#forget();
     if (this.#connection.closed) {
-      for (const piece of pieces) release(piece);
+      giveBack(pieces, letGo);
       return;
     }
     this.#connection.write(pieces, bytes, () => {
-      for (const piece of pieces) release(piece);
-      for (const callback of letGo) callback();
+      giveBack(pieces, letGo);
       this.#sent();
     });
     if (this.#connection.pendingBytes > 0) this.#blocked = true;
@@ -187,8 +186,9 @@ export class Output {
   /** The connection is over: gives back the memory of what was not sent. */
   close(): void {
     this.#cut();
-    for (const piece of this.#pieces) release(piece);
+    const [pieces, letGo] = [this.#pieces, this.#letGo];
     this.#forget();
+    giveBack(pieces, letGo);
   }
 
   /** Sockets tell of room only after much has waited; here everything that had to wait counts. */
@@ -290,4 +290,9 @@ export class Output {
     this.#piecesBytes = 0;
     if (this.#letGo.length > 0) this.#letGo = [];
   }
+}
+
+function giveBack(pieces: readonly Buffer[], letGo: readonly (() => void)[]): void {
+  for (const piece of pieces) release(piece);
+  for (const callback of letGo) callback();
 }

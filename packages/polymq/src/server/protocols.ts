@@ -3,11 +3,12 @@ import type { Protocol, ProtocolExchange } from '../net/protocol.ts';
 import { amqp } from '../protocols/amqp/index.ts';
 import { aws } from '../protocols/aws/index.ts';
 import { kafka } from '../protocols/kafka/index.ts';
+import { mqtt } from '../protocols/mqtt/index.ts';
 import { redis } from '../protocols/redis/index.ts';
 import { stomp } from '../protocols/stomp/index.ts';
 
 /** Every protocol there is, in the order in which their listeners are announced. */
-export const PROTOCOLS: readonly Protocol[] = [kafka, amqp, aws, redis, stomp];
+export const PROTOCOLS: readonly Protocol[] = [kafka, amqp, aws, redis, mqtt, stomp];
 
 /** The scheme of the HTTP listener: health, metrics and, later, the admin API. */
 export const HTTP_SCHEME = 'http';

@@ -1,0 +1,77 @@
+/** The queue of a stored session, and its bindings: what is published at QoS 1 and 2 while the client is away. */
+import type { Queue } from '../../core/queue/queue.ts';
+import type { MqttSession } from './session.ts';
+import type { Subscription } from './subscription.ts';
+
+const PREFIX = 'mqtt-subscription-';
+const SUFFIX = 'qos1';
+/** What tells these queues from those that others have given such names. */
+const KIND = 'mqtt-session';
+
+/** As RabbitMQ calls them. */
+export function sessionQueueName(clientId: string): string {
+  return PREFIX + clientId + SUFFIX;
+}
+
+export function isSessionQueue({ name, definition }: Queue): boolean {
+  return name.startsWith(PREFIX) && definition.declared['polymq-kind'] === KIND;
+}
+
+/** Sees that the session has its queue. */
+export async function openQueue(session: MqttSession): Promise<Queue> {
+  const { server, delivery, clientId } = session;
+  if (delivery.queue !== undefined) return delivery.queue;
+  const name = sessionQueueName(clientId);
+  const queue = await server.broker.queues.declare('', name, {
+    durable: true,
+    autoDelete: false,
+    exclusive: false,
+    settings: { lengthMax: server.options.sessionMessagesMax, overflow: 'drop-head' },
+    declared: { 'polymq-kind': KIND },
+  });
+  delivery.queue = queue;
+  delivery.consume();
+  return queue;
+}
+
+export async function bindQueue(session: MqttSession, subscription: Subscription): Promise<void> {
+  const queue = await openQueue(session);
+  await session.server.broker.exchanges.bind(bindingOf(queue.name, subscription));
+}
+
+export async function unbindQueue(session: MqttSession, subscription: Subscription): Promise<void> {
+  const { queue } = session.delivery;
+  if (queue === undefined) return;
+  await session.server.broker.exchanges.unbind(bindingOf(queue.name, subscription));
+}
+
+/** Somebody has deleted the queue of a session that is being resumed: it goes on with a new one. */
+export async function repairQueue(session: MqttSession): Promise<void> {
+  if (session.delivery.queue !== undefined) return;
+  for (const subscription of session.subscriptions.values()) {
+    if (session.isLive(subscription)) continue;
+    if (subscription.share === undefined) await bindQueue(session, subscription);
+    else await openQueue(session);
+  }
+}
+
+export function bindingOf(
+  queue: string,
+  { exchange, key }: Subscription,
+): {
+  namespace: string;
+  source: string;
+  destination: string;
+  destinationKind: 'queue';
+  routingKey: string;
+  arguments: Record<string, never>;
+} {
+  return {
+    namespace: '',
+    source: exchange,
+    destination: queue,
+    destinationKind: 'queue',
+    routingKey: key,
+    arguments: {},
+  };
+}

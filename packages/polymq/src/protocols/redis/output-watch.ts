@@ -24,8 +24,15 @@ export class OutputWatch {
     this.#blocked.clear();
   }
 
-  /** The kernel takes no more for this client. */
+  /** The kernel takes no more for this client; called in each turn in which it was sent something. */
   blocked(session: RedisSession): void {
+    const { bytes } = session.output;
+    const { outputBytesMax } = this.#server.options;
+    if (bytes > outputBytesMax) {
+      const reason = `${bytes} bytes wait for it, more than the ${outputBytesMax} of redis.outputBytesMax`;
+      session.cutSlow(reason);
+      return;
+    }
     if (this.#blocked.has(session)) return;
     this.#blocked.set(session, 0);
     if (this.#timer === undefined) this.#schedule();

@@ -139,8 +139,7 @@ export class RedisServer implements ProtocolServer {
 
   flush(session: RedisSession): void {
     if (session.connection.closed) return;
-    session.output.flush();
-    if (session.output.blocked) this.#watch.blocked(session);
+    if (!session.output.flush()) this.#watch.blocked(session);
   }
 
   /** The session has replies to send once the journal has come further. */

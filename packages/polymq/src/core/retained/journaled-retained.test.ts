@@ -159,6 +159,19 @@ describe('retained messages', () => {
     expect(shown).not.toContain('new');
   });
 
+  it('are put in order in another turn when there are many, without those removed meanwhile', async () => {
+    const { retained } = await open();
+    for (let n = 0; n < 40_000; n++) retained.set('', retainedDraft(`k.${n}`, ''));
+    const keys: string[] = [];
+    const rest = retained.visit('', '#', (view) => keys.push(view.routingKey) > 0);
+    expect(keys).toEqual([]);
+    // Whole pages of rows go.
+    for (let n = 0; n < 39_990; n++) retained.remove('', `k.${n}`);
+    retained.set('', retainedDraft('k.new', ''));
+    await rest;
+    expect(keys).toEqual(Array.from({ length: 10 }, (_, n) => `k.${39_990 + n}`));
+  });
+
   it('are shown until the reader has enough', async () => {
     const { retained } = await open();
     for (let n = 0; n < 10; n++) retained.set('', retainedDraft(`k.${n}`, `${n}`));

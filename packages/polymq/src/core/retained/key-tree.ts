@@ -12,6 +12,8 @@
  */
 import { NO_ROW } from '../queue/rows.ts';
 
+const DOT = 0x2e;
+
 /** The place of a key. */
 export interface KeyLeaf {
   readonly row: number;
@@ -41,14 +43,13 @@ export class KeyTree {
   }
 
   get(key: string): KeyLeaf | undefined {
-    const words = wordsOf(key);
     let node = this.#root;
-    for (let at = 0; at < words.length; ) {
-      const child = node.children?.get(words[at]!);
-      if (child === undefined) return undefined;
-      const label = child.label.split('.');
-      if (sameWords(label, words, at) < label.length) return undefined;
-      at += label.length;
+    for (let at = startOf(key); at <= key.length; ) {
+      const child = node.children?.get(wordAt(key, at));
+      if (child === undefined || sharedEnd(child.label, key, at) < child.label.length) {
+        return undefined;
+      }
+      at += child.label.length + 1;
       node = child;
     }
     return node.row === NO_ROW ? undefined : node;
@@ -56,7 +57,7 @@ export class KeyTree {
 
   /** The key has this row from now on. Returns its place, which stays as long as it has a row. */
   set(key: string, row: number): KeyLeaf {
-    const node = this.#nodeOf(wordsOf(key));
+    const node = this.#nodeOf(key);
     if (node.row === NO_ROW) this.#count += 1;
     node.row = row;
     return node;
@@ -80,15 +81,14 @@ export class KeyTree {
     new Match(wordsOf(pattern), found).walk(this.#root);
   }
 
-  #nodeOf(words: readonly string[]): Node {
+  #nodeOf(key: string): Node {
     let node = this.#root;
-    for (let at = 0; at < words.length; ) {
-      const child = node.children?.get(words[at]!);
-      if (child === undefined) return addChild(node, words.slice(at));
-      const label = child.label.split('.');
-      const same = sameWords(label, words, at);
-      node = same === label.length ? child : split(child, label, same);
-      at += same;
+    for (let at = startOf(key); at <= key.length; ) {
+      const child = node.children?.get(wordAt(key, at));
+      if (child === undefined) return addChild(node, key.slice(at));
+      const end = sharedEnd(child.label, key, at);
+      node = end === child.label.length ? child : split(child, end);
+      at += end + 1;
     }
     return node;
   }
@@ -98,33 +98,49 @@ function wordsOf(text: string): string[] {
   return text === '' ? [] : text.split('.');
 }
 
-/** How many words of the label are those of the key from `at` on. */
-function sameWords(label: readonly string[], words: readonly string[], at: number): number {
-  let same = 0;
-  while (same < label.length && label[same] === words[at + same]) same += 1;
-  return same;
+/** Where the first word begins. A position behind the end says that there is no word any more. */
+function startOf(key: string): number {
+  return key === '' ? 1 : 0;
 }
 
-function addChild(parent: Node, words: readonly string[]): Node {
-  const child = new Node(parent, words.join('.'));
+function wordAt(text: string, at: number): string {
+  const end = text.indexOf('.', at);
+  return end < 0 ? text.slice(at) : text.slice(at, end);
+}
+
+/** Where those words of the label end that the key has too from `at` on. The first one it has. */
+function sharedEnd(label: string, key: string, at: number): number {
+  let end = 0;
+  let next = 0;
+  while (next < label.length && label.charCodeAt(next) === key.charCodeAt(at + next)) {
+    if (label.charCodeAt(next) === DOT) end = next;
+    next += 1;
+  }
+  const isEnd = next === label.length || label.charCodeAt(next) === DOT;
+  const keyEnds = at + next === key.length || key.charCodeAt(at + next) === DOT;
+  return isEnd && keyEnds ? next : end;
+}
+
+function addChild(parent: Node, label: string): Node {
+  const child = new Node(parent, label);
   parent.children ??= new Map();
-  parent.children.set(words[0]!, child);
+  parent.children.set(wordAt(label, 0), child);
   return child;
 }
 
-/** Puts a node with the first `count` words between a node and its parent. */
-function split(node: Node, label: readonly string[], count: number): Node {
-  const upper = addChild(node.parent!, label.slice(0, count));
-  upper.children = new Map([[label[count]!, node]]);
+/** Puts a node with the words before `end` between a node and its parent. */
+function split(node: Node, end: number): Node {
+  const upper = addChild(node.parent!, node.label.slice(0, end));
   node.parent = upper;
-  node.label = label.slice(count).join('.');
+  node.label = node.label.slice(end + 1);
+  upper.children = new Map([[wordAt(node.label, 0), node]]);
   return upper;
 }
 
 /** Takes out a node without children. */
 function unlink(node: Node): Node {
   const parent = node.parent!;
-  parent.children!.delete(firstWord(node.label));
+  parent.children!.delete(wordAt(node.label, 0));
   if (parent.children!.size === 0) parent.children = undefined;
   return parent;
 }
@@ -136,13 +152,8 @@ function join(node: Node): void {
   for (const child of children.values()) {
     child.label = `${node.label}.${child.label}`;
     child.parent = parent;
-    parent.children!.set(firstWord(node.label), child);
+    parent.children!.set(wordAt(node.label, 0), child);
   }
-}
-
-function firstWord(label: string): string {
-  const end = label.indexOf('.');
-  return end < 0 ? label : label.slice(0, end);
 }
 
 /** Which words of the pattern may come next: their places, in order. The place behind the last one is its end. */

@@ -12,6 +12,8 @@ import { RowList } from '../queue/store/row-list.ts';
 /** What is shown in one turn of the event loop: so much time, looked at after so many messages. */
 const SLICE_MS = 1;
 const MESSAGES_PER_LOOK = 16;
+/** More are not put in order in the turn in which they were found. */
+const AT_ONCE_MAX = 4096;
 
 export interface WalkContext {
   store: MessageStore;
@@ -29,7 +31,7 @@ export class RetainedWalk {
   readonly #visit: RetainedVisitor;
   readonly #seqEnd: number;
   readonly #found = new RowList();
-  #rows: Int32Array = new Int32Array(0);
+  #rows: Int32Array | undefined;
   #at = 0;
   /** What the next step waits for, if it is not the next turn. */
   #pending: Promise<boolean> | undefined;
@@ -42,7 +44,7 @@ export class RetainedWalk {
 
   /** Rows that were not shown yet. */
   get rest(): number {
-    return this.#rows.length - this.#at;
+    return this.#found.length - this.#at;
   }
 
   add(row: number): void {
@@ -51,8 +53,7 @@ export class RetainedWalk {
 
   /** Shows what can be shown at once; whether there is more, for `goOn`. */
   start(): boolean {
-    this.#rows = inOrder(this.#found, this.#context.store);
-    return this.#slice();
+    return this.#found.length > AT_ONCE_MAX || this.#slice();
   }
 
   /** Shows the rest. Rejects if messages cannot be read. */
@@ -69,10 +70,10 @@ export class RetainedWalk {
   /** Whether there is more. */
   #slice(): boolean {
     const { clock } = this.#context;
+    this.#rows ??= this.#inOrder();
     const endMs = clock.monotonicMs() + SLICE_MS;
     while (this.#at < this.#rows.length) {
-      const row = this.#rows[this.#at]!;
-      const shown = this.#show(row);
+      const shown = this.#show(this.#rows[this.#at]!);
       if (shown === false) return false;
       if (shown !== true) {
         this.#pending = shown;
@@ -109,25 +110,28 @@ export class RetainedWalk {
     if (isHere(row, this.#seqEnd) && !store.locate(row)) drop(row);
     return true;
   }
-}
 
-function inOrder(found: RowList, store: MessageStore): Int32Array {
-  const { length } = found;
-  const rows = new Int32Array(length);
-  let least = Number.POSITIVE_INFINITY;
-  let most = Number.NEGATIVE_INFINITY;
-  const offsets = new Float64Array(length);
-  for (let at = 0; at < length; at++) {
-    const row = found.get(at);
-    rows[at] = row;
-    const offset = store.rows.page(row).offset[store.rows.index(row)]!;
-    offsets[at] = offset;
-    if (offset < least) least = offset;
-    if (offset > most) most = offset;
+  /** The rows that are still there, by where they lie in the journal. */
+  #inOrder(): Int32Array {
+    const { store, isHere } = this.#context;
+    const found = this.#found;
+    const rows = new Int32Array(found.length);
+    const offsets = new Float64Array(found.length);
+    let count = 0;
+    let least = Number.POSITIVE_INFINITY;
+    let most = Number.NEGATIVE_INFINITY;
+    for (let at = 0; at < found.length; at++) {
+      const row = found.get(at);
+      if (!isHere(row, this.#seqEnd)) continue;
+      const offset = store.rows.page(row).offset[store.rows.index(row)]!;
+      if (offset < least) least = offset;
+      if (offset > most) most = offset;
+      offsets[count] = offset;
+      rows[count++] = row;
+    }
+    // Sorting numbers is quick, and a number has room for both: place in the journal and in the list.
+    if ((most - least + 1) * count > Number.MAX_SAFE_INTEGER) return rows.subarray(0, count);
+    for (let at = 0; at < count; at++) offsets[at] = (offsets[at]! - least) * count + at;
+    return Int32Array.from(offsets.subarray(0, count).sort(), (place) => rows[place % count]!);
   }
-  // Sorting numbers is quick, and a number has room for both: place in the journal and in the list.
-  if ((most - least + 1) * length > Number.MAX_SAFE_INTEGER) return rows;
-  for (let at = 0; at < length; at++) offsets[at] = (offsets[at]! - least) * length + at;
-  offsets.sort();
-  return rows.map((_, at) => found.get(offsets[at]! % length));
 }

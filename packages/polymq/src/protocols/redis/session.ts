@@ -116,6 +116,7 @@ export class RedisSession implements Session {
     let at = start;
     try {
       at = this.#read(buffer, start, end);
+      if (at > start && this.#gathering === undefined) this.connection.greet();
     } catch (error: unknown) {
       this.#fail(error);
       at = end;

@@ -1,5 +1,6 @@
 /**
- * `npm run test:large -- --gib 10`: one topic of many gigabytes. With `--amqp` or `--sqs`: large queues (`amqp.ts`, `sqs.ts`).
+ * `npm run test:large -- --gib 10`: one topic of many gigabytes. With `--amqp` or `--sqs`: large queues (`amqp.ts`, `sqs.ts`); with
+ * `--live`: many and slow subscribers (`live.ts`).
  *
  *   fill ─► clean stop ─► start (below 1 s) ─► read from the middle
  *        ─► more, kill -9 ─► start (below 5 s per GiB that was not stopped cleanly) ─► read
@@ -21,6 +22,7 @@ import { type Polymq, startPolymq } from '../support/polymq.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { largeAmqp } from './amqp.ts';
 import { folderBytes, memoryMib, say } from './figures.ts';
+import { largeLive } from './live.ts';
 import { largeSqs } from './sqs.ts';
 
 const GIB = 2 ** 30;
@@ -45,6 +47,7 @@ async function main(): Promise<number> {
   const args = process.argv.slice(2);
   if (args.includes('--amqp')) return largeAmqp(args);
   if (args.includes('--sqs')) return largeSqs(args);
+  if (args.includes('--live')) return largeLive(args);
   const { values } = parseArgs({
     options: {
       gib: { type: 'string', default: '10' },

@@ -5,6 +5,8 @@ import { say } from './figures.ts';
 
 export interface LargeOptions {
   messages: number;
+  /** For parts that go on for a time. */
+  seconds: number;
   durability: string;
   dataRoot: string | undefined;
   /** More flags for Node, such as `--cpu-prof`. */
@@ -15,6 +17,7 @@ export interface LargeOptions {
 export type Parts = Readonly<Record<string, (options: LargeOptions) => Promise<string[]>>>;
 
 const START_MS_MAX = 180_000;
+const SECONDS = 60;
 
 const running = new Set<Polymq>();
 
@@ -23,11 +26,12 @@ export async function startLargeBroker(
   scheme: string,
   data: string,
   { durability, nodeArgs }: LargeOptions,
+  args: readonly string[] = [],
 ): Promise<Polymq> {
   const broker = await startPolymq({
     data,
     listen: [`${scheme}://127.0.0.1:0`],
-    args: ['--durability', durability],
+    args: ['--durability', durability, ...args],
     nodeArgs,
     readyTimeoutMs: START_MS_MAX,
   });
@@ -49,6 +53,7 @@ export async function runParts(
       [scheme]: { type: 'boolean' },
       only: { type: 'string', default: Object.keys(parts).join(',') },
       messages: { type: 'string', default: String(messages) },
+      seconds: { type: 'string', default: String(SECONDS) },
       durability: { type: 'string', default: 'fsync' },
       data: { type: 'string' },
       'node-args': { type: 'string' },
@@ -56,6 +61,7 @@ export async function runParts(
   });
   const options: LargeOptions = {
     messages: Number(values.messages),
+    seconds: Number(values.seconds),
     durability: values.durability as string,
     dataRoot: values.data as string | undefined,
     nodeArgs: (values['node-args'] as string | undefined)?.split(' '),

@@ -1,10 +1,10 @@
 import type { RedisSession } from './session.ts';
 
 /**
- * `subscribed`: also for RESP2 clients that are subscribed to something. `no-multi`: not inside a transaction.
- * `at-once`: executed inside a transaction instead of being queued.
+ * `subscribed`: also for RESP2 clients that are subscribed to something. `at-once`: inside a transaction it is executed
+ * instead of being queued.
  */
-export type CommandFlag = 'subscribed' | 'no-multi' | 'at-once';
+export type CommandFlag = 'subscribed' | 'at-once';
 
 /** `args[0]` is the command's name. All are valid during the call only. May throw `CommandError` and `BrokerError`. */
 export type Handler = (session: RedisSession, args: readonly Buffer[]) => void;
@@ -21,6 +21,3 @@ export interface CommandRow {
   /** By lower case name. The handler is for what is none of them. */
   readonly subcommands?: ReadonlyMap<string, CommandRow>;
 }
-
-/** Texts for HELP, as Redis prints it. */
-export type HelpLines = readonly string[];

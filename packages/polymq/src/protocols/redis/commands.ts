@@ -84,7 +84,7 @@ const ROWS: readonly Row[] = [
   ['pubsub', -2, [], PUBSUB, 'Tells who is subscribed to what.'],
   ['ping', -1, SUBSCRIBED, connection.ping, 'Answers PONG, or what it is given.'],
   ['echo', 2, [], connection.echo, 'Answers what it is given.'],
-  ['hello', -1, ['no-multi'], connection.hello, 'Chooses the version of RESP.'],
+  ['hello', -1, [], connection.hello, 'Chooses the version of RESP.'],
   ['auth', -2, [], connection.auth, 'Logs in.'],
   ['select', 2, [], connection.select, 'Chooses a database; all are the same.'],
   ['quit', -1, ALWAYS, connection.quit, 'Closes the connection.'],

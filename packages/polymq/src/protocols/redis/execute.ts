@@ -53,9 +53,6 @@ function problemOf(
   if (arity > 0 ? args.length !== arity : args.length < -arity) {
     return `ERR wrong number of arguments for '${name}' command`;
   }
-  if (session.transaction !== undefined && flags.includes('no-multi')) {
-    return 'ERR Command not allowed inside a transaction';
-  }
   const restricted = session.reply.version === 2 && session.subscriptionCount > 0;
   if (restricted && !flags.includes('subscribed')) {
     return `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;

@@ -68,7 +68,7 @@ describe('retained messages', () => {
       ['replaced', '3'],
     ]);
     const expiries: number[] = [];
-    again.retained.visit('', 'kept', (_view, expiresMs) => expiries.push(expiresMs) > 0);
+    void again.retained.visit('', 'kept', (_view, expiresMs) => expiries.push(expiresMs) > 0);
     expect(expiries).toEqual([endMs]);
     again.retained.set('', retainedDraft('replaced', '6'));
     expect(again.retained.count).toBe(2);

@@ -56,6 +56,13 @@ const PLANTED: readonly (readonly [AnomalyKind, string, (history: History) => vo
     },
   ],
   [
+    'unexpected',
+    'a transaction that was aborted was stored',
+    ({ queues }) => {
+      for (const each of queues.publishes) if (each.unit === 'u2') each.outcome = 'fail';
+    },
+  ],
+  [
     'torn',
     'one message of a transaction was never seen',
     ({ queues }) => {

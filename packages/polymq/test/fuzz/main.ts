@@ -12,10 +12,16 @@ import { type FuzzReport, fuzz, tryInput } from './fuzz.ts';
 import { fuzzLiveBroker } from './live.ts';
 import { fuzzLiveAmqp } from './live-amqp.ts';
 import { fuzzLiveAws } from './live-aws.ts';
+import { fuzzLiveRedis } from './live-redis.ts';
 import { TARGETS } from './targets/index.ts';
 
 /** A running broker under attack, for each protocol. */
-const LIVE = { live: fuzzLiveBroker, 'live-amqp': fuzzLiveAmqp, 'live-aws': fuzzLiveAws };
+const LIVE = {
+  live: fuzzLiveBroker,
+  'live-amqp': fuzzLiveAmqp,
+  'live-aws': fuzzLiveAws,
+  'live-redis': fuzzLiveRedis,
+};
 
 async function main(): Promise<number> {
   // The YAML parser warns of what it takes; a run would drown in that.

@@ -2,7 +2,9 @@
  * A running broker under attack, with one healthy client beside. Afterwards the broker must still run, its memory must be where
  * it was after a first, shorter attack, and the healthy client must have got what it sent.
  */
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { SeededRandom } from '../crash/random.ts';
 import { startPolymq } from '../support/polymq.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -81,7 +83,10 @@ export async function besiege(siege: Siege, options: SiegeOptions): Promise<stri
   } catch (error) {
     problems.push(`${error instanceof Error ? error.stack : String(error)}`);
   }
-  if (problems.length > 0) options.report(lastErrors(broker.stdout + broker.stderr));
+  if (problems.length > 0) {
+    options.report(lastErrors(broker.stdout + broker.stderr));
+    options.report(`the whole log is ${keep(siege.name, broker.stdout + broker.stderr)}`);
+  }
   await broker.kill9();
   data.remove();
   return problems;
@@ -91,6 +96,14 @@ export async function besiege(siege: Siege, options: SiegeOptions): Promise<stri
 function lastErrors(log: string): string {
   const bad = log.split('\n').filter((line) => /error|failed|Error/.test(line));
   return bad.slice(-12).join('\n').slice(-4000);
+}
+
+function keep(name: string, log: string): string {
+  const folder = join(tmpdir(), 'polymq-fuzz');
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, `${name}-${process.pid}.log`);
+  writeFileSync(file, log);
+  return file;
 }
 
 function rssMib(pid: number): number {

@@ -4,7 +4,7 @@
  */
 import { fileURLToPath } from 'node:url';
 
-const SUITES = ['kafkajs', 'amqplib', 'amqp-client'];
+const SUITES = ['kafkajs', 'amqplib', 'amqp-client', 'rabbitmq-stomp'];
 
 const [first = '', ...rest] = process.argv.slice(2);
 const named = SUITES.includes(first);

@@ -17,10 +17,17 @@ export function isSessionQueue({ name, definition }: Queue): boolean {
   return name.startsWith(PREFIX) && definition.declared['polymq-kind'] === KIND;
 }
 
-/** Sees that the session has its queue. */
+/** Sees that the session has its queue. Several subscriptions may ask for it at the same time. */
 export async function openQueue(session: MqttSession): Promise<Queue> {
-  const { server, delivery, clientId } = session;
+  const { delivery } = session;
   if (delivery.queue !== undefined) return delivery.queue;
+  delivery.opening ??= declareQueue(session).finally(() => {
+    delivery.opening = undefined;
+  });
+  return delivery.opening;
+}
+
+async function declareQueue({ server, delivery, clientId }: MqttSession): Promise<Queue> {
   const name = sessionQueueName(clientId);
   const queue = await server.broker.queues.declare('', name, {
     durable: true,

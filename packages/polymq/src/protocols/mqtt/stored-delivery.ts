@@ -26,6 +26,8 @@ import { lowerQos } from './subscription.ts';
 export class StoredDelivery implements QueueConsumer, Outbound {
   readonly noAck = false;
   queue: Queue | undefined;
+  /** The queue is being declared. */
+  opening: Promise<Queue> | undefined;
   readonly #session: MqttSession;
   readonly #server: MqttServer;
   readonly #store: MessageStore;
@@ -52,14 +54,14 @@ export class StoredDelivery implements QueueConsumer, Outbound {
 
   /** Packet ids that the client is to release; of before a restart. */
   restore(packetIds: readonly number[]): void {
-    for (const packetId of packetIds) this.#inflight.set(packetId, AWAITS.pubcomp);
+    for (const packetId of packetIds) this.#inflight.set(packetId, AWAITS.pubcomp, 0);
   }
 
   /** The client is connected: what was left open is taken up again. */
   attach(): void {
     const connection = this.#session.connection!;
-    this.#inflight.forEach((packetId) => {
-      connection.answer(PUBREL, packetId, REASON.success, this.#store.position);
+    this.#inflight.forEach((packetId, _awaits, position) => {
+      connection.answer(PUBREL, packetId, REASON.success, position);
     });
     this.consume();
   }
@@ -138,11 +140,11 @@ export class StoredDelivery implements QueueConsumer, Outbound {
         return;
       }
       this.#store.setMark(sentMark(clientId, packetId), 1);
-      this.#inflight.set(packetId, AWAITS.pubcomp);
+      this.#inflight.set(packetId, AWAITS.pubcomp, this.#store.position);
     } else if (failed) return;
-    const known = awaits === AWAITS.pubrec || awaits === AWAITS.pubcomp;
+    const known = this.#inflight.awaits(packetId) === AWAITS.pubcomp;
     const reason = known ? REASON.success : REASON.packetIdNotFound;
-    connection?.answer(PUBREL, packetId, reason, known ? this.#store.position : 0);
+    connection?.answer(PUBREL, packetId, reason, known ? this.#inflight.row(packetId) : 0);
   }
 
   pubcomp(packetId: number): void {

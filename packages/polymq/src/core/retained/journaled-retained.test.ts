@@ -146,7 +146,7 @@ describe('retained messages', () => {
         go = resolve;
       });
     });
-    expect(shown.length).toBe(16);
+    expect(shown.length).toBe(32);
     await turns(10);
     expect(shown.length).toBe(40);
     retained.remove('', 'k.50');
@@ -170,6 +170,19 @@ describe('retained messages', () => {
     retained.set('', retainedDraft('k.new', ''));
     await rest;
     expect(keys).toEqual(Array.from({ length: 10 }, (_, n) => `k.${39_990 + n}`));
+  });
+
+  it('are shown to several readers in turn', async () => {
+    const { retained } = await open();
+    for (let n = 0; n < 200; n++) retained.set('', retainedDraft(`k.${n}`, ''));
+    const order: string[] = [];
+    const walks = ['a', 'b', 'c'].map((reader) =>
+      retained.visit('', '#', () => order.push(reader) > 0),
+    );
+    await Promise.all(walks);
+    expect(order.length).toBe(600);
+    expect(order.lastIndexOf('c')).toBeGreaterThan(order.lastIndexOf('a'));
+    expect(order.lastIndexOf('a') - order.indexOf('c')).toBeGreaterThan(300);
   });
 
   it('are shown until the reader has enough', async () => {

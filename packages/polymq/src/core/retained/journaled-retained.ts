@@ -19,14 +19,14 @@ import type { MessageStore, RestoredMessage } from '../queue/message-store.ts';
 import { NO_ROW, ROW_FLAG, ROW_STATE } from '../queue/rows.ts';
 import { type KeyLeaf, KeyTree } from './key-tree.ts';
 import type { RetainedMessages } from './retained-messages.ts';
-import { RetainedWalk } from './retained-walk.ts';
+import { RetainedWalk, type WalkContext, WalkTurns } from './retained-walk.ts';
 
 /** The id of these rows where others have that of their queue, which is never this one. */
 export const RETAINED_ROWS_ID = 0;
 
 const COUNT_MAX = 100_000;
 const BYTES_MAX: number = 1 << 30;
-/** Of all walks that have not come to their end: 64 MiB. */
+/** Of all walks that have not come to their end, before another begins: 64 MiB. */
 const WALKING_ROWS_MAX: number = 1 << 24;
 
 export interface RetainedOptions {
@@ -47,7 +47,7 @@ interface Place {
 export class JournaledRetained implements RetainedMessages {
   readonly #store: MessageStore;
   readonly #clock: Clock;
-  readonly #timers: Timers;
+  readonly #walking: WalkContext;
   readonly #expiries: TimerWheel;
   readonly #countMax: number;
   readonly #bytesMax: number;
@@ -65,10 +65,16 @@ export class JournaledRetained implements RetainedMessages {
   constructor({ store, clock, timers, countMax, bytesMax }: RetainedOptions) {
     this.#store = store;
     this.#clock = clock;
-    this.#timers = timers;
     this.#countMax = countMax ?? COUNT_MAX;
     this.#bytesMax = bytesMax ?? BYTES_MAX;
     this.#expiries = new TimerWheel({ clock, timers, onDue: (row) => this.#due(row) });
+    this.#walking = {
+      store,
+      clock,
+      turns: new WalkTurns(clock, timers),
+      isHere: (row, seqEnd) => this.#isHere(row, seqEnd),
+      drop: (row) => this.#drop(row),
+    };
   }
 
   get count(): number {
@@ -105,19 +111,16 @@ export class JournaledRetained implements RetainedMessages {
   ): Promise<void> | undefined {
     const tree = this.#trees.get(namespace);
     if (tree === undefined) return undefined;
-    const walk = new RetainedWalk(
-      {
-        store: this.#store,
-        clock: this.#clock,
-        timers: this.#timers,
-        isHere: (row, seqEnd) => this.#isHere(row, seqEnd),
-        drop: (row) => this.#drop(row),
-      },
-      visit,
-      this.#nextSeq,
-    );
+    if (this.#walkingRows > WALKING_ROWS_MAX) {
+      throw new BrokerError(
+        'limit-reached',
+        'too many readers ask for retained messages at a time',
+      );
+    }
+    const walk = new RetainedWalk(this.#walking, visit, this.#nextSeq);
     tree.match(pattern, (row) => walk.add(row));
-    return walk.start() ? this.#walkOn(walk) : undefined;
+    const shown = walk.start();
+    return shown === undefined ? undefined : this.#limited(shown, walk.length);
   }
 
   /** Takes in a message of before the restart. */
@@ -247,19 +250,12 @@ export class JournaledRetained implements RetainedMessages {
     return this.#store.rows.page(row).seq[this.#store.rows.index(row)]! < seqEnd;
   }
 
-  async #walkOn(walk: RetainedWalk): Promise<void> {
-    const { rest } = walk;
-    if (this.#walkingRows + rest > WALKING_ROWS_MAX) {
-      throw new BrokerError(
-        'limit-reached',
-        'too many readers ask for retained messages at a time',
-      );
-    }
-    this.#walkingRows += rest;
+  async #limited(shown: Promise<void>, rowCount: number): Promise<void> {
+    this.#walkingRows += rowCount;
     try {
-      await walk.goOn();
+      await shown;
     } finally {
-      this.#walkingRows -= rest;
+      this.#walkingRows -= rowCount;
     }
   }
 }

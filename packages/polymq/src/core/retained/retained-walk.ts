@@ -1,24 +1,28 @@
 /**
  * One reader's way through retained messages: rows in the order in which they lie in the journal, so that what is on disk is read
- * once and from front to back, in slices between which everything else goes on.
+ * once and from front to back. All walks together take about a millisecond of a turn of the event loop.
  *
- *   add(row)… ─► start: a slice at once ─► goOn: load what is in no memory, wait for the reader, next slice …
+ *   add(row)… ─► start ──┬─ a few are shown at once ─► done
+ *                        └─► WalkTurns ─► step: some are shown ─┬─► done
+ *                               ▲                               ├─► once more
+ *                               └──── loaded, reader has room ◄─┴─► waits
  */
 import type { Clock, Timers } from '../../lib/environment/clock.ts';
+import { Fifo } from '../../lib/fifo.ts';
 import type { MessageView } from '../message/message-bytes.ts';
 import type { MessageStore } from '../queue/message-store.ts';
 import { RowList } from '../queue/store/row-list.ts';
 
-/** What is shown in one turn of the event loop: so much time, looked at after so many messages. */
-const SLICE_MS = 1;
-const MESSAGES_PER_LOOK = 16;
+/** What all walks take of one turn, and how many messages one of them shows before it is the next one's turn. */
+const TURN_MS = 1;
+const STEP_MESSAGES = 32;
 /** More are not put in order in the turn in which they were found. */
 const AT_ONCE_MAX = 4096;
 
 export interface WalkContext {
   store: MessageStore;
   clock: Clock;
-  timers: Timers;
+  turns: WalkTurns;
   /** Whether the row is a retained message still, with a `seq` below that. */
   isHere(row: number, seqEnd: number): boolean;
   drop(row: number): void;
@@ -26,15 +30,18 @@ export interface WalkContext {
 
 export type RetainedVisitor = (view: MessageView, expiresMs: number) => boolean | Promise<boolean>;
 
+/** Whether a walk goes on: no, at once, or when the promise says so. */
+type Outcome = boolean | Promise<boolean>;
+
 export class RetainedWalk {
   readonly #context: WalkContext;
   readonly #visit: RetainedVisitor;
   readonly #seqEnd: number;
-  readonly #found = new RowList();
+  #found = new RowList();
   #rows: Int32Array | undefined;
   #at = 0;
-  /** What the next step waits for, if it is not the next turn. */
-  #pending: Promise<boolean> | undefined;
+  #resolve: () => void = () => undefined;
+  #reject: (error: unknown) => void = () => undefined;
 
   constructor(context: WalkContext, visit: RetainedVisitor, seqEnd: number) {
     this.#context = context;
@@ -42,50 +49,53 @@ export class RetainedWalk {
     this.#seqEnd = seqEnd;
   }
 
-  /** Rows that were not shown yet. */
-  get rest(): number {
-    return this.#found.length - this.#at;
+  /** Rows that were found. */
+  get length(): number {
+    return this.#rows?.length ?? this.#found.length;
   }
 
   add(row: number): void {
     this.#found.push(row);
   }
 
-  /** Shows what can be shown at once; whether there is more, for `goOn`. */
-  start(): boolean {
-    return this.#found.length > AT_ONCE_MAX || this.#slice();
+  /** Shows the first ones. Undefined if these are all; else resolves when all were shown, rejects if some cannot be read. */
+  start(): Promise<void> | undefined {
+    const outcome = this.#found.length > AT_ONCE_MAX || this.#show();
+    if (outcome === false) return undefined;
+    return new Promise<void>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      this.#goOn(outcome);
+    });
   }
 
-  /** Shows the rest. Rejects if messages cannot be read. */
-  async goOn(): Promise<void> {
-    const { timers } = this.#context;
-    do {
-      const pending = this.#pending;
-      this.#pending = undefined;
-      if (pending === undefined) await new Promise<void>((resolve) => timers.immediate(resolve));
-      else if (!(await pending)) return;
-    } while (this.#slice());
+  /** Its turn has come. */
+  step(): void {
+    try {
+      this.#goOn(this.#show());
+    } catch (error: unknown) {
+      this.#reject(error);
+    }
   }
 
-  /** Whether there is more. */
-  #slice(): boolean {
-    const { clock } = this.#context;
+  #goOn(outcome: Outcome): void {
+    if (outcome === false) this.#resolve();
+    else if (outcome === true) this.#context.turns.add(this);
+    else outcome.then((more) => this.#goOn(more), this.#reject);
+  }
+
+  /** Shows some. */
+  #show(): Outcome {
     this.#rows ??= this.#inOrder();
-    const endMs = clock.monotonicMs() + SLICE_MS;
-    while (this.#at < this.#rows.length) {
-      const shown = this.#show(this.#rows[this.#at]!);
-      if (shown === false) return false;
-      if (shown !== true) {
-        this.#pending = shown;
-        return true;
-      }
-      if (this.#at % MESSAGES_PER_LOOK === 0 && clock.monotonicMs() >= endMs) break;
+    const end = Math.min(this.#rows.length, this.#at + STEP_MESSAGES);
+    while (this.#at < end) {
+      const outcome = this.#showRow(this.#rows[this.#at]!);
+      if (outcome !== true) return outcome;
     }
     return this.#at < this.#rows.length;
   }
 
-  /** Whether the walk goes on; a promise if that takes time. */
-  #show(row: number): boolean | Promise<boolean> {
+  #showRow(row: number): Outcome {
     const { store, clock, isHere, drop } = this.#context;
     if (!isHere(row, this.#seqEnd)) {
       this.#at += 1;
@@ -115,6 +125,7 @@ export class RetainedWalk {
   #inOrder(): Int32Array {
     const { store, isHere } = this.#context;
     const found = this.#found;
+    this.#found = NONE_FOUND;
     const rows = new Int32Array(found.length);
     const offsets = new Float64Array(found.length);
     let count = 0;
@@ -133,5 +144,44 @@ export class RetainedWalk {
     if ((most - least + 1) * count > Number.MAX_SAFE_INTEGER) return rows.subarray(0, count);
     for (let at = 0; at < count; at++) offsets[at] = (offsets[at]! - least) * count + at;
     return Int32Array.from(offsets.subarray(0, count).sort(), (place) => rows[place % count]!);
+  }
+}
+
+const NONE_FOUND = new RowList();
+
+/** Lets walks go on one after the other. */
+export class WalkTurns {
+  readonly #clock: Clock;
+  readonly #timers: Timers;
+  readonly #waiting = new Fifo<RetainedWalk>();
+  #scheduled = false;
+
+  constructor(clock: Clock, timers: Timers) {
+    this.#clock = clock;
+    this.#timers = timers;
+  }
+
+  add(walk: RetainedWalk): void {
+    this.#waiting.push(walk);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#timers.immediate(() => {
+      this.#run();
+      this.#scheduled = false;
+      if (this.#waiting.length > 0) this.#schedule();
+    });
+  }
+
+  #run(): void {
+    const endMs = this.#clock.monotonicMs() + TURN_MS;
+    do {
+      const walk = this.#waiting.take();
+      if (walk === undefined) return;
+      walk.step();
+    } while (this.#clock.monotonicMs() < endMs);
   }
 }

@@ -143,7 +143,10 @@ export class RetainedWalk {
     // Sorting numbers is quick, and a number has room for both: place in the journal and in the list.
     if ((most - least + 1) * count > Number.MAX_SAFE_INTEGER) return rows.subarray(0, count);
     for (let at = 0; at < count; at++) offsets[at] = (offsets[at]! - least) * count + at;
-    return Int32Array.from(offsets.subarray(0, count).sort(), (place) => rows[place % count]!);
+    offsets.subarray(0, count).sort();
+    const ordered = new Int32Array(count);
+    for (let at = 0; at < count; at++) ordered[at] = rows[offsets[at]! % count]!;
+    return ordered;
   }
 }
 

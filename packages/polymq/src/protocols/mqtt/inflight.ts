@@ -9,7 +9,8 @@
  *
  * Ids of live messages are the next free ones. Those of a stored queue follow from the message's place in it
  * (`packetIdOf`), so that the same message has the same id after a crash, and the client's own table knows it again.
- * An entry is a number in a map: its state, and the row of the queue that holds the message.
+ * An entry is a number in a map: its state, and the row of the queue that holds the message. Once the message is done with, it
+ * is the position that the journal must have come to before PUBREL may leave.
  */
 import { NO_ROW } from '../../core/queue/rows.ts';
 
@@ -27,7 +28,7 @@ export function packetIdOf(seq: number): number {
 }
 
 export class Inflight {
-  /** `(row + 1) * 4 + state`, in the order in which they were sent. */
+  /** `(row + 1) * 4 + state`, in the order in which they were sent; a position in place of the row where PUBCOMP is awaited. */
   readonly #entries = new Map<number, number>();
   #lastId = 0;
 
@@ -58,7 +59,7 @@ export class Inflight {
     return entry === undefined ? undefined : ((entry % STATES) as Awaits);
   }
 
-  /** The row that holds the message, or `NO_ROW`. */
+  /** The row that holds the message, or `NO_ROW`; the position if PUBCOMP is awaited. */
   row(packetId: number): number {
     const entry = this.#entries.get(packetId);
     return entry === undefined ? NO_ROW : Math.floor(entry / STATES) - 1;

@@ -34,7 +34,9 @@ export class FakeSocket implements NetworkSocket {
     return this.#paused;
   }
 
+  /** What the client does not read; anything else is on its way to it. */
   get pendingBytes(): number {
+    if (!this.stalled) return 0;
     return this.#outbound.reduce((sum, { length }) => sum + length, 0);
   }
 

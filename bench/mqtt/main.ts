@@ -1,6 +1,7 @@
 /** `npm run bench -- mqtt`: MQTT 3.1.1, beside mosquitto. */
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join as joinPath } from 'node:path';
+import { mosquittoMissing } from '../../packages/polymq/test/support/mosquitto.ts';
 import { type LiveBench, runLiveBench } from '../lib/live/bench.ts';
 import { describeShape } from '../lib/live/report.ts';
 import { startServer } from '../lib/live/server-process.ts';
@@ -52,10 +53,7 @@ const BENCH: LiveBench<MqttShape> = {
     name: 'mosquitto',
     doc: 'mosquitto (Debian package)',
     defaultPort: 1883,
-    missing: () =>
-      existsSync(MOSQUITTO)
-        ? undefined
-        : 'mosquitto is not installed: apt-get install --no-install-recommends mosquitto',
+    missing: mosquittoMissing,
     start: startMosquitto,
   },
   nullUrl: new URL('./null-server.ts', import.meta.url).href,

@@ -1,5 +1,5 @@
 /** `npm run bench -- redis`: Redis Pub/Sub, beside redis-server. */
-import { existsSync } from 'node:fs';
+import { redisMissing } from '../../packages/polymq/test/support/redis-server.ts';
 import { type LiveBench, runLiveBench } from '../lib/live/bench.ts';
 import type { LiveShape } from '../lib/live/load.ts';
 import { describeShape } from '../lib/live/report.ts';
@@ -19,10 +19,7 @@ const BENCH: LiveBench<LiveShape> = {
     name: 'redis',
     doc: 'redis-server (Debian package)',
     defaultPort: 6379,
-    missing: () =>
-      existsSync(REDIS_SERVER)
-        ? undefined
-        : 'redis-server is not installed: apt-get install --no-install-recommends redis-server',
+    missing: redisMissing,
     start: () =>
       startServer({
         name: 'redis',

@@ -12,7 +12,9 @@ import { type FuzzReport, fuzz, tryInput } from './fuzz.ts';
 import { fuzzLiveBroker } from './live.ts';
 import { fuzzLiveAmqp } from './live-amqp.ts';
 import { fuzzLiveAws } from './live-aws.ts';
+import { fuzzLiveMqtt } from './live-mqtt.ts';
 import { fuzzLiveRedis } from './live-redis.ts';
+import { fuzzLiveStomp } from './live-stomp.ts';
 import { TARGETS } from './targets/index.ts';
 
 /** A running broker under attack, for each protocol. */
@@ -21,6 +23,8 @@ const LIVE = {
   'live-amqp': fuzzLiveAmqp,
   'live-aws': fuzzLiveAws,
   'live-redis': fuzzLiveRedis,
+  'live-mqtt': fuzzLiveMqtt,
+  'live-stomp': fuzzLiveStomp,
 };
 
 async function main(): Promise<number> {

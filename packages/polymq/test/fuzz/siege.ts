@@ -34,10 +34,13 @@ export interface Attackers {
 export interface Siege {
   name: string;
   scheme: string;
+  /** The scheme of a second listener, such as the same protocol inside WebSockets. */
+  alsoListens?: string;
   /** More flags of the broker. */
   args?: readonly string[];
   healthy(port: number): HealthyClient;
-  attackers(port: number, random: SeededRandom): Attackers;
+  /** `otherPort`: of the second listener; 0 if there is none. */
+  attackers(port: number, random: SeededRandom, otherPort: number): Attackers;
   /** Called before the healthy client starts. */
   setUp?(port: number): Promise<void>;
   /** A line of the log that only a bug writes. */
@@ -50,18 +53,24 @@ const SETTLE_MS = 3000;
 /** Resolves with what was found. */
 export async function besiege(siege: Siege, options: SiegeOptions): Promise<string[]> {
   const data = temporaryFolder(`polymq-fuzz-${siege.scheme}-`);
+  const { scheme: first, alsoListens: second } = siege;
+  const schemes = second === undefined ? [first] : [first, second];
   const broker = await startPolymq({
     data: data.path,
-    listen: [`${siege.scheme}://127.0.0.1:0`],
+    listen: schemes.map((scheme) => `${scheme}://127.0.0.1:0`),
     args: siege.args,
   });
-  const port = broker.port(siege.scheme);
+  const port = broker.port(first);
   const problems: string[] = [];
   const healthy = siege.healthy(port);
   try {
     await siege.setUp?.(port);
     await healthy.start();
-    const attackers = siege.attackers(port, new SeededRandom(options.seed));
+    const attackers = siege.attackers(
+      port,
+      new SeededRandom(options.seed),
+      second === undefined ? 0 : broker.port(second),
+    );
     await attackers.run(Math.min(3, options.seconds / 4));
     await pause(SETTLE_MS);
     const before = rssMib(broker.pid);

@@ -32,6 +32,10 @@ const POOLED_BYTES_MAX = 32 * 1024 * 1024;
 /** Large packets of which not all has come, over all connections. */
 const GATHERED_BYTES_MAX = 512 * 1024 * 1024;
 const GATHER_BYTES = 256 * 1024;
+/** What the listeners of this protocol count by their schemes. */
+const LISTENERS = ['mqtt', 'ws+mqtt'];
+const RECEIVED_BYTES = 'polymq_received_bytes_total';
+const SENT_BYTES = 'polymq_sent_bytes_total';
 
 export class MqttServer implements ProtocolServer {
   readonly watchesIdle = true;
@@ -206,7 +210,9 @@ export class MqttServer implements ProtocolServer {
     }
   }
 
-  #openSystem({ broker, environment, version }: ProtocolContext): System {
+  #openSystem({ broker, environment, version, counters }: ProtocolContext): System {
+    const received = LISTENERS.map((protocol) => counters.counter(RECEIVED_BYTES, { protocol }));
+    const sent = LISTENERS.map((protocol) => counters.counter(SENT_BYTES, { protocol }));
     return new System({
       exchanges: broker.exchanges,
       publisher: broker.publisher,
@@ -215,7 +221,11 @@ export class MqttServer implements ProtocolServer {
       timers: environment.timers,
       intervalMs: this.options.systemIntervalMs,
       version,
-      figures: () => this.#figures(),
+      figures: () => ({
+        ...this.#figures(),
+        bytesReceived: sumOf(received),
+        bytesSent: sumOf(sent),
+      }),
       retainedCount: () => broker.retained.count,
     });
   }
@@ -238,4 +248,8 @@ export class MqttServer implements ProtocolServer {
       sharedSubscriptions: this.shares.size,
     };
   }
+}
+
+function sumOf(counters: readonly Counter[]): number {
+  return counters.reduce((sum, { value }) => sum + value, 0);
 }

@@ -24,6 +24,8 @@ const MARK = Buffer.from('polymq-time:');
 const TIMED_BYTES = MARK.length + 8;
 const PACKET_ID_BYTES = 2;
 const TOPIC = 'live';
+/** Shorter than a test is: who waits for something else than bytes is cut by time. */
+const SEND_TIMEOUT = '8s';
 /** The end of the answer to a first SUBSCRIBE of Redis. */
 const SUBSCRIBED = ':1\r\n';
 
@@ -71,7 +73,7 @@ function mqtt(qos: Qos): LiveClients {
   return {
     name: `MQTT QoS ${qos}`,
     scheme: 'mqtt',
-    args: [],
+    args: ['--mqtt-send-timeout-ms', SEND_TIMEOUT],
     limitMib: 32,
     commonMib: 0,
     acks: qos === 1,
@@ -88,7 +90,7 @@ function mqtt(qos: Qos): LiveClients {
 export const stomp: LiveClients = {
   name: 'STOMP',
   scheme: 'stomp',
-  args: ['--stomp-send-timeout-ms', '10s'],
+  args: ['--stomp-send-timeout-ms', SEND_TIMEOUT],
   limitMib: 4,
   commonMib: 256,
   acks: false,

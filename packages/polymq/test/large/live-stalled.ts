@@ -24,7 +24,7 @@ const SAMPLE_MS = 100;
 const LATENCY_FACTOR_MAX = 2;
 /** Below this a p99 says more of the machine than of the broker. */
 const P99_MS_FLOOR = 2;
-const CUT_LINE = /cut off an? \w+ (client|connection)/g;
+const CUT_LINE = /(cut off|closed) an? \w+ (client|connection)/g;
 const HOST = '127.0.0.1';
 
 export async function stalled(clients: LiveClients, options: LargeOptions): Promise<string[]> {

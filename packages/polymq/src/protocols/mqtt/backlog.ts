@@ -1,6 +1,9 @@
 import { Fifo } from '../../lib/fifo.ts';
 
-/** A message of QoS 1 or 2 for a client whose window is full: its frame, without the packet id. */
+/**
+ * A message of QoS 1 or 2 for a client whose window is full: its frame, without the packet id. Many clients may have the
+ * same one, so it is written to only right before it is copied.
+ */
 export interface BacklogFrame {
   readonly frame: Buffer;
   readonly qos: 1 | 2;

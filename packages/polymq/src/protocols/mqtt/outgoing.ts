@@ -28,6 +28,7 @@ import { SYSTEM_EXCHANGE, TOPIC_EXCHANGE, topicOf } from './topics.ts';
 
 const EMPTY: Buffer = Buffer.alloc(0);
 const VARIANTS = 4;
+const BACKLOG_VARIANTS = 8;
 
 /**
  * A flag of the stored form (`message-format.ts`): the message is in a stored session because it was retained when the client
@@ -68,6 +69,10 @@ export class OutgoingMessage {
   );
   readonly #starts: number[] = new Array<number>(VARIANTS).fill(0);
   readonly #ends: number[] = new Array<number>(VARIANTS).fill(0);
+  /** By version, retain flag and QoS: what clients whose window is full will get. */
+  readonly #backlog: (BacklogFrame | undefined)[] = new Array<BacklogFrame | undefined>(
+    BACKLOG_VARIANTS,
+  ).fill(undefined);
 
   constructor(formats: MessageFormats, shared: SharedFrames) {
     this.#foreign = new ForeignProperties(formats);
@@ -135,8 +140,23 @@ export class OutgoingMessage {
     return true;
   }
 
-  /** The packet to send later; undefined if the client does not take packets of that size. */
+  /**
+   * The packet to send later; undefined if the client does not take packets of that size. Clients that need the same
+   * bytes get the same packet: whoever sends it writes the packet id just before it is copied.
+   */
   backlogFrame(
+    connection: MqttConnection,
+    sending: Sending,
+    nowMs: number,
+  ): BacklogFrame | undefined {
+    if (sending.subscriptionIds.length > 0) return this.#backlogFrame(connection, sending, nowMs);
+    const variant = (connection.version === 5 ? 4 : 0) + (sending.retain ? 2 : 0) + sending.qos - 1;
+    const known = this.#backlog[variant] ?? this.#backlogFrame(connection, sending, nowMs);
+    this.#backlog[variant] = known;
+    return known && known.frame.length <= connection.packetBytesMax ? known : undefined;
+  }
+
+  #backlogFrame(
     connection: MqttConnection,
     sending: Sending,
     nowMs: number,
@@ -161,6 +181,7 @@ export class OutgoingMessage {
   clear(): void {
     this.#frame.clear();
     this.#buffers.fill(undefined);
+    this.#backlog.fill(undefined);
   }
 
   /** Whether the client itself has published it, as far as the message says. */
@@ -195,6 +216,7 @@ export class OutgoingMessage {
   ): void {
     const frame = this.#frame;
     this.#buffers.fill(undefined);
+    this.#backlog.fill(undefined);
     if (format === MQTT_FORMAT_ID) {
       frame.source = buffer;
       frame.forwardedStart = forwardedStart(buffer, propertiesStart);

@@ -83,8 +83,15 @@ export class Receipts {
     this.#frames.copy(target, output.position, this.#sent - this.#base, end - this.#base);
     output.position += bytes;
     this.#sent = end;
-    if (this.#sent === this.#end) this.#clear();
+    if (this.#sent === this.#end) this.#forget();
     return bytes;
+  }
+
+  /** Those that wait are never sent. */
+  clear(): void {
+    this.#due.clear();
+    this.#last = undefined;
+    this.#forget();
   }
 
   async #settle(due: Due, streams: Promise<void>, onReady: () => void): Promise<void> {
@@ -121,7 +128,7 @@ export class Receipts {
   }
 
   /** A quiet connection keeps no memory. */
-  #clear(): void {
+  #forget(): void {
     this.#base = 0;
     this.#sent = 0;
     this.#end = 0;

@@ -293,6 +293,7 @@ export class StompSession implements Session {
         const bytes = this.#receipts.send(committed, this.output);
         if (this.output.blocked) this.#unreadBytes += bytes;
       } catch {
+        this.#receipts.clear();
         this.fail(refused('resource_error', 'a stream has not taken a message; the log says why'));
         return false;
       }
@@ -331,6 +332,8 @@ export class StompSession implements Session {
       error = refused('internal_error', 'the broker failed to handle a frame; its log says why');
     } else logger.warn({ peer, reason: error.message.trim() }, 'closed a STOMP connection');
     protocolErrors.value += 1;
+    // What went well before keeps its answer.
+    if (this.state === 'connected') this.sendReceipts();
     const { title, message } = error as StompError;
     const about = receiptId === undefined ? [] : [['receipt-id', receiptId] as const];
     this.output.frame(errorFrame(title, message, this.version, about));

@@ -124,11 +124,12 @@ export class FrameScan {
 
   #command(buffer: Buffer, start: number, end: number): number {
     let at = start;
-    while (at < end && buffer[at] !== LF) at += 1;
+    while (at < end && buffer[at] !== LF && buffer[at] !== NUL) at += 1;
     if (at - start > COMMAND_BYTES_MAX) {
       throw malformed(`a command is longer than ${COMMAND_BYTES_MAX} bytes`);
     }
     if (at === end) return 0;
+    if (buffer[at] === NUL) throw malformed('a NUL octet stands in a command');
     this.commandStart = start;
     this.commandEnd = at > start && buffer[at - 1] === CR ? at - 1 : at;
     return at + 1;

@@ -63,6 +63,8 @@ export class MqttConnection implements Session {
   blockedMs = 0;
   /** 0: it may be silent for ever. */
   silenceMsMax = 0;
+  /** The session is to be told when the output has room again. */
+  waitsForOutput = false;
   /** The largest packet that the client takes. */
   packetBytesMax: number = Number.POSITIVE_INFINITY;
   /** The topic that was published to last. */
@@ -89,6 +91,11 @@ export class MqttConnection implements Session {
 
   get closed(): boolean {
     return this.state === 'closed';
+  }
+
+  /** Whether what the client sends is looked at now. */
+  get reading(): boolean {
+    return !this.#held && !this.#stalled;
   }
 
   get peer(): string {
@@ -119,8 +126,18 @@ export class MqttConnection implements Session {
 
   /** What was written has left: whoever waits for room is asked again. */
   outputDrained(): void {
-    this.session?.outputDrained();
+    if (this.waitsForOutput) {
+      this.waitsForOutput = false;
+      this.session?.outputDrained();
+    }
     this.#tellRoom();
+  }
+
+  /** Whether the output takes more messages now. If not, the session is told when it does. */
+  get takesMore(): boolean {
+    if (!this.output.full) return true;
+    this.waitsForOutput = true;
+    return false;
   }
 
   onClose(): void {

@@ -126,7 +126,7 @@ export class Publishing {
     const { draft } = this;
     const scan = this.#scan;
     const start = scan.store(buffer);
-    if (this.#server.sessions.noLocalCount > 0 && scan.qos > 0) {
+    if (this.#server.sessions.noLocalCount > 0) {
       const forwarded = buffer.subarray(start + 1, scan.payloadStart);
       const payload = buffer.subarray(scan.payloadStart, scan.payloadEnd);
       draft.setContent(storedProperties(buffer[start]!, forwarded, session.clientId), payload);

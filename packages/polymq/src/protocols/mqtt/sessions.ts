@@ -6,7 +6,7 @@
  * a crash leaves at most what `restore` recognises as nobody's.
  */
 import { TimerWheel } from '../../lib/timer-wheel.ts';
-import { readMarks, receivedMark, sentMark } from './marks.ts';
+import { type ClientMarks, readMarks, receivedMark, sentMark } from './marks.ts';
 import type { MqttServer } from './server.ts';
 import { type EndOfConnection, MqttSession } from './session.ts';
 import {
@@ -80,7 +80,7 @@ export class Sessions {
     await this.#put(session);
   }
 
-  /** Nobody has come to it after all: it lasts as if its connection had just ended. */
+  /** If nobody has come to it after all, it lasts as if its connection had just ended. */
   abandon(session: MqttSession): void {
     if (session.ending !== undefined || session.connection !== undefined) return;
     this.#startAway(session);
@@ -129,7 +129,7 @@ export class Sessions {
       if (received.length > 0) session.received = new Set(received);
     }
     this.#restoreSubscriptions();
-    this.#dropOrphans(marks.keys());
+    this.#dropOrphans(marks);
     for (const session of this.#sessions.values()) this.#startTimer(session, nowMs);
   }
 
@@ -254,16 +254,12 @@ export class Sessions {
   }
 
   /** What a crash has left of sessions that were being cleared away. */
-  #dropOrphans(clientIds: Iterable<string>): void {
+  #dropOrphans(marks: ReadonlyMap<string, ClientMarks>): void {
     const { queues } = this.#server.broker;
-    for (const clientId of clientIds) {
+    for (const [clientId, { received, sent }] of marks) {
       if (this.#sessions.has(clientId)) continue;
-      for (const [mark] of queues.store.marks(receivedMark(clientId, 0).slice(0, -1))) {
-        queues.store.setMark(mark, undefined);
-      }
-      for (const [mark] of queues.store.marks(sentMark(clientId, 0).slice(0, -1))) {
-        queues.store.setMark(mark, undefined);
-      }
+      for (const id of received) queues.store.setMark(receivedMark(clientId, id), undefined);
+      for (const id of sent) queues.store.setMark(sentMark(clientId, id), undefined);
     }
     const known = new Set<string>();
     for (const clientId of this.#sessions.keys()) known.add(sessionQueueName(clientId));

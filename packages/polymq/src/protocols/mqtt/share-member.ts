@@ -54,10 +54,10 @@ export class ShareMember implements QueueConsumer {
 
   ready(): boolean {
     const { connection, stored } = this.session;
-    if (connection === undefined) return false;
+    if (connection === undefined || !connection.takesMore) return false;
     if (!stored) return this.session.live.hasRoom;
     const { unanswered, queue } = this.session.delivery;
-    return unanswered + (queue?.readyCount ?? 0) < connection.window && !connection.output.full;
+    return unanswered + (queue?.readyCount ?? 0) < connection.window;
   }
 
   deliver(queue: Queue, row: number, view: MessageView): void {

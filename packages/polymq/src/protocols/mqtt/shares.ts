@@ -15,7 +15,8 @@ import { ShareMember } from './share-member.ts';
 import type { Subscription } from './subscription.ts';
 
 const PREFIX = 'mqtt-share-';
-const TRANSIENT_PREFIX = 'mqtt-share-transient-';
+/** No group has a slash in its name, so no durable one is called so. */
+const TRANSIENT_PREFIX = 'mqtt-share/';
 const KIND = 'mqtt-share';
 
 export class Share {

@@ -106,7 +106,7 @@ export class StoredDelivery implements QueueConsumer, Outbound {
       connection !== undefined &&
       this.#stalled === NO_ROW &&
       this.#inflight.size < connection.window &&
-      !connection.output.full
+      connection.takesMore
     );
   }
 

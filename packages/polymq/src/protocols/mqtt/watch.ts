@@ -46,7 +46,8 @@ export class Watch {
       connection.cut(`the client has not read for ${sendTimeoutMs} ms`);
       return;
     }
-    if (connection.heard) this.#note(connection, nowMs);
+    // Who is not read cannot be heard.
+    if (connection.heard || !connection.reading) this.#note(connection, nowMs);
     else if (connection.silenceMsMax > 0 && nowMs - connection.heardMs > connection.silenceMsMax) {
       connection.close('keepAliveTimeout', `heard nothing for ${connection.silenceMsMax} ms`);
     }

@@ -83,30 +83,21 @@ async function admit(
 ): Promise<void> {
   const { server } = connection;
   const { sessions, wills } = server;
-  let session = await sessionOfBefore(connection, clientId, packet.clean);
-  const isResumed = session !== undefined;
-  if (session === undefined) session = await sessions.create(clientId, expiryS);
-  else {
-    await sessions.resume(session, expiryS);
-    await repairQueue(session);
-  }
+  const before = await sessionOfBefore(connection, clientId, packet.clean);
+  const session = before ?? (await sessions.create(clientId, expiryS));
+  const resumed = before !== undefined;
   try {
-    await wills.connect({
-      clientId,
-      will: packet.will,
-      sessionExpiryS: expiryS,
-      resumed: isResumed,
-    });
-  } catch (error: unknown) {
+    if (resumed) {
+      await sessions.resume(session, expiryS);
+      await repairQueue(session);
+    }
+    await wills.connect({ clientId, will: packet.will, sessionExpiryS: expiryS, resumed });
+    if (!connection.closed) open(connection, packet, session, resumed);
+    // It has gone before it was let in, so it has left no will.
+    else wills.disarm(clientId);
+  } finally {
     sessions.abandon(session);
-    throw error;
   }
-  if (connection.closed) {
-    wills.lost(clientId, expiryS);
-    sessions.abandon(session);
-    return;
-  }
-  open(connection, packet, session, isResumed);
 }
 
 /** The session to take up; undefined if there is none any more. */

@@ -64,7 +64,10 @@ function begin(
   if (wantsRetained(asked.retainHandling, before === undefined, isShared)) {
     request.shown = subscription;
   }
-  const fail = (error: unknown): void => refuse(session, subscription, request, error);
+  const fail = (error: unknown): void => {
+    refuse(session, subscription, request, error);
+    if (before !== undefined) session.add(before);
+  };
   try {
     return apply(session, subscription, before)?.catch(fail);
   } catch (error: unknown) {

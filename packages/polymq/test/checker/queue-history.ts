@@ -27,6 +27,8 @@ export interface Publish {
   invokedAt: number;
   /** Infinity while it is not known, and for `info`. */
   endedAt: number;
+  /** When nobody waited any longer for what became of it; only for `info`. */
+  givenUpAt?: number | undefined;
   outcome: Outcome;
 }
 
@@ -201,6 +203,7 @@ export class QueueHistory {
 function end(publish: Publish, outcome: Outcome, at: number): void {
   publish.outcome = outcome;
   publish.endedAt = outcome === 'info' ? Number.POSITIVE_INFINITY : at;
+  if (outcome === 'info') publish.givenUpAt = at;
 }
 
 type Recorded =

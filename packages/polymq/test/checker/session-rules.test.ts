@@ -100,6 +100,21 @@ describe('the rules about sessions and transactions', () => {
     expect(check(history).anomalies).toEqual([]);
   });
 
+  it('allow that one message of a transaction was delivered before a crash undid all of it', () => {
+    const history = madeUpSessionHistory(100);
+    const { queues } = history;
+    const what = { producer: 'p9', queues: ['often'], persistent: true, unit: 'u' };
+    const given = queues.publish({ ...what, value: 'given' });
+    const other = queues.publish({ ...what, value: 'other' });
+    const delivery = { queue: 'often', value: 'given', redelivered: false };
+    queues.delivered({ ...delivery, reader: 'often#2' });
+    for (const each of [given, other]) queues.published(each, 'info');
+    expect(check(history).anomalies).toEqual([]);
+    queues.opening('often#3');
+    queues.delivered({ ...delivery, reader: 'often#3', redelivered: true });
+    expect(kindsOf(history)).toEqual(new Set(['torn']));
+  });
+
   it('allow that nothing of a transaction was stored of which nobody knows', () => {
     const history = madeUpSessionHistory(100);
     const { queues } = history;

@@ -99,11 +99,11 @@ export class LiveLoad<Shape extends LiveShape = LiveShape> {
     this.#pump();
   }
 
-  /** Resolves when every subscriber has got everything once; rejects if that is not so. */
-  async stop(): Promise<void> {
+  /** Resolves when every subscriber has got everything once; rejects if that is not so, or nothing came for `stallMsMax`. */
+  async stop(stallMsMax: number = STALL_MS_MAX): Promise<void> {
     this.#running = false;
     try {
-      await Promise.race([this.#settle(), this.failed]);
+      await Promise.race([this.#settle(stallMsMax), this.failed]);
       this.destroy();
       await this.#dialect.cleanUp?.(this.#target, this.#name, this.#shape);
     } finally {
@@ -199,12 +199,12 @@ export class LiveLoad<Shape extends LiveShape = LiveShape> {
     return least;
   }
 
-  async #settle(): Promise<void> {
+  async #settle(stallMsMax: number): Promise<void> {
     let last = -1;
     let deadline = 0;
     while (!this.#settled()) {
       const now = this.delivered;
-      if (now !== last) deadline = performance.now() + STALL_MS_MAX;
+      if (now !== last) deadline = performance.now() + stallMsMax;
       last = now;
       if (performance.now() > deadline) throw new Error(`not all came: ${this.#standing()}`);
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));

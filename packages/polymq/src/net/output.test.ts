@@ -194,6 +194,20 @@ describe('frames that many connections get', () => {
     expect([...early.writes, ...late.writes]).toEqual([]);
   });
 
+  it('stay as they are while they are kept, also when no connection holds them', () => {
+    const arenas = new ArenaPool(8 * MIB);
+    const frames = new SharedFrames(arenas);
+    const first = frames.reserve(MIB);
+    frames.position += first.write('first');
+    const second = frames.reserve(MIB, true);
+    expect(second.buffer).not.toBe(first.buffer);
+    expect(frames.reserve(MIB).buffer).toBe(second.buffer);
+    frames.settle();
+    expect(arenas.pooledBytes).toBe(MIB);
+    frames.close();
+    expect(arenas.pooledBytes).toBe(2 * MIB);
+  });
+
   it('may be larger than usual', () => {
     const frames = new SharedFrames(new ArenaPool(0));
     const peer = new Peer();

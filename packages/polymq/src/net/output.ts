@@ -208,6 +208,7 @@ export class Output {
   }
 
   #openRange(buffer: Buffer, start: number, end: number): void {
+    if (start === end) return;
     if (this.#blocked && !this.#isWorthKeeping(buffer, start, end)) {
       const bytes = end - start;
       const own = this.reserve(bytes);

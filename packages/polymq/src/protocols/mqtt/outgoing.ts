@@ -3,7 +3,8 @@
  *
  *   draft or stored view ──► what all get: topic, properties, payload
  *                              ├─ QoS 0, nothing of its own: written once per variant (3.x or 5, retain flag), shared
- *                              └─ packet id, subscription ids, alias: written for each connection
+ *                              ├─ packet id, subscription ids, alias: written for each connection
+ *                              └─ a large payload behind them: written once, shared
  *
  * What has come over another protocol is translated when it is pointed at, once for all subscribers.
  */
@@ -29,6 +30,8 @@ import { SYSTEM_EXCHANGE, TOPIC_EXCHANGE, topicOf } from './topics.ts';
 const EMPTY: Buffer = Buffer.alloc(0);
 const VARIANTS = 4;
 const BACKLOG_VARIANTS = 8;
+/** Smaller messages are copied for each client: two pieces cost more than that. */
+const SHARED_TAIL_BYTES_MIN = 4096;
 
 /**
  * A flag of the stored form (`message-format.ts`): the message is in a stored session because it was retained when the client
@@ -69,10 +72,17 @@ export class OutgoingMessage {
   );
   readonly #starts: number[] = new Array<number>(VARIANTS).fill(0);
   readonly #ends: number[] = new Array<number>(VARIANTS).fill(0);
+  /** What is forwarded and the payload, if they were written for many. */
+  #tail: Buffer | undefined;
+  #tailStart = 0;
+  #tailEnd = 0;
+  /** How often shared memory was written to for this message. */
+  #sharedCount = 0;
   /** By version, retain flag and QoS: what clients whose window is full will get. */
   readonly #backlog: (BacklogFrame | undefined)[] = new Array<BacklogFrame | undefined>(
     BACKLOG_VARIANTS,
   ).fill(undefined);
+  #hasBacklog = false;
 
   constructor(formats: MessageFormats, shared: SharedFrames) {
     this.#foreign = new ForeignProperties(formats);
@@ -135,8 +145,17 @@ export class OutgoingMessage {
       frame.topicAlias = alias === 0 ? aliasesOut.add(this.topic) : alias;
       bytes = frame.bytes;
     }
-    const target = connection.output.reserve(bytes);
-    connection.output.position = frame.write(target, connection.output.position);
+    const { output } = connection;
+    if (frame.tailBytes >= SHARED_TAIL_BYTES_MIN) {
+      const tail = this.#tail ?? this.#writeTail();
+      const start = this.#tailStart + (connection.version === 5 ? 0 : frame.payloadAt);
+      const head = output.reserve(bytes - (this.#tailEnd - start));
+      output.position = frame.writeHead(head, output.position);
+      output.shared(tail, start, this.#tailEnd);
+      return true;
+    }
+    const target = output.reserve(bytes);
+    output.position = frame.write(target, output.position);
     return true;
   }
 
@@ -153,6 +172,7 @@ export class OutgoingMessage {
     const variant = (connection.version === 5 ? 4 : 0) + (sending.retain ? 2 : 0) + sending.qos - 1;
     const known = this.#backlog[variant] ?? this.#backlogFrame(connection, sending, nowMs);
     this.#backlog[variant] = known;
+    this.#hasBacklog = true;
     return known && known.frame.length <= connection.packetBytesMax ? known : undefined;
   }
 
@@ -180,8 +200,20 @@ export class OutgoingMessage {
   /** Forgets the message, so that its memory is not kept alive. */
   clear(): void {
     this.#frame.clear();
-    this.#buffers.fill(undefined);
-    this.#backlog.fill(undefined);
+    this.#forgetWritten();
+  }
+
+  /** Loops, since `fill` takes longer than all the rest of a small message. */
+  #forgetWritten(): void {
+    if (this.#sharedCount > 0) {
+      for (let variant = 0; variant < VARIANTS; variant++) this.#buffers[variant] = undefined;
+      this.#tail = undefined;
+      if (this.#sharedCount > 1) this.#shared.settle();
+      this.#sharedCount = 0;
+    }
+    if (!this.#hasBacklog) return;
+    this.#hasBacklog = false;
+    for (let variant = 0; variant < BACKLOG_VARIANTS; variant++) this.#backlog[variant] = undefined;
   }
 
   /** Whether the client itself has published it, as far as the message says. */
@@ -215,8 +247,7 @@ export class OutgoingMessage {
     more: readonly Buffer[],
   ): void {
     const frame = this.#frame;
-    this.#buffers.fill(undefined);
-    this.#backlog.fill(undefined);
+    this.#forgetWritten();
     if (format === MQTT_FORMAT_ID) {
       frame.source = buffer;
       frame.forwardedStart = forwardedStart(buffer, propertiesStart);
@@ -265,15 +296,32 @@ export class OutgoingMessage {
     frame.subscriptionIds = EMPTY;
     frame.topicAlias = 0;
     frame.expiryS = this.#expiryS;
-    const shared = this.#shared;
-    const buffer = shared.reserve(frame.bytes);
-    const start = shared.position;
+    const buffer = this.#reserveShared(frame.bytes);
+    const start = this.#shared.position;
     const end = frame.write(buffer, start);
-    shared.position = end;
+    this.#shared.position = end;
     this.#buffers[variant] = buffer;
     this.#starts[variant] = start;
     this.#ends[variant] = end;
     return buffer;
+  }
+
+  #writeTail(): Buffer {
+    const frame = this.#frame;
+    const buffer = this.#reserveShared(frame.tailBytes);
+    const start = this.#shared.position;
+    const end = frame.writeTail(buffer, start);
+    this.#shared.position = end;
+    this.#tail = buffer;
+    this.#tailStart = start;
+    this.#tailEnd = end;
+    return buffer;
+  }
+
+  /** Memory beside what was written for this message before, which stays. */
+  #reserveShared(bytes: number): Buffer {
+    this.#sharedCount += 1;
+    return this.#shared.reserve(bytes, this.#sharedCount > 1);
   }
 }
 

@@ -51,8 +51,26 @@ export class PublishFrame {
     return 1 + varintBytes(remaining) + remaining;
   }
 
+  /** Where the payload begins in the tail. */
+  get payloadAt(): number {
+    return this.payloadStart - this.forwardedStart;
+  }
+
+  /** The tail in bytes: what is forwarded and the payload, the same for all clients. */
+  get tailBytes(): number {
+    let bytes = this.payloadEnd - this.forwardedStart;
+    for (const piece of this.more) bytes += piece.length;
+    return bytes;
+  }
+
   /** Writes the packet at `at`, where there must be room, and returns the position behind. */
   write(target: Buffer, at: number): number {
+    const start = this.version === 5 ? this.forwardedStart : this.payloadStart;
+    return this.#writeFrom(start, target, this.writeHead(target, at));
+  }
+
+  /** Writes what comes before the tail; before the payload for a subscriber of 3.x. */
+  writeHead(target: Buffer, at: number): number {
     target[at] = PUBLISH | (this.dup ? 8 : 0) | (this.qos << 1) | (this.retain ? 1 : 0);
     let next = writeVarint(target, at + 1, this.#remaining());
     next = topics.copy(this.topic, 0, this.topic.length, target, next);
@@ -61,12 +79,15 @@ export class PublishFrame {
       target[next + 1] = this.packetId;
       next += 2;
     }
-    let start = this.payloadStart;
-    if (this.version === 5) {
-      next = this.#writeOwnProperties(target, next);
-      start = this.forwardedStart;
-    }
-    next = messages.copy(this.source, start, this.payloadEnd, target, next);
+    return this.version === 5 ? this.#writeOwnProperties(target, next) : next;
+  }
+
+  writeTail(target: Buffer, at: number): number {
+    return this.#writeFrom(this.forwardedStart, target, at);
+  }
+
+  #writeFrom(start: number, target: Buffer, at: number): number {
+    let next = messages.copy(this.source, start, this.payloadEnd, target, at);
     for (const piece of this.more) {
       target.set(piece, next);
       next += piece.length;

@@ -203,6 +203,7 @@ export class LiveLoad<Shape extends LiveShape = LiveShape> {
     let last = -1;
     let deadline = 0;
     while (!this.#settled()) {
+      this.#expectNoMore();
       const now = this.delivered;
       if (now !== last) deadline = performance.now() + stallMsMax;
       last = now;
@@ -210,7 +211,12 @@ export class LiveLoad<Shape extends LiveShape = LiveShape> {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
     await new Promise((resolve) => setTimeout(resolve, EXTRA_MS));
-    if (!this.#settled()) throw new Error(`more came than was published: ${this.#standing()}`);
+    this.#expectNoMore();
+  }
+
+  #expectNoMore(): void {
+    if (this.#subscribers.every(({ delivered }) => delivered <= this.#published)) return;
+    throw new Error(`more came than was published: ${this.#standing()}`);
   }
 
   #settled(): boolean {

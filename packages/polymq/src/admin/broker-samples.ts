@@ -9,6 +9,7 @@ import type { GroupOffset } from '../core/group/group-registry.ts';
 import type { GroupState } from '../core/group/groups.ts';
 import type { Queue } from '../core/queue/queue.ts';
 import type { QueueCounters } from '../core/queue/queue-counters.ts';
+import type { RetainedMessages } from '../core/retained/retained-messages.ts';
 import type { Streams } from '../core/stream/streams.ts';
 import type { Labels } from '../lib/counters.ts';
 import type { LogEngineMetrics } from '../log/log.ts';
@@ -38,6 +39,7 @@ export interface Observed {
   readonly streams: Pick<Streams, 'get' | 'list'>;
   readonly groups: ObservedGroups;
   readonly queues: ObservedQueues;
+  readonly retained: Pick<RetainedMessages, 'count' | 'bytes'>;
   readonly alarms: Alarms;
   readonly engine: LogEngineMetrics;
 }
@@ -54,7 +56,8 @@ function sample(name: string, value: number, labels: Labels = {}): Sample {
 }
 
 /** One series per fact, whatever the number of streams and groups. */
-export function* totals({ streams, groups, queues, alarms, engine }: Observed): Generator<Sample> {
+export function* totals(observed: Observed): Generator<Sample> {
+  const { streams, groups, queues, retained, alarms, engine } = observed;
   yield sample('polymq_log_appended_bytes_total', engine.appendedBytes);
   yield sample('polymq_log_appended_batches_total', engine.appendedBatches);
   yield sample('polymq_log_read_bytes_total', engine.readBytes);
@@ -76,6 +79,8 @@ export function* totals({ streams, groups, queues, alarms, engine }: Observed): 
   yield sample('polymq_group_members', groups.memberCount());
   yield sample('polymq_group_offsets', groups.offsetCount);
   yield* queueTotals(queues);
+  yield sample('polymq_retained_messages', retained.count);
+  yield sample('polymq_retained_bytes', retained.bytes);
   for (const resource of RESOURCES) {
     yield sample('polymq_publishers_blocked', Number(alarms.isOn(resource)), { resource });
   }

@@ -41,6 +41,20 @@ export const METRICS: Readonly<Record<string, MetricRow>> = {
     'Attempts to deliver messages of topics, by what came of them: delivered, retried, dead-lettered, dropped.',
     'protocol, outcome',
   ),
+  polymq_redis_commands_total: counter('Commands of Redis clients.'),
+  polymq_redis_delivered_total: counter('Messages sent to Redis subscribers.'),
+  polymq_redis_slow_clients_total: counter(
+    'Redis clients that were cut off because they did not read.',
+  ),
+  polymq_mqtt_connected_total: counter('CONNECT packets of MQTT clients that were accepted.'),
+  polymq_mqtt_published_total: counter('PUBLISH packets received from MQTT clients.'),
+  polymq_mqtt_delivered_total: counter('PUBLISH packets sent to MQTT clients.'),
+  polymq_mqtt_dropped_total: counter(
+    'Messages that an MQTT client did not get: it reads too slowly, or they are too large for it.',
+  ),
+  polymq_stomp_delivered_total: counter('MESSAGE frames sent to STOMP clients.'),
+  polymq_retained_messages: gauge('Retained messages.'),
+  polymq_retained_bytes: gauge('Bytes of retained messages.'),
   polymq_queues: gauge('Queues.'),
   polymq_queue_messages: gauge(
     'Messages in all queues: ready, leased (delivered and not acknowledged), delayed.',

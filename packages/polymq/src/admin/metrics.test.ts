@@ -38,6 +38,7 @@ function observed(streams: number): Observed {
       counters: { published: 8 },
       store: { memoryBytes: 900, uncommittedBytes: 0 },
     },
+    retained: { count: 3, bytes: 300 },
     alarms: new Alarms(),
     engine: {
       appendedBytes: 1,

@@ -232,6 +232,7 @@ class ComposedBroker implements RunningBroker {
         streams: broker.streams,
         groups,
         queues,
+        retained: broker.retained,
         alarms: broker.alarms,
         engine: engine.metrics,
       },

@@ -1,3 +1,7 @@
+/**
+ * Hands a message to everything that its route names: queues first, since they keep it, then streams, then live subscribers.
+ * What is handed to queues in one call is in one batch of the journal; streams answer later, by a promise.
+ */
 import type { Clock } from '../../lib/environment/clock.ts';
 import type { MessageDraft } from '../message/message-draft.ts';
 import type { Queue } from '../queue/queue.ts';

@@ -3,14 +3,16 @@
  *
  *   { "apache": "<what it was>", "tests": { "<spec file>": { "<test>": "passed" | Difference } } }
  *
- * The suite's own broker is `apache` (for Kafka's clients) or `rabbitmq`. `"passed"` stands for passed on
+ * The suite's own broker is `apache` (for Kafka's clients), `rabbitmq` or `redis`. `"passed"` stands for passed on
  * both. Everything else carries a reason. A test is a surprise if it fails where it is expected to pass, if
  * it passes where it is expected to fail, if it is not listed, or if it is listed and a whole run lacks it.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 
+const REAL_PEERS = ['apache', 'rabbitmq', 'redis'] as const;
+
 /** The broker that a suite was written for. */
-export type RealPeer = 'apache' | 'rabbitmq';
+export type RealPeer = (typeof REAL_PEERS)[number];
 export type Peer = RealPeer | 'polymq';
 export type Status = 'passed' | 'failed' | 'skipped';
 
@@ -48,7 +50,7 @@ export function readBaseline(path: string): Baseline {
 /** Writes what this peer did into the file. Reasons stay; new differences get a guess or `?`. */
 export function updateBaseline(path: string, peer: Peer, outcomes: Outcomes): void {
   const baseline = readBaseline(path);
-  const real: Peer = baseline.rabbitmq === undefined ? 'apache' : 'rabbitmq';
+  const real: Peer = REAL_PEERS.find((name) => baseline[name] !== undefined) ?? 'apache';
   for (const [name, outcome] of outcomes) {
     const [spec, test] = split(name);
     const tests = baseline.tests[spec] ?? {};

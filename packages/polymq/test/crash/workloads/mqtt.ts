@@ -79,16 +79,17 @@ export class MqttWorkload implements Workload {
   }
 
   async #makeSessions(): Promise<void> {
-    for (const { clientId, version, subscriptions, exact } of [...SESSIONS, KEPT, MARKERS]) {
+    for (const session of [...SESSIONS, KEPT, MARKERS]) {
+      const { clientId, version, subscriptions, exact, group } = session;
       const wire = await MqttWire.connect({ port: this.#port, clientId, version, clean: false });
       const granted = await wire.subscribe(subscriptions);
       for (const [i, { topic, qos }] of subscriptions.entries()) {
         if (granted[i] !== qos) this.problems.push(`${topic} was granted QoS ${granted[i]}`);
       }
       await wire.disconnect();
-      if (clientId !== MARKERS.clientId) {
-        this.#context.history.queues.session({ queue: clientId, once: exact });
-      }
+      const { queues } = this.#context.history;
+      if (group !== undefined) queues.declared(group);
+      else if (session !== MARKERS) queues.session({ queue: clientId, once: exact });
     }
   }
 

@@ -30,7 +30,7 @@ export class Subscriber extends Actor {
   constructor(options: ActorOptions & { session: SessionSpec }) {
     super(options);
     this.#session = options.session;
-    const queue = options.session.clientId;
+    const queue = queueOf(options.session);
     this.#inbox = new Inbox({
       queue,
       history: options.history.queues,
@@ -63,11 +63,11 @@ export class Subscriber extends Actor {
   /** Takes all that the session has left, into the history. */
   async drain(): Promise<void> {
     const { port, history } = this.options;
-    const { clientId: queue } = this.#session;
+    const queue = queueOf(this.#session);
     this.#left = { queue, values: [], redelivered: [] };
     this.#inbox.working = false;
     const wire = await this.#open(0);
-    await publishLast(port, queue);
+    await publishLast(port, this.#session.clientId);
     await until(() => {
       this.#inbox.answer(wire, this.#inbox.waiting);
       return this.#sawLast || wire.closed !== undefined;
@@ -121,9 +121,11 @@ export class Subscriber extends Actor {
       this.#left.redelivered.push(redelivered);
       return;
     }
-    const { clientId: queue } = this.#session;
+    const queue = queueOf(this.#session);
     const { queues } = this.options.history;
-    queues.delivered({ queue, value, reader: this.#inbox.reader, redelivered });
+    // What another member was sent before is new to this one, and so not marked.
+    const again = redelivered || this.#session.group !== undefined;
+    queues.delivered({ queue, value, reader: this.#inbox.reader, redelivered: again });
   }
 
   #mark(wire: MqttWire): void {
@@ -149,6 +151,10 @@ export class Subscriber extends Actor {
     else wire.destroy();
     await pause(random.between(0, AWAY_MS_MAX));
   }
+}
+
+function queueOf({ clientId, group }: SessionSpec): string {
+  return group ?? clientId;
 }
 
 /** Behind everything that was published before. */

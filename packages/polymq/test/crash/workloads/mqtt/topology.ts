@@ -8,11 +8,18 @@ export interface SessionSpec {
   /** Everything comes with QoS 2 that was published with it. */
   exact: boolean;
   receiveMaximum?: number;
+  /** Its messages are those of a group, of which each goes to one of the members. */
+  group?: string;
+}
+
+function member(clientId: string): SessionSpec {
+  const subscriptions = [{ topic: '$share/crew/crash/often/#', qos: 1 }] as const;
+  return { clientId, version: 5, subscriptions, exact: false, receiveMaximum: 15, group: 'crew' };
 }
 
 export interface Topic {
   topic: string;
-  /** Client ids of the sessions that must get what is published there. */
+  /** Client ids of the sessions, and the groups, that must get what is published there. */
   sessions: readonly string[];
 }
 
@@ -48,6 +55,8 @@ export const SESSIONS: readonly SessionSpec[] = [
     exact: false,
     receiveMaximum: 7,
   },
+  member('crew-one'),
+  member('crew-two'),
 ];
 
 /** Away from the beginning to the end. */
@@ -68,7 +77,7 @@ export const MARKERS: SessionSpec = {
 };
 
 const OF_EXACT: readonly string[] = ['exact-five', 'exact-four', 'kept'];
-const OF_OFTEN: readonly string[] = ['often-four', 'exact-four', 'kept'];
+const OF_OFTEN: readonly string[] = ['often-four', 'exact-four', 'kept', 'crew'];
 
 /** Each publisher uses one of these lists. */
 export const EXACT_TOPICS: readonly Topic[] = [

@@ -27,7 +27,8 @@ export type RabbitmqPlugin =
   | 'rabbitmq_management'
   | 'rabbitmq_mqtt'
   | 'rabbitmq_random_exchange'
-  | 'rabbitmq_stomp';
+  | 'rabbitmq_stomp'
+  | 'rabbitmq_web_stomp';
 
 export interface RabbitmqOptions {
   /** Default: a free port. */

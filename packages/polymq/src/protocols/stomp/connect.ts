@@ -46,10 +46,10 @@ export function connect(session: StompSession, headers: Headers): void {
   );
 }
 
-/** The one user there is, with or without a word: from this machine only, as RabbitMQ has it. */
+/** The one user there is, who need not say his name or password: from this machine only, as RabbitMQ has it. */
 function admittedUser(session: StompSession, headers: Headers): string {
   const user = headers.get('login') ?? GUEST;
-  const passcode = headers.get('passcode') ?? (headers.has('login') ? '' : GUEST);
+  const passcode = headers.get('passcode') ?? GUEST;
   if (user !== GUEST || passcode !== GUEST) {
     throw new StompError('Bad CONNECT', `Access refused for user '${user}'\n`);
   }

@@ -32,6 +32,7 @@ const NOT_REDELIVERED: Buffer = Buffer.from('\nredelivered:false\n');
 const CONTENT_LENGTH: Buffer = Buffer.from('content-length:');
 /** Two numbers, a length, line ends and the end of the frame. */
 const FIXED_BYTES: number = 3 * 16 + NOT_REDELIVERED.length + CONTENT_LENGTH.length + 8;
+const ID_LINE: Buffer = Buffer.from('\nmessage-id:');
 const EMPTY: Buffer = Buffer.alloc(0);
 /** From the store to outputs. */
 const copier: Copier = new Copier();
@@ -39,6 +40,8 @@ const copier: Copier = new Copier();
 export interface DeliveryIds {
   /** What the client has named the subscription; undefined: nothing. */
   id: string | undefined;
+  /** The same as it stood in the frame. */
+  wireId: Buffer | undefined;
   /** `T_ID` or `Q_DESTINATION`. */
   tag: string;
   /** Whether the client answers, so that 1.2 tells it with what. */
@@ -55,16 +58,27 @@ export class Delivery {
   readonly #idEnd: number;
   readonly #copier: Copier = new Copier();
 
-  constructor(session: StompSession, { id, tag, answered }: DeliveryIds) {
+  constructor(session: StompSession, { id, wireId, tag, answered }: DeliveryIds) {
     const version = session.version;
     this.#session = session;
     this.#version = version;
-    const prefix = escapedText(`${tag}@@${session.sessionId}@@`, version);
-    const subscription = id === undefined ? '' : `subscription:${escapedText(id, version)}\n`;
-    const head = Buffer.from(`MESSAGE\n${subscription}destination:`);
-    const idLine = Buffer.from(`\nmessage-id:${prefix}`);
-    const ackLine = answered && version === '1.2' ? Buffer.from(`ack:${prefix}`) : EMPTY;
-    this.idPrefix = idLine.subarray('\nmessage-id:'.length);
+    const escapedId = wireId ?? Buffer.from(escapedText(id ?? '', version));
+    const escapedTag = id === undefined ? Buffer.from(escapedText(tag, version)) : escapedId;
+    const prefix = Buffer.concat([
+      Buffer.from(id === undefined ? '' : 'T_'),
+      escapedTag,
+      Buffer.from(`@@${session.sessionId}@@`),
+    ]);
+    const subscription = [Buffer.from('subscription:'), escapedId, Buffer.from('\n')];
+    const head = Buffer.concat([
+      Buffer.from('MESSAGE\n'),
+      ...(id === undefined ? [] : subscription),
+      Buffer.from('destination:'),
+    ]);
+    const idLine = Buffer.concat([ID_LINE, prefix]);
+    const ackLine =
+      answered && version === '1.2' ? Buffer.concat([Buffer.from('ack:'), prefix]) : EMPTY;
+    this.idPrefix = idLine.subarray(ID_LINE.length);
     this.#fixed = Buffer.concat([head, idLine, ackLine]);
     this.#headEnd = head.length;
     this.#idEnd = head.length + idLine.length;

@@ -36,8 +36,8 @@ export const REPLY_QUEUE_PREFIX = '/reply-queue/';
 export const TEMP_QUEUE_PREFIX = '/temp-queue/';
 
 /** What a `reply-to` may begin with; anything else is the name of a queue. */
-const REPLY_PREFIXES = ['/exchange', '/topic', '/queue', '/amq/queue', '/reply-queue'];
-const KNOWN = '/temp-queue, /exchange, /topic, /queue, /amq/queue, /reply-queue';
+const REPLY_PREFIXES = ['/exchange', '/topic', '/queue', '/amq/queue', REPLY_QUEUE_PREFIX];
+const KNOWN = '/temp-queue, /exchange, /topic, /queue, /amq/queue, /reply-queue/';
 
 /** Throws if it is none. */
 export function parseDestination(text: string): DestinationName {

@@ -27,6 +27,11 @@ import {
 export interface Frame {
   command: string;
   headers: Headers;
+  /**
+   * These two as they stand in the frame, which is how they are given back: there are clients of 1.1 that know of no escapes.
+   */
+  id: Buffer | undefined;
+  receipt: Buffer | undefined;
 }
 
 type Handler = (session: StompSession, frame: Frame) => Promise<void> | undefined;
@@ -35,25 +40,25 @@ const ID_BYTES_MAX = 255;
 const PREFETCH_MAX = 65_535;
 
 export const HANDLERS: Readonly<Record<string, Handler>> = {
-  SUBSCRIBE: (session, frame) => subscribe(session, frame.headers),
-  UNSUBSCRIBE: (session, frame) => unsubscribe(session, frame.headers),
+  SUBSCRIBE: subscribe,
+  UNSUBSCRIBE: unsubscribe,
   BEGIN(session, frame) {
     session.transactions.begin(transactionOf(frame));
-    session.answerReceipt(frame.headers);
+    session.answerReceipt(frame);
     return undefined;
   },
   COMMIT(session, frame) {
     session.transactions.commit(transactionOf(frame));
-    session.answerReceipt(frame.headers, true);
+    session.answerReceipt(frame, true);
     return undefined;
   },
   ABORT(session, frame) {
     session.transactions.abort(transactionOf(frame));
-    session.answerReceipt(frame.headers);
+    session.answerReceipt(frame);
     return undefined;
   },
-  DISCONNECT(session, { headers }) {
-    session.answerReceipt(headers, true);
+  DISCONNECT(session, frame) {
+    session.answerReceipt(frame, true);
     session.disconnect();
     return undefined;
   },
@@ -66,7 +71,8 @@ function transactionOf({ command, headers }: Frame): string {
   throw new StompError('Missing transaction', detail);
 }
 
-async function subscribe(session: StompSession, headers: Headers): Promise<void> {
+async function subscribe(session: StompSession, frame: Frame): Promise<void> {
+  const { headers } = frame;
   if (isDurable(headers) && !headers.has('id')) {
     throw new StompError('Missing Header', "Header 'id' is required for durable subscriptions");
   }
@@ -80,7 +86,7 @@ async function subscribe(session: StompSession, headers: Headers): Promise<void>
     const detail = `'${text}' is not a valid destination for 'SUBSCRIBE'\n`;
     throw new StompError('Invalid destination', detail);
   }
-  const options = optionsOf(session, destination, headers);
+  const options = optionsOf(session, destination, frame);
   if (session.subscriptions.has(options.tag)) {
     throw new StompError('Duplicated subscription identifier', duplicateDetail(options.tag));
   }
@@ -92,7 +98,7 @@ async function subscribe(session: StompSession, headers: Headers): Promise<void>
     await bind(session, destination, target);
     if (session.closed) return subscription.stop();
     session.replaceSubscription(options.tag, subscription);
-    session.answerReceipt(headers);
+    session.answerReceipt(frame);
     session.sendReceipts();
     subscription.begin();
   } catch (error: unknown) {
@@ -158,7 +164,8 @@ async function bind(
   });
 }
 
-function unsubscribe(session: StompSession, headers: Headers): Promise<void> | undefined {
+function unsubscribe(session: StompSession, frame: Frame): Promise<void> | undefined {
+  const { headers } = frame;
   if (isDurable(headers) && !headers.has('id')) {
     throw new StompError('Missing Header', "Header 'id' is required for durable subscriptions");
   }
@@ -174,21 +181,22 @@ function unsubscribe(session: StompSession, headers: Headers): Promise<void> | u
     const name = headers.get('x-queue-name') ?? subscriptionQueue(session, destination, headers);
     const queue = session.server.broker.queues.get(session.namespace, name);
     if (queue !== undefined) {
-      return session.server.broker.queues.delete(queue).then(() => session.answerReceipt(headers));
+      return session.server.broker.queues.delete(queue).then(() => session.answerReceipt(frame));
     }
   }
-  session.answerReceipt(headers);
+  session.answerReceipt(frame);
   return undefined;
 }
 
 function optionsOf(
   session: StompSession,
   destination: DestinationName,
-  headers: Headers,
+  { headers, id: wireId }: Frame,
 ): SubscriptionOptions {
   const { id, tag, description } = identify(headers, 'SUBSCRIBE');
   return {
     id,
+    wireId,
     destination,
     tag,
     description,

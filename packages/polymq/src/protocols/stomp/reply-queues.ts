@@ -33,6 +33,7 @@ export class ReplyQueues {
     this.#addresses.set(name, REPLY_QUEUE_PREFIX + queue.name);
     const subscription = new QueueSubscription(session, queue, {
       id,
+      wireId: undefined,
       tag,
       destination: undefined,
       description: `id='${id}'`,

@@ -11,14 +11,14 @@
 import type { Connection, Session } from '../../net/connection.ts';
 import { Output } from '../../net/output.ts';
 import { Answering } from './answering.ts';
-import { escapedText, type Version } from './codec/escaping.ts';
+import type { Version } from './codec/escaping.ts';
 import { type FrameScan, findNul, skipNoise } from './codec/frame-scan.ts';
 import { HEADER } from './codec/header-names.ts';
 import { malformed, StompError } from './codec/stomp-error.ts';
 import { errorFrame } from './codec/write-frame.ts';
 import { connect, negotiatedVersion } from './connect.ts';
 import { asStompError, refused } from './errors.ts';
-import { HANDLERS } from './frames.ts';
+import { type Frame, HANDLERS } from './frames.ts';
 import { checkBody, endsElsewhere, Gathering } from './gathering.ts';
 import { Publishing } from './publishing.ts';
 import type { Headers } from './queue-declaration.ts';
@@ -266,11 +266,9 @@ export class StompSession implements Session {
     else this.addReceiptId(buffer, scan.valueStarts[index]!, scan.valueEnds[index]!, durable);
   }
 
-  answerReceipt(headers: Headers, durable = false): void {
-    const id = headers.get('receipt');
-    if (id === undefined) return;
-    const bytes = Buffer.from(escapedText(id, this.version));
-    this.addReceiptId(bytes, 0, bytes.length, durable);
+  /** Answers a frame that comes seldom. */
+  answerReceipt({ receipt }: Frame, durable = false): void {
+    if (receipt !== undefined) this.addReceiptId(receipt, 0, receipt.length, durable);
   }
 
   addReceiptId(source: Buffer, start: number, end: number, durable: boolean): void {
@@ -511,9 +509,21 @@ export class StompSession implements Session {
     if (handler === undefined) {
       throw new StompError('Bad command', `Could not interpret command "${command}"\n`);
     }
-    const headers = this.headersOf(buffer, scan);
-    const waiting = handler(this, { command, headers });
-    if (waiting !== undefined) this.#hold(waiting, headers.get('receipt'));
+    const frame: Frame = {
+      command,
+      headers: this.headersOf(buffer, scan),
+      id: this.#wireValue(buffer, scan, HEADER['id']),
+      receipt: this.#wireValue(buffer, scan, RECEIPT),
+    };
+    const waiting = handler(this, frame);
+    if (waiting !== undefined) this.#hold(waiting, frame.headers.get('receipt'));
+  }
+
+  /** A copy of what stands in the frame. */
+  #wireValue(buffer: Buffer, scan: FrameScan, id: number): Buffer | undefined {
+    const index = scan.found[id]!;
+    if (index < 0) return undefined;
+    return Buffer.from(buffer.subarray(scan.valueStarts[index]!, scan.valueEnds[index]!));
   }
 
   /** The headers of CONNECT are not escaped in 1.0 and 1.1, and in 1.2 for the sake of those. */
@@ -525,7 +535,6 @@ export class StompSession implements Session {
     const headers = this.headersOf(buffer, scan, '1.0');
     this.version = negotiatedVersion(headers.get('accept-version'));
     connect(this, headers);
-    this.answerReceipt(headers);
   }
 
   /** A client may pack thousands of frames into one packet; they are not to hold up everybody else. */

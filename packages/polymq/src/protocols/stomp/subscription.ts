@@ -18,6 +18,8 @@ export type Answer = 'ack' | 'requeue' | 'reject';
 
 export interface SubscriptionOptions {
   id: string | undefined;
+  /** The same as the client has written it. */
+  wireId: Buffer | undefined;
   tag: string;
   /** What it is a subscription to; none for the private queue of replies. */
   destination: DestinationName | undefined;

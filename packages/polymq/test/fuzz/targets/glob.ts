@@ -13,7 +13,7 @@ import {
 import { type FuzzTarget, WrongResult } from '../target.ts';
 
 const BYTES_MAX = 255;
-const STALL_MS = 20;
+const STALL_MS = 50;
 
 export function glob(): FuzzTarget {
   return {

@@ -11,4 +11,4 @@ export function cutsOf(bytes: number): number[] {
 }
 
 /** A time limit for targets that read an input once for each cut. */
-export const STALL_OF_CUTS_MS = 250;
+export const STALL_OF_CUTS_MS = 1000;

@@ -26,6 +26,8 @@ import { type Effect, effectOf, type Subscription } from './subscription.ts';
 /** How a connection ended: the client said so, it did not, another took its place, or the broker stops. */
 export type EndOfConnection = 'normal' | 'lost' | 'takenOver' | 'shutdown';
 
+const IDLE: Promise<void> = Promise.resolve();
+
 /** For messages that are in the queue although no filter wants them: it was one that is gone. */
 const ANY_EFFECT: Effect = {
   qos: 2,
@@ -49,6 +51,8 @@ export class MqttSession {
   timerKey = 0;
   /** By the filter as the client wrote it. */
   readonly subscriptions: Map<string, Subscription> = new Map();
+  /** Subscribing or unsubscribing that has not come to its end; nobody else takes up or ends the session before. */
+  working: Promise<unknown> = IDLE;
   /** Packet ids of messages of QoS 2 that the client has not released. */
   received: Set<number> | undefined;
   /** Its part in shared subscriptions, by their filters. */

@@ -7,6 +7,7 @@
  */
 import { TimerWheel } from '../../lib/timer-wheel.ts';
 import { type ClientMarks, readMarks, receivedMark, sentMark } from './marks.ts';
+import { reconcileBindings } from './reconcile.ts';
 import type { MqttServer } from './server.ts';
 import { type EndOfConnection, MqttSession } from './session.ts';
 import {
@@ -102,7 +103,7 @@ export class Sessions {
   #end(session: MqttSession): Promise<void> {
     this.#stopTimer(session);
     if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);
-    const leaving = this.#leaveShares(session);
+    const leaving = session.working.then(() => this.#leaveShares(session));
     this.#server.wills.sessionEnded(session.clientId);
     if (!session.stored) return leaving;
     return leaving.then(() => this.#clear(session));
@@ -130,6 +131,7 @@ export class Sessions {
     }
     this.#restoreSubscriptions();
     this.#dropOrphans(marks);
+    reconcileBindings(this.#server);
     for (const session of this.#sessions.values()) this.#startTimer(session, nowMs);
   }
 

@@ -19,6 +19,10 @@ const PREFIX = 'mqtt-share-';
 const TRANSIENT_PREFIX = 'mqtt-share/';
 const KIND = 'mqtt-share';
 
+export function isShareQueue({ definition }: Queue): boolean {
+  return definition.declared['polymq-kind'] === KIND;
+}
+
 export class Share {
   /** `group/filter` */
   readonly name: string;
@@ -83,9 +87,34 @@ export class Shares {
   }
 
   /** A queue of a share that nobody is a member of. */
-  isOrphan({ name, definition }: Queue): boolean {
-    if (definition.declared['polymq-kind'] !== KIND) return false;
-    return !this.#shares.has(name.slice(PREFIX.length));
+  isOrphan(queue: Queue): boolean {
+    return isShareQueue(queue) && !this.#shares.has(queue.name.slice(PREFIX.length));
+  }
+
+  /**
+   * Sees that all shares that were restored have their queues, and that these are bound. Returns the queues and what they are
+   * bound by.
+   */
+  repair(): [queue: string, subscription: Subscription][] {
+    const wanted: [string, Subscription][] = [];
+    for (const share of this.#shares.values()) {
+      const [member] = share.members;
+      if (member === undefined) continue;
+      const { subscription } = member;
+      wanted.push([PREFIX + share.name, subscription]);
+      const repaired = this.#change(share, async () => {
+        share.durable ??= await this.#declare(PREFIX + share.name, true);
+        await this.#server.broker.exchanges.bind(bindingOf(share.durable.name, subscription));
+        for (const {
+          session,
+          subscription: { qos },
+        } of share.members) {
+          if (session.stored && qos > 0) await openQueue(session);
+        }
+      });
+      this.#server.sessions.background(repaired, 'a shared subscription was not repaired');
+    }
+    return wanted;
   }
 
   #share(name: string): Share {

@@ -111,6 +111,7 @@ async function sessionOfBefore(
   if (before === undefined) return undefined;
   const text = `the client id ${clientId} has connected again`;
   before.connection?.close('sessionTakenOver', text, 'takenOver');
+  await before.working;
   if (!clean && before.ending === undefined) return before;
   await sessions.end(before);
   return undefined;

@@ -38,7 +38,9 @@ export function handleSubscribe(
     if (work !== undefined) waiting.push(work);
   }
   if (waiting.length === 0) return answer(connection, packet, requests);
-  return Promise.all(waiting).then(() => answer(connection, packet, requests));
+  const all = Promise.all(waiting);
+  session.working = all.catch(() => undefined);
+  return all.then(() => answer(connection, packet, requests));
 }
 
 /** Sets the request's code. What it returns never rejects but for bugs. */

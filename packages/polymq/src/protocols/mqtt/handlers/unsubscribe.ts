@@ -25,9 +25,13 @@ export function handleUnsubscribe(
     const { version, packetBytesMax } = connection;
     connection.send(unsuback(version, packet.packetId, codes, { packetBytesMax }));
   };
-  if (waiting.length > 0) return Promise.all(waiting).then(answer);
-  answer();
-  return undefined;
+  if (waiting.length === 0) {
+    answer();
+    return undefined;
+  }
+  const all = Promise.all(waiting);
+  session.working = all.catch(() => undefined);
+  return all.then(answer);
 }
 
 function undo(session: MqttSession, subscription: Subscription): Promise<void> | undefined {

@@ -18,13 +18,13 @@ interface Life {
   broker: RunningBroker;
 }
 
-class MemoryPeer implements Peer {
-  readonly #disk = new SimulatedDisk();
+export class MemoryPeer implements Peer {
+  readonly disk: SimulatedDisk = new SimulatedDisk();
   readonly #settings: NonNullable<BrokerOptions['mqtt']>;
   readonly #sockets: FakeSocket[] = [];
   #life: Life | undefined;
 
-  constructor(settings: NonNullable<BrokerOptions['mqtt']>) {
+  constructor(settings: NonNullable<BrokerOptions['mqtt']> = {}) {
     this.#settings = settings;
   }
 
@@ -36,7 +36,7 @@ class MemoryPeer implements Peer {
       clock,
       timers: clock,
       random: new SeededRandom(1),
-      disk: this.#disk.attach(),
+      disk: this.disk.attach(),
       network,
       outbound: new SimulatedOutbound(),
     };
@@ -83,7 +83,7 @@ class MemoryPeer implements Peer {
 
   async restart(how: 'crash' | 'stop'): Promise<void> {
     if (how === 'crash') {
-      this.#disk.kill();
+      this.disk.kill();
       for (const socket of this.#sockets.splice(0)) socket.cut();
     } else await this.stop();
     await this.start();

@@ -1,6 +1,7 @@
 /**
  * What a connection has sent and answered between BEGIN and COMMIT, per transaction. A commit is applied in one turn of the event
- * loop, so it reaches the journal together; its receipts are sent when that is durable.
+ * loop and, unless it is large, comes into one batch of the journal, so that a crash keeps all of it or nothing; its receipts
+ * are sent when that is durable.
  */
 import { MessageDraft } from '../../core/message/message-draft.ts';
 import type { FrameScan } from './codec/frame-scan.ts';
@@ -14,6 +15,8 @@ import type { Answer, Subscription } from './subscription.ts';
 const OPEN_MAX = 1_000;
 /** What an entry costs beside its bytes. */
 const ENTRY_BYTES = 256;
+/** A transaction beyond this may be in several batches. */
+const WHOLE_BYTES_MAX = 256 * 1024;
 const RECEIPT = HEADER['receipt'];
 
 interface Sent {
@@ -73,10 +76,11 @@ export class Transactions {
   }
 
   commit(name: string): void {
-    const { steps } = this.#take(name);
+    const { steps, bytes } = this.#take(name);
     // All that can be wrong is found before anything is done.
     for (const step of steps) if ('number' in step) step.subscription.check(step.number);
     const { server, publishing } = this.#session;
+    if (bytes <= WHOLE_BYTES_MAX) server.broker.queues.store.together(steps.length);
     for (const step of steps) {
       if ('number' in step) {
         step.subscription.answer(step.number, step.how);

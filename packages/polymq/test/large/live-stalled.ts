@@ -2,7 +2,7 @@
  * A hundred subscribers that stop reading while 10 MB/s are published to them and to a few that read.
  *
  * The broker may keep for the stalled ones what their limits allow, and has to cut each of them when it is over; those
- * that read must hardly notice: their p99 stays within twice what it was before the others came.
+ * that read must hardly notice: their p99 stays within twice what it is without the others.
  */
 
 import { Wire } from '../../../../bench/lib/live/wire.ts';
@@ -44,11 +44,14 @@ export async function stalled(clients: LiveClients, options: LargeOptions): Prom
   await pause(WARM_UP_MS);
   const baseline = await measured(latencies, options.seconds / 2);
   const memory = sampleMemory(broker);
-  const wires = await stall(clients, target);
   const sentBefore = publisher.sent;
-  const during = await measured(latencies, options.seconds);
+  const measuring = measured(latencies, options.seconds);
+  const wires = await stall(clients, target);
+  const during = await measuring;
   const sent = publisher.sent - sentBefore;
   const { beforeMib, peakMib } = memory.stop();
+  for (const wire of wires) wire.destroy();
+  const after = await measured(latencies, options.seconds / 2);
   publisher.close();
   await pause(SETTLE_MS);
   const cutLines = `${broker.stdout}${broker.stderr}`.match(CUT_LINE)?.length ?? 0;
@@ -57,20 +60,24 @@ export async function stalled(clients: LiveClients, options: LargeOptions): Prom
     `${clients.name}: ${((sent * PAYLOAD_BYTES) / 1e6 / options.seconds).toFixed(1)} MB/s past ${STALLED} stalled subscribers: ${beforeMib.toFixed(0)} MiB before, ` +
       `${growthMib.toFixed(0)} more at the peak, ${memoryMib(broker.pid).toFixed(0)} now; ${cutLines} were cut`,
   );
-  say(`  ${HEALTHY} that read: ${text(baseline)} before, ${text(during)} meanwhile`);
+  say(
+    `  ${HEALTHY} that read: ${text(baseline)} before, ${text(during)} meanwhile, ${text(after)} after`,
+  );
   const problems: string[] = [];
   const allowedMib = STALLED * clients.limitMib + clients.commonMib + ROOM_MIB;
   if (growthMib > allowedMib) problems.push(`${growthMib.toFixed(0)} MiB more, not ${allowedMib}`);
   if (cutLines < STALLED) problems.push(`${cutLines} of ${STALLED} stalled subscribers were cut`);
-  if (during.p99Ms > LATENCY_FACTOR_MAX * Math.max(baseline.p99Ms, P99_MS_FLOOR)) {
-    problems.push(`p99 ${during.p99Ms.toFixed(1)} ms, before ${baseline.p99Ms.toFixed(1)} ms`);
+  // A machine that does other things too is not the same before and after.
+  const undisturbed = Math.max(baseline.p99Ms, after.p99Ms, P99_MS_FLOOR);
+  if (during.p99Ms > LATENCY_FACTOR_MAX * undisturbed) {
+    problems.push(`p99 ${during.p99Ms.toFixed(1)} ms, without them ${undisturbed.toFixed(1)} ms`);
   }
   // The last few are on their way when the time is over.
   if (during.count < (sent - PER_SECOND) * HEALTHY) {
     problems.push(`${during.count} of ${sent * HEALTHY} messages came to those that read`);
   }
   if (healthy.some((wire) => !wire.open)) problems.push('one that reads was cut');
-  for (const wire of [...wires, ...healthy]) wire.destroy();
+  for (const wire of healthy) wire.destroy();
   const exit = await broker.stop(60_000);
   if (exit.code !== 0) problems.push(`a clean stop ended with ${JSON.stringify(exit)}`);
   folder.remove();
@@ -82,11 +89,12 @@ async function stall(
   target: { host: string; port: number },
 ): Promise<Wire[]> {
   const wires: Wire[] = [];
-  for (let i = 0; i < STALLED; i += 1) {
+  for (let i = 0; wires.length < STALLED; i += 1) {
     const wire = await Wire.connect(target);
     await clients.subscribe(wire, HEALTHY + i);
     wire.socket.pause();
-    wires.push(wire);
+    // One that was sent much with the answer has given up already; it is none of those that stall.
+    if (wire.open) wires.push(wire);
   }
   return wires;
 }

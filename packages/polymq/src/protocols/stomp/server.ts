@@ -123,13 +123,13 @@ export class StompServer implements ProtocolServer {
     this.#alarm.check(session);
   }
 
-  /** The client was told to go, but is not waited for for ever. */
-  closingSoon(connection: Connection): void {
-    this.environment.timers
-      .after(CLOSE_MS, () => {
-        if (!connection.closed) connection.destroy();
-      })
-      .unref();
+  /** Closes the connection, and does not wait for ever for the client to do so too. */
+  end(connection: Connection): void {
+    connection.end();
+    const timer = this.environment.timers.after(CLOSE_MS, () => {
+      if (!connection.closed) connection.destroy();
+    });
+    timer.unref();
   }
 
   /** The connection is over: what belonged to it goes. */

@@ -153,15 +153,13 @@ export class StompSession implements Session {
 
   onClose(): void {
     this.server.tick();
-    this.release();
+    this.#release();
     this.output.close();
   }
 
-  /** The broker stops. */
+  /** The broker stops. Nobody has done anything wrong, so there is no ERROR, as in RabbitMQ. */
   drain(): void {
-    this.fail(
-      refused('connection_forced', "broker forced connection closure with reason 'shutdown'"),
-    );
+    if (!this.closed) this.#finish();
   }
 
   /** Publishers are held back or let go, as alarms and the disk say. */
@@ -339,7 +337,7 @@ export class StompSession implements Session {
   }
 
   /** Everything that belongs to the connection goes. */
-  release(): void {
+  #release(): void {
     if (this.closed) return;
     this.state = 'closed';
     this.#endSubscriptions();
@@ -357,13 +355,12 @@ export class StompSession implements Session {
     for (const subscription of all) subscription.giveBack();
   }
 
-  /** Sends what is left and closes the socket. */
+  /** Sends what is left and closes the socket; what the client still sends is dropped. */
   #finish(): void {
-    this.release();
+    this.#release();
     this.output.finish();
     this.connection.resume();
-    this.connection.end();
-    this.server.closingSoon(this.connection);
+    this.server.end(this.connection);
   }
 
   #readFrames(buffer: Buffer, start: number, end: number): number {

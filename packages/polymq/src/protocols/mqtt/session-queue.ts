@@ -1,4 +1,10 @@
-/** The queue of a stored session, and its bindings: what is published at QoS 1 and 2 while the client is away. */
+/**
+ * The queue of a stored session, and its bindings: what is published at QoS 1 and 2 while the client is away.
+ *
+ *   amq.topic ──filter──► mqtt-subscription-<client id>qos1 ──► `StoredDelivery`
+ *
+ * It is declared with the first subscription that needs it, and deleted with the session.
+ */
 import type { Queue } from '../../core/queue/queue.ts';
 import type { MqttSession } from './session.ts';
 import type { Subscription } from './subscription.ts';

@@ -1,5 +1,10 @@
 /**
  * SUBSCRIBE: filters become bindings, and what is durable is safe before the SUBACK says so. Then come the retained messages.
+ *
+ *   filter ─► known to the session ─┬─ live: bound in this turn
+ *                                   └─ stored: document, queue and binding, in one commit ─► SUBACK ─► retained messages
+ *
+ * One filter that is refused has a reason code of its own and changes nothing for the others.
  */
 import {
   MqttError,

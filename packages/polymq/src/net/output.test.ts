@@ -163,7 +163,39 @@ describe('frames that many connections get', () => {
     peer.output.frame(Buffer.from('E'));
     peer.output.flush();
     expect(peer.writes).toEqual(['aBcdE']);
-    expect(peer.pieces).toEqual([5]);
+    expect(peer.pieces).toEqual([1]);
+  });
+
+  it('are copied where they are short and others lie in between, until they go on', () => {
+    const frames = new SharedFrames(new ArenaPool(8 * MIB));
+    const peer = new Peer();
+    const other = new Peer();
+    for (let index = 0; index < 100; index++)
+      publish(frames, `${index},`, [index % 2 ? other : peer]);
+    const long = 'x'.repeat(2000);
+    publish(frames, long, [peer]);
+    for (let index = 0; index < 100; index++) publish(frames, `${index};`, [peer]);
+    peer.output.flush();
+    const even = Array.from({ length: 50 }, (_, index) => `${index * 2},`).join('');
+    const all = Array.from({ length: 100 }, (_, index) => `${index};`).join('');
+    expect(peer.writes).toEqual([`${even}${long}${all}`]);
+    // The short ones together, then the long one and what follows it, which is not copied.
+    expect(peer.pieces).toEqual([2]);
+    expect(peer.ownBytes).toBe(even.length);
+    other.output.flush();
+    expect(other.pieces).toEqual([1]);
+  });
+
+  it('return to the pool although they were copied', () => {
+    const arenas = new ArenaPool(8 * MIB);
+    const frames = new SharedFrames(arenas);
+    const peer = new Peer();
+    for (const text of ['one', 'gap', 'two']) publish(frames, text, text === 'gap' ? [] : [peer]);
+    peer.output.frame(Buffer.from('own'));
+    peer.output.flush();
+    expect(peer.writes).toEqual(['onetwoown']);
+    frames.close();
+    expect(arenas.pooledBytes).toBe(MIB);
   });
 
   it('return to the pool when the last connection has sent them', () => {
@@ -339,7 +371,7 @@ describe('an output whose client does not read', () => {
     }
     peer.sent();
     peer.output.flush();
-    expect(peer.pieces).toEqual([2, 1]);
+    expect(peer.pieces).toEqual([1, 1]);
     expect(peer.writes.join('')).toMatch(/^head 0,body 0;head 1,body 1;.*head 999,body 999;$/);
   });
 });

@@ -24,7 +24,7 @@ import type { Connection } from './connection.ts';
 const ARENA_BYTES = 64 * 1024;
 /** Deliveries stop when so much waits for the end of the turn, or for the client. */
 const UNFLUSHED_BYTES_MAX = 1024 * 1024;
-/** A blocked output copies shorter ranges, unless they go on where the last one ended: a piece costs more than they do. */
+/** Shorter ranges are copied, unless they go on where the last one ended: a piece costs more than they do. */
 const RANGE_BYTES_MIN = 1024;
 /** So much shared memory may be kept from its next use by a blocked output, and twice what it sends of it. */
 const PINNED_BYTES_MAX = 4 * 1024 * 1024;
@@ -209,17 +209,18 @@ export class Output {
 
   #openRange(buffer: Buffer, start: number, end: number): void {
     if (start === end) return;
-    if (this.#blocked && !this.#isWorthKeeping(buffer, start, end)) {
-      const bytes = end - start;
-      const own = this.reserve(bytes);
-      buffer.copy(own, this.position, start, end);
-      this.position += bytes;
+    if (!this.#dirty) this.#becomeDirty();
+    if (this.#range !== undefined && !this.#blocked) this.#cutRange();
+    const keeps = this.#blocked
+      ? this.#isWorthKeeping(buffer, start, end)
+      : this.buffer === undefined || this.#isLong(buffer, start, end);
+    if (!keeps) {
+      this.#copy(buffer, start, end);
       this.#seenPosition = this.position;
       return;
     }
-    if (!this.#dirty) this.#becomeDirty();
     if (this.#range !== undefined) this.#cutRange();
-    this.#cutOwn();
+    if (this.#blocked) this.#cutOwn();
     this.#range = buffer;
     this.#rangeEnd = end;
     const before = this.#blocked ? this.#takePieceBefore(buffer, start) : 0;
@@ -236,6 +237,21 @@ export class Output {
     this.#piecesBytes -= piece.length;
     this.#pinnedUse -= piece.length;
     return piece.length;
+  }
+
+  /** Whether the range, or that which it goes on with, is too long to be copied into the memory that is there. */
+  #isLong(buffer: Buffer, start: number, end: number): boolean {
+    const goesOn = buffer === this.#seen && start === this.#seenEnd;
+    this.#seen = buffer;
+    this.#seenEnd = end;
+    return goesOn || end - start >= RANGE_BYTES_MIN;
+  }
+
+  #copy(buffer: Buffer, start: number, end: number): void {
+    const bytes = end - start;
+    const own = this.reserve(bytes);
+    own.set(new Uint8Array(buffer.buffer, buffer.byteOffset + start, bytes), this.position);
+    this.position += bytes;
   }
 
   #isWorthKeeping(buffer: Buffer, start: number, end: number): boolean {
@@ -255,7 +271,11 @@ export class Output {
 
   /** Closes the pieces that are being written, and gives the own memory back but for what is in pieces. */
   #cut(): void {
-    if (this.#range !== undefined) this.#cutRange();
+    if (this.#range !== undefined) {
+      // Alone, as it mostly is, it needs no memory but its own.
+      if (this.buffer === undefined) this.#cutPiece();
+      else this.#cutRange();
+    }
     this.#cutOwn();
     if (this.buffer !== undefined) release(this.buffer);
     this.buffer = undefined;
@@ -263,15 +283,35 @@ export class Output {
     this.#start = 0;
   }
 
+  /** A short range between other pieces is copied, since a piece of its own costs more. */
   #cutRange(): void {
-    const range = this.#range!.subarray(this.#rangeStart, this.#rangeEnd);
-    this.#pieces.push(range);
-    this.#piecesBytes += range.length;
+    const range = this.#range!;
+    const bytes = this.#rangeEnd - this.#rangeStart;
+    if (this.#blocked || bytes >= RANGE_BYTES_MIN) {
+      this.#cutPiece();
+      return;
+    }
+    const start = this.#rangeStart;
+    this.#forgetRange();
+    this.#copy(range, start, start + bytes);
+    release(range);
+  }
+
+  /** Makes a piece of the range. */
+  #cutPiece(): void {
+    this.#cutOwn();
+    const piece = this.#range!.subarray(this.#rangeStart, this.#rangeEnd);
+    this.#pieces.push(piece);
+    this.#piecesBytes += piece.length;
     if (this.#blocked) {
-      this.#pinnedUse += range.length;
+      this.#pinnedUse += piece.length;
       this.#seen = this.#range;
       this.#seenEnd = this.#rangeEnd;
     }
+    this.#forgetRange();
+  }
+
+  #forgetRange(): void {
     this.#range = undefined;
     this.#rangeStart = 0;
     this.#rangeEnd = 0;

@@ -19,6 +19,7 @@ const NO_HEADERS: ReadonlyMap<string, unknown> = new Map();
 export class Destination {
   /** The request up to and with the line end behind the channel; empty for those that are not remembered. */
   readonly prefix: Buffer;
+  readonly prefixView: DataView;
   /** Where the channel's header starts in it. */
   readonly tailAt: number;
   /** Exchange and channel, as drafts want them. */
@@ -32,6 +33,7 @@ export class Destination {
 
   constructor(prefix: Buffer, tailAt: number, exchange: string, channel: string, route: Route) {
     this.prefix = prefix;
+    this.prefixView = new DataView(prefix.buffer, prefix.byteOffset, prefix.length);
     this.tailAt = tailAt;
     this.exchange = exchange;
     this.channel = channel;

@@ -74,6 +74,7 @@ async function startRabbitmqPeer(): Promise<StompPeer> {
       'stomp.listeners.tcp.1': `127.0.0.1:${port}`,
       'web_stomp.tcp.ip': '127.0.0.1',
       'web_stomp.tcp.port': `${webSocketPort}`,
+      'web_stomp.ws_frame': 'binary',
     },
   });
   return {

@@ -116,7 +116,7 @@ let receipts = 0;
 function verbs(client: Client): Pick<Connected, 'send' | 'subscribe'> {
   const receipt = (): { id: string; answered: Promise<void> } => {
     receipts += 1;
-    const id = `receipt:${receipts}`;
+    const id = `receipt-${receipts}`;
     return { id, answered: new Promise((resolve) => client.watchForReceipt(id, () => resolve())) };
   };
   return {

@@ -147,7 +147,10 @@ describe.each(TRANSPORTS)('stompjs over %s', (transport) => {
     await send(`/queue/${uniqueName('alive')}`, 'x');
   });
 
-  test('is told what is wrong', async () => {
+  // RabbitMQ closes a WebSocket before its last frame has gone.
+  const tells = STOMP_PEER_IS_POLYMQ || transport === 'tcp';
+
+  test.runIf(tells)('is told what is wrong', async () => {
     const { client, errors, closed } = await connectStompjs(peer, transport);
     client.subscribe('/exchange/none.such', () => undefined);
     await closed;
@@ -211,7 +214,7 @@ describe('stompjs and amqplib', () => {
       replyTo: 'answers',
       persistent: true,
       messageId: 'n',
-      headers: { text: AWKWARD, number: 5, traceparent: '00-1-2-01' },
+      headers: { text: AWKWARD, number: 100_000, traceparent: '00-1-2-01' },
     });
     const [message] = await inbox.waitFor(1);
     expect(message!.body).toBe('from amqp');
@@ -222,7 +225,7 @@ describe('stompjs and amqplib', () => {
       'amqp-message-id': 'n',
       persistent: 'true',
       text: AWKWARD,
-      number: '5',
+      number: '100000',
       traceparent: '00-1-2-01',
       destination: `/queue/${name}`,
     });

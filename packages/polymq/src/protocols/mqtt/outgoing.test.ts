@@ -72,13 +72,13 @@ function scene() {
 describe('a message on its way to many', () => {
   it('is the same for all, whatever their version, but for the packet id', () => {
     const { point, subscriber, send } = scene();
-    for (const bytes of [10, LARGE]) {
+    for (const bytes of [10, 1000, 10, LARGE]) {
       const payload = 'x'.repeat(bytes);
       point(payload);
-      const all = [subscriber(4), subscriber(5), subscriber(4), subscriber(5)];
+      const all = [4, 5, 4, 5, 4, 5].map((version) => subscriber(version as 4 | 5));
       for (const [index, each] of all.entries()) send(each, 1, index + 1);
       expect(all.map((each) => each.packet())).toEqual(
-        [1, 2, 3, 4].map((packetId) => ({
+        [1, 2, 3, 4, 5, 6].map((packetId) => ({
           payload,
           packetId,
           propertiesBytes: packetId % 2 === 0 ? 'text'.length + 3 : 0,

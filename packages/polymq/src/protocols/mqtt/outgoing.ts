@@ -3,7 +3,8 @@
  *
  *   draft or stored view ──► what all get: topic, properties, payload
  *                              ├─ QoS 0, nothing of its own: written once per variant (3.x or 5, retain flag), shared
- *                              ├─ packet id, subscription ids, alias: written for each connection
+ *                              ├─ packet id: written once as a template, copied for each connection
+ *                              ├─ subscription ids, alias: written for each connection
  *                              └─ a large payload behind them: written once, shared
  *
  * What has come over another protocol is translated when it is pointed at, once for all subscribers.
@@ -24,12 +25,14 @@ import {
   storedQos,
   storedRetain,
 } from './message-format.ts';
+import { type PacketTemplate, PacketTemplates, packetIdPosition } from './packet-templates.ts';
 import type { TopicRoute } from './topic-routes.ts';
 import { SYSTEM_EXCHANGE, TOPIC_EXCHANGE, topicOf } from './topics.ts';
 
 const EMPTY: Buffer = Buffer.alloc(0);
 const VARIANTS = 4;
 const BACKLOG_VARIANTS = 8;
+const ALIAS_BYTES = 3;
 /** Smaller messages are copied for each client: two pieces cost more than that. */
 const SHARED_TAIL_BYTES_MIN = 4096;
 
@@ -72,6 +75,7 @@ export class OutgoingMessage {
   );
   readonly #starts: number[] = new Array<number>(VARIANTS).fill(0);
   readonly #ends: number[] = new Array<number>(VARIANTS).fill(0);
+  readonly #templates: PacketTemplates = new PacketTemplates();
   /** What is forwarded and the payload, if they were written for many. */
   #tail: Buffer | undefined;
   #tailStart = 0;
@@ -139,7 +143,8 @@ export class OutgoingMessage {
     let bytes = frame.bytes;
     if (bytes > connection.packetBytesMax) return false;
     const { aliasesOut } = connection;
-    if (aliasesOut !== undefined) {
+    // An alias that is new makes the packet longer.
+    if (aliasesOut !== undefined && bytes + ALIAS_BYTES <= connection.packetBytesMax) {
       const alias = aliasesOut.get(this.topic);
       if (alias !== 0) frame.topic = NO_TOPIC;
       frame.topicAlias = alias === 0 ? aliasesOut.add(this.topic) : alias;
@@ -155,8 +160,30 @@ export class OutgoingMessage {
       return true;
     }
     const target = output.reserve(bytes);
-    output.position = frame.write(target, output.position);
+    const at = output.position;
+    const template = this.#templateOf(connection, sending, bytes);
+    if (template === undefined) {
+      output.position = frame.write(target, at);
+      return true;
+    }
+    target.set(template.bytes, at);
+    target[at + template.packetIdAt] = sending.packetId >>> 8;
+    target[at + template.packetIdAt + 1] = sending.packetId;
+    output.position = at + bytes;
     return true;
+  }
+
+  /** What others get too, but for the packet id; undefined if there is nothing of that kind. */
+  #templateOf(
+    { version, aliasesOut }: MqttConnection,
+    { qos, retain, dup, subscriptionIds }: Sending,
+    bytes: number,
+  ): PacketTemplate | undefined {
+    if (qos === 0 || dup || subscriptionIds.length > 0 || aliasesOut !== undefined) {
+      return undefined;
+    }
+    const variant = (version === 5 ? 4 : 0) + (retain ? 2 : 0) + qos - 1;
+    return this.#templates.get(variant, this.#frame, bytes);
   }
 
   /**
@@ -211,6 +238,7 @@ export class OutgoingMessage {
       if (this.#sharedCount > 1) this.#shared.settle();
       this.#sharedCount = 0;
     }
+    this.#templates.forget();
     if (!this.#hasBacklog) return;
     this.#hasBacklog = false;
     for (let variant = 0; variant < BACKLOG_VARIANTS; variant++) this.#backlog[variant] = undefined;
@@ -326,14 +354,6 @@ export class OutgoingMessage {
 }
 
 const NO_MORE: readonly Buffer[] = [];
-
-/** Where the packet id of a PUBLISH of QoS 1 or 2 lies. */
-function packetIdPosition(frame: Buffer): number {
-  let at = 1;
-  while (frame[at]! >= 0x80) at += 1;
-  at += 1;
-  return at + 2 + frame.readUInt16BE(at);
-}
 
 /** Where the seconds of the message expiry lie: behind the length of the properties and the subscription ids. */
 function expiryPosition(frame: Buffer, propertiesAt: number, idsBytes: number): number {

@@ -26,6 +26,7 @@ import {
   TOO_LARGE,
   WebSocketError,
 } from './frame.ts';
+import { rotate, unmask } from './unmask.ts';
 
 const FIRST = 0;
 const SECOND = 1;
@@ -228,33 +229,4 @@ export class FrameDecoder {
 
 function unknownOpcode(opcode: number): WebSocketError {
   return new WebSocketError(PROTOCOL_ERROR, `there is no frame with opcode ${opcode}`);
-}
-
-function rotate(mask: number, bytes: number): number {
-  return bytes === 0 ? mask : (mask >>> (8 * bytes)) | (mask << (32 - 8 * bytes));
-}
-
-/** Copies `count` bytes from `input[from]` to `target[to]`, XORed with the four bytes of the mask, lowest first. */
-function unmask(
-  input: Uint8Array,
-  from: number,
-  count: number,
-  target: Uint8Array,
-  to: number,
-  mask: number,
-): void {
-  const m0 = mask & 0xff;
-  const m1 = (mask >>> 8) & 0xff;
-  const m2 = (mask >>> 16) & 0xff;
-  const m3 = mask >>> 24;
-  let i = 0;
-  for (; i + 4 <= count; i += 4) {
-    target[to + i] = input[from + i]! ^ m0;
-    target[to + i + 1] = input[from + i + 1]! ^ m1;
-    target[to + i + 2] = input[from + i + 2]! ^ m2;
-    target[to + i + 3] = input[from + i + 3]! ^ m3;
-  }
-  if (i < count) target[to + i] = input[from + i]! ^ m0;
-  if (i + 1 < count) target[to + i + 1] = input[from + i + 1]! ^ m1;
-  if (i + 2 < count) target[to + i + 2] = input[from + i + 2]! ^ m2;
 }

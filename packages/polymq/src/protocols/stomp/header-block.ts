@@ -2,6 +2,7 @@
  * The headers of a SEND as they are stored (`message-format.ts`), copied from where the frame lies. Neighbouring lines that are
  * as STOMP 1.2 would write them are one copy; others are written anew.
  */
+import { NAME_BYTES_MAX } from '../../core/message/message-bytes.ts';
 import { Copier } from '../../lib/bytes/copier.ts';
 import { escaped, type Version } from './codec/escaping.ts';
 import { type FrameScan, SPECIAL } from './codec/frame-scan.ts';
@@ -29,18 +30,38 @@ for (const name of [
   NOT_STORED[HEADER[name]] = 1;
 }
 
+/** Exchange and routing key, each behind its length. */
+const NAMES_BYTES = 2 * (NAME_BYTES_MAX + 1);
+
+/**
+ * Everything that is stored of a message lies in one buffer, because whoever copies it keeps views of the buffers that he used
+ * last:
+ *
+ *   names │ … │ block │ body, if it is small
+ *   0           start   end                 contentEnd
+ */
 export class HeaderBlock {
-  /** Where the block lies, from 0 to `end`; a small body may follow it up to `contentEnd`. */
   buffer: Buffer = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+  namesEnd = 0;
+  readonly start: number = NAMES_BYTES;
   end = 0;
   contentEnd = 0;
+  /** What was written before the block last. */
+  #names: Buffer | undefined;
   readonly #copier: Copier = new Copier();
+
+  /** Writes where the message goes. Call it after `write`, which may move everything. */
+  setNames(names: Buffer): void {
+    if (names === this.#names) return;
+    this.#names = names;
+    this.namesEnd = names.copy(this.buffer, 0);
+  }
 
   /** Writes the block. `replyTo`: the line that is to stand for the one that came. */
   write(buffer: Buffer, scan: FrameScan, version: Version, replyTo: Buffer | undefined): void {
-    this.#reserve(2 * (scan.bodyStart - scan.commandStart) + (replyTo?.length ?? 0));
+    this.#reserve(NAMES_BYTES + 2 * (scan.bodyStart - scan.commandStart) + (replyTo?.length ?? 0));
     let flags = 0;
-    let at = STORED_HEAD_BYTES;
+    let at = NAMES_BYTES + STORED_HEAD_BYTES;
     // The run of neighbouring lines that is to be copied.
     let start = 0;
     let end = 0;
@@ -66,7 +87,7 @@ export class HeaderBlock {
     }
     this.end = this.#copier.copy(buffer, start, end, this.buffer, at);
     this.contentEnd = this.end;
-    this.buffer[0] = flags;
+    this.buffer[NAMES_BYTES] = flags;
   }
 
   /** Puts a small body behind the block. Returns whether it was. */
@@ -77,10 +98,10 @@ export class HeaderBlock {
   }
 
   #reserve(bytes: number): void {
-    if (this.buffer.length < bytes) this.buffer = Buffer.allocUnsafeSlow(bytes);
-    else if (this.buffer.length > SCRATCH_BYTES && bytes <= SCRATCH_BYTES) {
-      this.buffer = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
-    }
+    const wasted = this.buffer.length > SCRATCH_BYTES && bytes <= SCRATCH_BYTES;
+    if (this.buffer.length >= bytes && !wasted) return;
+    this.buffer = Buffer.allocUnsafeSlow(Math.max(SCRATCH_BYTES, bytes));
+    this.#names = undefined;
   }
 }
 

@@ -116,12 +116,13 @@ export class Publishing {
     draft.dueMs = 0;
     draft.groupId = undefined;
     draft.history = undefined;
-    draft.names = target.names;
+    block.setNames(target.names);
+    draft.names = block.buffer;
     draft.namesStart = 0;
-    draft.namesEnd = target.names.length;
+    draft.namesEnd = block.namesEnd;
     draft.content = block.buffer;
-    draft.contentStart = 0;
-    draft.propertiesBytes = block.end;
+    draft.contentStart = block.start;
+    draft.propertiesBytes = block.end - block.start;
   }
 
   #setBody(buffer: Buffer, start: number, end: number, pieces: readonly Buffer[]): void {
@@ -218,7 +219,8 @@ export class Publishing {
 
   #delayMs(): number {
     const { broker, draft } = this.#server;
-    const properties = draft.content.subarray(0, draft.propertiesBytes);
+    const { content, contentStart, propertiesBytes } = draft;
+    const properties = content.subarray(contentStart, contentStart + propertiesBytes);
     const delay = Number(broker.formats.headersOf(draft.format, properties).get('x-delay'));
     return delay > 0 ? Math.floor(delay) : 0;
   }

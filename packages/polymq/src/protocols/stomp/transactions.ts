@@ -133,7 +133,10 @@ export class Transactions {
 function copyOf(draft: MessageDraft): MessageDraft {
   const copy = new MessageDraft();
   Object.assign(copy, draft);
-  const { content, contentStart, contentEnd, more } = draft;
+  const { names, namesStart, namesEnd, content, contentStart, contentEnd, more } = draft;
+  copy.names = Buffer.from(names.subarray(namesStart, namesEnd));
+  copy.namesStart = 0;
+  copy.namesEnd = copy.names.length;
   copy.content = Buffer.concat([content.subarray(contentStart, contentEnd), ...more]);
   copy.contentStart = 0;
   copy.contentEnd = copy.content.length;

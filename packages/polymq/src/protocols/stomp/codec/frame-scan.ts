@@ -11,7 +11,7 @@
  * with one name the first counts, as STOMP says; the others are not even listed.
  */
 import { unescaped, type Version } from './escaping.ts';
-import { HEADER, HEADER_IDS, hashStep, headerIdOf } from './header-names.ts';
+import { HEADER, HEADER_IDS, headerIdOf, nameHash } from './header-names.ts';
 import { malformed } from './stomp-error.ts';
 
 const NUL = 0;
@@ -146,13 +146,12 @@ export class FrameScan {
   #line(buffer: Buffer, start: number, end: number): number {
     const last = Math.min(end, start + this.#limits.headerBytesMax);
     let special = 0;
-    let hash = 0;
     let at = start;
     for (; at < last; at++) {
       const octet = buffer[at]!;
+      if (STOPS[octet] === 0) continue;
       if (octet === COLON) break;
-      if (STOPS[octet] !== 0) special |= notInName(octet);
-      hash = hashStep(hash, octet);
+      special |= notInName(octet);
     }
     if (at === last) return this.#unfinished(last, end);
     const valueStart = at + 1;
@@ -173,7 +172,7 @@ export class FrameScan {
       special |= SPECIAL.crlf;
       if (buffer.indexOf(CR, valueStart) === valueEnd) special &= ~SPECIAL.cr;
     }
-    this.#list(buffer, start, valueStart, valueEnd, at + 1, hash, special);
+    this.#list(buffer, start, valueStart, valueEnd, at + 1, special);
     return at + 1;
   }
 
@@ -183,13 +182,13 @@ export class FrameScan {
     valueStart: number,
     valueEnd: number,
     lineEnd: number,
-    hash: number,
     special: number,
   ): void {
     this.#lines += 1;
     if (this.#lines > this.#limits.headersMax) {
       throw malformed(`a frame has more than ${this.#limits.headersMax} headers`);
     }
+    const hash = nameHash(buffer, start, valueStart - 1);
     const id = headerIdOf(buffer, start, valueStart - 1, hash);
     const index = this.count;
     if (id !== 0) {

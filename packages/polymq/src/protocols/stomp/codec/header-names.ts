@@ -1,6 +1,6 @@
 /**
  * Names of headers that mean something to the broker, numbered, so that the hot path looks into small arrays instead of
- * maps of text. A name is found by the hash that the scanner computes while it walks over it.
+ * maps of text. A name is found by a hash of its length, its first and its last octet.
  */
 const NAMES = [
   'accept-version',
@@ -46,14 +46,14 @@ export const HEADER_IDS: number = NAMES.length + 1;
 const SLOTS = 256;
 const slots: { id: number; bytes: Buffer }[][] = Array.from({ length: SLOTS }, () => []);
 
-/** One step of the hash over a name's bytes; begin with 0. */
-export function hashStep(hash: number, byte: number): number {
-  return (Math.imul(hash, 31) + byte) | 0;
+/** Of the name `buffer[start, end)`, which is not empty. */
+export function nameHash(buffer: Buffer, start: number, end: number): number {
+  return (end - start) * 31 + buffer[start]! * 7 + buffer[end - 1]!;
 }
 
 for (const name of NAMES) {
   const bytes = Buffer.from(name);
-  const hash = bytes.reduce(hashStep, 0);
+  const hash = nameHash(bytes, 0, bytes.length);
   slots[hash & (SLOTS - 1)]!.push({ id: HEADER[name], bytes });
 }
 

@@ -335,7 +335,9 @@ describe('connections', () => {
       await wire.call('CLIENT', 'KILL', 'ID', (await victim.call('CLIENT', 'ID')) as number),
     ).toBe(1);
     await victim.closed;
-    const { localAddress, localPort } = (await connect()).socket;
+    const second = await connect();
+    await second.call('PING');
+    const { localAddress, localPort } = second.socket;
     expect(await wire.call('CLIENT', 'KILL', `${localAddress}:${localPort}`)).toBe('OK');
     expect(failure(await wire.call('CLIENT', 'KILL', '1.2.3.4:5'))).toBe('ERR No such client');
     expect(await wire.call('CLIENT', 'NO-EVICT', 'ON')).toBe('OK');

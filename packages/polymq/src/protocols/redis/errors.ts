@@ -1,4 +1,7 @@
-/** What Redis clients are told when something does not go: Redis's own words where it has any. */
+/**
+ * What Redis clients are told when something does not go: Redis's own words where it has any. Every text begins with a code
+ * in capitals, which is what programs look at: `ERR` mostly, `OOM` and `MISCONF` when the broker is short of something.
+ */
 import { BrokerError, type BrokerErrorCode } from '../../core/errors.ts';
 
 /** A command that fails. The text starts with its code: `ERR syntax error`. */

@@ -1,4 +1,7 @@
-/** From arguments to the handler: everything that Redis checks before it calls one, in its order and its words. */
+/**
+ * From arguments to the handler: everything that Redis checks before it calls one, in its order and its words. Does the
+ * command exist, has it as many arguments as it should, may a subscriber say it; then it runs, or is queued after MULTI.
+ */
 import { call, expectedText } from './call.ts';
 import type { CommandRow } from './command-row.ts';
 import { COMMANDS, SERVED } from './commands.ts';

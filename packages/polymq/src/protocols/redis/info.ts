@@ -12,7 +12,8 @@ const SECTIONS: ReadonlyMap<string, Section> = new Map<string, Section>([
     (server) => [
       ['redis_version', EMULATED_VERSION],
       ['redis_mode', 'standalone'],
-      ['polymq_version', server.version],
+      ['server_name', 'polymq'],
+      ['server_version', server.version],
       ['run_id', server.broker.clusterId],
       ['uptime_in_seconds', Math.floor((server.nowMs - server.startedMs) / 1000)],
       ['server_time_usec', server.nowMs * 1000],

@@ -1,4 +1,7 @@
-/** CLIENT: connections as they see themselves and each other. */
+/**
+ * CLIENT: connections as they see themselves and each other. What is shown is what Redis shows, without the sizes of buffers
+ * that there are not here.
+ */
 import type { Handler } from '../command-row.ts';
 import { CommandError, SYNTAX_ERROR } from '../errors.ts';
 import type { RedisSession } from '../session.ts';

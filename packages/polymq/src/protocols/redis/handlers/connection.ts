@@ -1,4 +1,7 @@
-/** What connections say about themselves, and the small talk. */
+/**
+ * What connections say about themselves, and the small talk. Nobody has a password: the user `default` is let in with any,
+ * and others are told what Redis tells them.
+ */
 import { readInteger } from '../codec/numbers.ts';
 import type { Handler } from '../command-row.ts';
 import { CommandError, NOT_AN_INTEGER } from '../errors.ts';

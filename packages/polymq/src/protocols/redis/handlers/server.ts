@@ -1,4 +1,7 @@
-/** What clients and tools ask a Redis server about itself. */
+/**
+ * What clients and tools ask a Redis server about itself. There are no keys, functions or replicas, so most answers are
+ * those of an empty Redis.
+ */
 import { matchesGlob } from '../../../core/exchange/routers/glob-pattern.ts';
 import type { Handler } from '../command-row.ts';
 import { CommandError, SYNTAX_ERROR } from '../errors.ts';

@@ -179,7 +179,8 @@ describe.skipIf(!MQTT_PEER_IS_POLYMQ).each(versions)('MQTT %s', (_name, protocol
     await eventually('it is published', () =>
       watcher.texts().includes('gone') ? true : undefined,
     );
-    expect(watcher.texts()).toEqual(['alive', 'gone']);
+    // What was acknowledged just before may come again.
+    expect([...new Set(watcher.texts())]).toEqual(['alive', 'gone']);
   });
 
   test('a session over a clean restart is the same', async () => {
@@ -191,7 +192,7 @@ describe.skipIf(!MQTT_PEER_IS_POLYMQ).each(versions)('MQTT %s', (_name, protocol
     await peer.restart();
     await publisher.publish(topic, 'after', { qos: 1 });
     await eventually('both are there', () => (reader.texts().includes('after') ? true : undefined));
-    expect(reader.texts()).toEqual(['before', 'after']);
+    expect([...new Set(reader.texts())]).toEqual(['before', 'after']);
     expect(reader.sessionPresent).toBe(true);
   });
 });

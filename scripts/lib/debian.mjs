@@ -10,6 +10,7 @@ const PACKAGES = {
   strace: () => runs('strace'),
   'amqp-tools': () => runs('amqp-publish'),
   'mosquitto-clients': () => capture('mosquitto_pub', ['--version']) !== undefined,
+  'redis-tools': () => capture('redis-cli', ['--version']) !== undefined,
   'python3-boto3': () => capture('/usr/bin/python3', ['-c', 'import boto3'])?.code === 0,
   'python3-pika': () => capture('/usr/bin/python3', ['-c', 'import pika'])?.code === 0,
   'rabbitmq-server': () => !rabbitmqWanted() || existsSync('/usr/lib/rabbitmq/bin/rabbitmq-server'),

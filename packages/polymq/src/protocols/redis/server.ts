@@ -165,6 +165,7 @@ export class RedisServer implements ProtocolServer {
   #deny(session: RedisSession): void {
     const peer = session.connection.remoteAddress;
     this.logger.warn({ peer, protocol: 'redis' }, 'refused a client from another machine');
+    session.refused = true;
     this.environment.timers.immediate(() => session.end(Buffer.from(DENIED)));
   }
 }

@@ -34,6 +34,8 @@ const WAITING_BYTES_MAX = 128 * 1024;
 const UNREAD_BYTES_MAX = 1024 * 1024;
 /** More than this on its way to the disk, and publishers of what is kept wait. */
 const UNCOMMITTED_BYTES_MAX = 64 * 1024 * 1024;
+/** More replies than this wait for the disk, and the publisher waits too. */
+const HELD_REPLIES_MAX = 100_000;
 const COLON = 58;
 const NO_REPLIES = new NoReplies();
 
@@ -51,6 +53,8 @@ export class RedisSession implements Session {
   lastCommand = 'NULL';
   lastCommandMs: number;
   transaction: Transaction | undefined;
+  /** It is about to be told to go: what it says is not heard. */
+  refused = false;
   noEvict = false;
   noTouch = false;
   /** `CLIENT REPLY`: replies are left out, for good or for one command. */
@@ -111,6 +115,7 @@ export class RedisSession implements Session {
 
   onSpan(buffer: Buffer, start: number, end: number): number {
     const { server } = this;
+    if (this.refused) return end - start;
     server.tick();
     this.#commandsLeft = COMMANDS_PER_TURN;
     let at = start;
@@ -154,6 +159,8 @@ export class RedisSession implements Session {
     if (this.#ended) return;
     if (last !== undefined) this.output.frame(last);
     this.#ended = true;
+    // Nothing may be written behind the end.
+    this.closeSubscriptions();
     this.output.finish();
     this.connection.end();
   }
@@ -166,6 +173,7 @@ export class RedisSession implements Session {
     logger.warn({ peer, client: this.name, reason }, 'cut off a Redis client that does not read');
     slowClients.value += 1;
     this.#ended = true;
+    this.closeSubscriptions();
     this.connection.destroy();
   }
 
@@ -202,8 +210,10 @@ export class RedisSession implements Session {
 
   #holdReply(count: number): void {
     const { store } = this.server.broker.queues;
-    this.heldReplies.add(count, store.position, this.publishing.streamsPending());
-    if (store.uncommittedBytes > UNCOMMITTED_BYTES_MAX) this.#hold();
+    const held = this.heldReplies;
+    held.add(count, store.position, this.publishing.streamsPending());
+    const tooMuch = store.uncommittedBytes > UNCOMMITTED_BYTES_MAX;
+    if (tooMuch || held.count >= HELD_REPLIES_MAX) this.#hold();
   }
 
   /** The replies of a transaction, valid during the call, whose messages somebody keeps. */

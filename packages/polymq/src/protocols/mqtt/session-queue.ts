@@ -33,7 +33,8 @@ export async function openQueue(session: MqttSession): Promise<Queue> {
   return delivery.opening;
 }
 
-async function declareQueue({ server, delivery, clientId }: MqttSession): Promise<Queue> {
+async function declareQueue(session: MqttSession): Promise<Queue> {
+  const { server, delivery, clientId } = session;
   const name = sessionQueueName(clientId);
   const queue = await server.broker.queues.declare('', name, {
     durable: true,
@@ -44,18 +45,21 @@ async function declareQueue({ server, delivery, clientId }: MqttSession): Promis
   });
   delivery.queue = queue;
   delivery.consume();
+  for (const member of session.members?.values() ?? []) member.resume();
   return queue;
 }
 
 export async function bindQueue(session: MqttSession, subscription: Subscription): Promise<void> {
   const queue = await openQueue(session);
   await session.server.broker.exchanges.bind(bindingOf(queue.name, subscription));
+  session.noteBound(subscription.filter);
 }
 
 export async function unbindQueue(session: MqttSession, subscription: Subscription): Promise<void> {
   const { queue } = session.delivery;
   if (queue === undefined) return;
   await session.server.broker.exchanges.unbind(bindingOf(queue.name, subscription));
+  session.noteUnbound(subscription.filter);
 }
 
 /** Somebody has deleted the queue of a session that is being resumed: it goes on with a new one. */

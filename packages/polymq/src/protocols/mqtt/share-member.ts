@@ -57,6 +57,8 @@ export class ShareMember implements QueueConsumer {
     if (connection === undefined || !connection.takesMore) return false;
     if (!stored) return this.session.live.hasRoom;
     const { unanswered, queue } = this.session.delivery;
+    // Messages move into it; until it is there, each would come back at once, again and again.
+    if (queue === undefined && this.subscription.qos > 0) return false;
     return unanswered + (queue?.readyCount ?? 0) < connection.window;
   }
 

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FilterSet } from './filter-set.ts';
-import { filterMatches, parseFilter } from './topics.ts';
+import { filterMatches } from './testing/filter-matches.ts';
+import { parseFilter } from './topics.ts';
 
 const levels = fc.constantFrom('a', 'b', '', '+', '#', '$x', '__proto__');
 const filters = fc
@@ -39,6 +40,22 @@ describe('a set of filters', () => {
       ),
       { numRuns: 300 },
     );
+  });
+
+  it('is as the examples of the specification', () => {
+    const wants = (filter: string, topic: string) => {
+      const set = new FilterSet<true>();
+      set.set(filter, true);
+      return set.matching(topic).length === 1;
+    };
+    expect(wants('sport/tennis/player1/#', 'sport/tennis/player1')).toBe(true);
+    expect(wants('sport/+', 'sport')).toBe(false);
+    expect(wants('sport/+', 'sport/')).toBe(true);
+    expect(wants('+/+', '/finance')).toBe(true);
+    expect(wants('+', '/finance')).toBe(false);
+    expect(wants('#', '$SYS/monitor')).toBe(false);
+    expect(wants('+/monitor/Clients', '$SYS/monitor/Clients')).toBe(false);
+    expect(wants('$SYS/#', '$SYS/monitor')).toBe(true);
   });
 
   it('has one value for a filter', () => {

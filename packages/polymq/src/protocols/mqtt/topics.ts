@@ -118,30 +118,3 @@ export function topicOf(routingKey: string, exchange: string = TOPIC_EXCHANGE): 
   const topic = routingKey.replace(/[/.+]/g, (char) => SWAPPED[char]!);
   return levelCount(topic) > TOPIC_LEVELS_MAX ? undefined : topic;
 }
-
-/** Whether the topic name is one that the filter (without `$share`) wants. Both are valid. Linear in the topic. */
-export function filterMatches(filter: string, topic: string): boolean {
-  if (topic.startsWith('$') && !filter.startsWith('$')) return false;
-  let at = 0;
-  let from = 0;
-  for (;;) {
-    const filterEnd = levelEnd(filter, at);
-    const level = filter.slice(at, filterEnd);
-    if (level === '#') return true;
-    const topicEnd = levelEnd(topic, from);
-    if (level !== '+' && level !== topic.slice(from, topicEnd)) return false;
-    const filterOver = filterEnd === filter.length;
-    if (topicEnd === topic.length) {
-      // `a/#` wants `a` as well (§4.7.1.2).
-      return filterOver || filter.slice(filterEnd) === '/#';
-    }
-    if (filterOver) return false;
-    at = filterEnd + 1;
-    from = topicEnd + 1;
-  }
-}
-
-function levelEnd(text: string, start: number): number {
-  const slash = text.indexOf('/', start);
-  return slash < 0 ? text.length : slash;
-}

@@ -28,8 +28,6 @@ export { readPropertyList } from './read-properties.ts';
 export { REASON, type ReasonName, reasonMayBeIn } from './reason-codes.ts';
 export { textAt } from './text.ts';
 export {
-  ack,
-  auth,
   connack,
   disconnect,
   PINGRESP,

@@ -1,4 +1,7 @@
-/** Reads properties (§2.2.2) by their table. */
+/**
+ * Reads properties (§2.2.2) by their table. What a packet may not have makes it malformed; what it has twice, or with a value that
+ * is not allowed, is a protocol error.
+ */
 import { protocolError } from './mqtt-error.ts';
 import type { PacketReader } from './packet-reader.ts';
 import {

@@ -1,6 +1,5 @@
 /** Variable byte integers (§1.5.5): seven bits a byte, lowest first, four bytes at most. */
 
-export const VARINT_MAX = 0x0fff_ffff;
 export const VARINT_BYTES_MAX = 4;
 
 /** Bytes that the value takes. */
@@ -10,7 +9,7 @@ export function varintBytes(value: number): number {
   return value < 0x20_0000 ? 3 : 4;
 }
 
-/** Writes a value of at most `VARINT_MAX` at `at`, and returns the position behind. */
+/** Writes a value of at most 268,435,455 at `at`, and returns the position behind. */
 export function writeVarint(target: Buffer, at: number, value: number): number {
   let next = at;
   let rest = value;

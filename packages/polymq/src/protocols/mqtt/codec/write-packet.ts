@@ -1,7 +1,9 @@
-/** Writes what servers send, but for PUBLISH (`publish-frame.ts`) and short acknowledgements (`acks.ts`). */
+/**
+ * Writes what this server sends, but for PUBLISH (`publish-frame.ts`) and the answers to it (`acks.ts`). AUTH is none of it: no
+ * client gets so far. Before MQTT 5 there are no properties, and other codes.
+ */
 
-import { PUBREL } from './acks.ts';
-import { type AckPacket, PACKET_TYPE, type ProtocolVersion } from './packets.ts';
+import { PACKET_TYPE, type ProtocolVersion } from './packets.ts';
 import type { Properties } from './property-table.ts';
 import { REASON } from './reason-codes.ts';
 import { varintBytes, writeVarint } from './varint.ts';
@@ -71,28 +73,12 @@ export function unsuback(
   return packet(first, uint16(packetId), undefined, NOTHING);
 }
 
-/** An acknowledgement of MQTT 5 that says more than `writeAck` can. */
-export function ack(
-  type: AckPacket['type'],
-  packetId: number,
-  reasonCode: number,
-  options: WriteOptions<Properties<'puback'>> = {},
-): Buffer {
-  const first = type === 'pubrel' ? PUBREL : PACKET_TYPE[type] << 4;
-  return packet(first, Buffer.of(packetId >>> 8, packetId, reasonCode), options, NOTHING);
-}
-
 /** MQTT 5 only. */
 export function disconnect(
   reasonCode: number,
   options: WriteOptions<Properties<'disconnect'>> = {},
 ): Buffer {
   return packet(PACKET_TYPE.disconnect << 4, Buffer.of(reasonCode), options, NOTHING);
-}
-
-/** MQTT 5 only. */
-export function auth(reasonCode: number, options: WriteOptions<Properties<'auth'>> = {}): Buffer {
-  return packet(PACKET_TYPE.auth << 4, Buffer.of(reasonCode), options, NOTHING);
 }
 
 export const PINGRESP: Buffer = Buffer.of(PACKET_TYPE.pingresp << 4, 0);

@@ -22,8 +22,10 @@ export function reconcileBindings(server: MqttServer): void {
     for (const subscription of session.subscriptions.values()) {
       if (session.isLive(subscription) || subscription.share !== undefined) continue;
       const { queue } = session.delivery;
-      if (queue !== undefined && bound.delete(keyOf(bindingOf(queue.name, subscription)))) continue;
-      server.sessions.background(bindQueue(session, subscription), FAILED);
+      const isBound =
+        queue !== undefined && bound.delete(keyOf(bindingOf(queue.name, subscription)));
+      if (isBound) session.noteBound(subscription.filter);
+      else server.sessions.background(bindQueue(session, subscription), FAILED);
     }
   }
   for (const [queue, subscription] of server.shares.repair()) {

@@ -60,6 +60,8 @@ export class MqttSession {
   #subscriber: Subscriber | undefined;
   #live: LiveWindow | undefined;
   readonly #delivery: StoredDelivery | undefined;
+  /** Filters by which the queue is bound now. */
+  #bound: FilterSet<true> | undefined;
   /** Filters that messages in the queue have come by. */
   #stored: FilterSet<Subscription> | undefined;
   #shared: FilterSet<Subscription> | undefined;
@@ -169,9 +171,22 @@ export class MqttSession {
     } else this.#shared?.delete(share.slice(share.indexOf('/') + 1));
   }
 
-  /** Whether messages with that topic come by the queue already. */
+  /** The queue gets what the filter wants. */
+  noteBound(filter: string): void {
+    this.#bound ??= new FilterSet();
+    this.#bound.set(filter, true);
+  }
+
+  noteUnbound(filter: string): void {
+    this.#bound?.delete(filter);
+  }
+
+  /**
+   * Whether messages with that topic come by the queue already. Looks at what is bound and not at what the client has subscribed to:
+   * while the one becomes the other, no message may be lost [MQTT-3.8.4-4].
+   */
   storesTopic(topic: string): boolean {
-    return this.#stored !== undefined && this.#stored.matching(topic).length > 0;
+    return this.#bound !== undefined && this.#bound.matching(topic).length > 0;
   }
 
   /** How a message of the queue goes out; undefined: not at all. */

@@ -91,7 +91,8 @@ async function admit(
       await sessions.resume(session, expiryS);
       await repairQueue(session);
     }
-    await wills.connect({ clientId, will: packet.will, sessionExpiryS: expiryS, resumed });
+    const sessionExpiryS = Math.min(expiryS, NEVER_S);
+    await wills.connect({ clientId, will: packet.will, sessionExpiryS, resumed });
     if (!connection.closed) open(connection, packet, session, resumed);
     // It has gone before it was let in, so it has left no will.
     else wills.disarm(clientId);

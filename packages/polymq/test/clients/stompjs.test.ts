@@ -129,10 +129,11 @@ describe.each(TRANSPORTS)('stompjs over %s', (transport) => {
 
   test('takes large messages', async () => {
     const { send, subscribe } = await connectStompjs(peer, transport);
+    // The queue is declared by a message of which the last octet has come.
     const queue = `/queue/${uniqueName('large')}`;
-    const inbox = await subscribe(queue);
     const body = Buffer.alloc(3 * 1024 * 1024, 'x').fill(0, 5, 9);
     await send(queue, body);
+    const inbox = await subscribe(queue);
     const [message] = await inbox.waitFor(1);
     expect(Buffer.from(message!.binaryBody).equals(body)).toBe(true);
   });

@@ -12,33 +12,26 @@ import type { Connection, Session } from '../../net/connection.ts';
 import { Output } from '../../net/output.ts';
 import { Answering } from './answering.ts';
 import type { Version } from './codec/escaping.ts';
-import { type FrameScan, findNul, skipNoise } from './codec/frame-scan.ts';
+import type { FrameScan } from './codec/frame-scan.ts';
 import { HEADER } from './codec/header-names.ts';
-import { malformed, StompError } from './codec/stomp-error.ts';
+import { StompError } from './codec/stomp-error.ts';
 import { errorFrame } from './codec/write-frame.ts';
 import { connect, negotiatedVersion } from './connect.ts';
 import { asStompError, refused } from './errors.ts';
 import { type Frame, HANDLERS } from './frames.ts';
-import { checkBody, endsElsewhere, Gathering } from './gathering.ts';
 import { Publishing } from './publishing.ts';
 import type { Headers } from './queue-declaration.ts';
+import { Reading, SEND } from './reading.ts';
 import { Receipts } from './receipts.ts';
 import { ReplyQueues } from './reply-queues.ts';
 import type { StompServer } from './server.ts';
 import type { Subscription } from './subscription.ts';
 import { Transactions } from './transactions.ts';
 
-const SEND: Buffer = Buffer.from('SEND');
 const ACK: Buffer = Buffer.from('ACK');
 const NACK: Buffer = Buffer.from('NACK');
 /** Each takes some microseconds; sending and answering are not counted. */
 const FRAMES_PER_TURN = 500;
-/** Before a client has logged in, all it may send. */
-const CONNECT_BYTES_MAX = 8 * 1024;
-/** Larger frames are taken out of the reader's memory. */
-const WAITING_BYTES_MAX = 128 * 1024;
-/** Only SEND has a body worth speaking of. */
-const OTHER_BODY_BYTES_MAX = 64 * 1024;
 /** A client that does not read its receipts is not read either, once so much of them waits. */
 const RECEIPTS_BYTES_MAX = 4 * 1024 * 1024;
 const DECLARED_MAX = 10_000;
@@ -77,16 +70,12 @@ export class StompSession implements Session {
   /** It has sent messages, so an alarm concerns it. */
   publisher = false;
   readonly #receipts = new Receipts();
+  readonly #reading: Reading;
   readonly #answering: Answering;
   /** Unsubscribed ones whose deliveries may still be answered. */
   readonly #retired = new Map<string, Subscription>();
   #resuming: Subscription[] = [];
   #waitsForOutput = false;
-  #gathering: Gathering | undefined;
-  /** Bytes of the frame that has begun that are known not to hold its end. */
-  #searched = 0;
-  /** The same for its headers. */
-  #headSearched = 0;
   /** Bytes of receipts since the client has stopped reading. */
   #unreadBytes = 0;
   #streams: Promise<void> | undefined;
@@ -105,11 +94,21 @@ export class StompSession implements Session {
     this.publishing = new Publishing(this);
     this.transactions = new Transactions(this);
     this.replyQueues = new ReplyQueues(this);
+    this.#reading = new Reading(this);
     this.#answering = new Answering(this);
   }
 
   get closed(): boolean {
     return this.state === 'closed';
+  }
+
+  /** The next frame may be handled now. */
+  get mayRead(): boolean {
+    return !this.paused && !this.#ended;
+  }
+
+  get #ended(): boolean {
+    return this.state === 'closed' || this.state === 'disconnecting';
   }
 
   /** It is not read, so its silence says nothing. */
@@ -123,14 +122,14 @@ export class StompSession implements Session {
     this.#framesLeft = FRAMES_PER_TURN;
     let at = start;
     try {
-      at = this.#readFrames(buffer, start, end);
+      at = this.#reading.read(buffer, start, end);
     } catch (error: unknown) {
       // Nothing tells where the next frame starts, so what is here is given up.
       this.fail(error);
     } finally {
       this.#endBurst();
     }
-    return this.state === 'connecting' || this.state === 'connected' ? at - start : end - start;
+    return this.#ended ? end - start : at - start;
   }
 
   onDrain(): void {
@@ -342,8 +341,7 @@ export class StompSession implements Session {
     this.state = 'closed';
     this.#endSubscriptions();
     this.transactions.close();
-    this.#gathering?.release();
-    this.#gathering = undefined;
+    this.#reading.release();
     this.server.forget(this);
   }
 
@@ -363,116 +361,25 @@ export class StompSession implements Session {
     this.server.end(this.connection);
   }
 
-  #readFrames(buffer: Buffer, start: number, end: number): number {
-    let at = start;
-    while (!this.paused && (this.state === 'connected' || this.state === 'connecting')) {
-      if (this.#gathering !== undefined) {
-        const next = this.#gather(this.#gathering, buffer, at, end);
-        if (next === at) break;
-        at = next;
-        continue;
-      }
-      if (this.#searched === 0) at = skipNoise(buffer, at, end);
-      if (at === end) break;
-      const next = this.#readFrame(buffer, at, end);
-      if (next === at) break;
-      at = next;
-    }
-    return at;
-  }
-
-  /** Returns where the frame ends that begins at `at`, or `at` if it has to come again. */
-  #readFrame(buffer: Buffer, at: number, end: number): number {
-    const { scan, options } = this.server;
-    if (this.state === 'connecting' && end - at > CONNECT_BYTES_MAX) checkFirst(buffer, at);
-    if (this.#framesLeft === 0) {
-      this.#holdUntilNextTurn();
-      return at;
-    }
-    const body = this.#readHead(buffer, at, end);
-    if (body === 0) return at;
-    const { contentLength } = scan;
-    checkBody(contentLength, options.messageBytesMax);
-    const bodyEnd =
-      contentLength < 0
-        ? findNul(buffer, Math.max(body, at + this.#searched), end)
-        : body + contentLength < end
-          ? body + contentLength
-          : -1;
-    if (bodyEnd < 0) return this.#unfinished(buffer, at, body, end);
-    if (buffer[bodyEnd] !== 0) throw endsElsewhere(contentLength);
-    checkBody(bodyEnd - body, options.messageBytesMax);
-    this.#searched = 0;
-    const again = this.#handle(buffer, scan, bodyEnd);
-    return again ? at : bodyEnd + 1;
-  }
-
-  /** Where the body begins; 0: the headers have not all come. What has been looked at is not looked at again and again. */
-  #readHead(buffer: Buffer, at: number, end: number): number {
-    const { scan, options } = this.server;
-    const searched = this.#headSearched;
-    if (searched === 0 || mayEndHead(buffer, Math.max(at, at + searched - 2), end)) {
-      const body = scan.head(buffer, at, end);
-      if (body > 0) {
-        this.#headSearched = 0;
-        return body;
-      }
-    }
-    const headBytesMax = (options.headersMax + 1) * options.headerBytesMax;
-    if (end - at > headBytesMax) throw malformed(`headers are longer than ${headBytesMax} bytes`);
-    this.#headSearched = end - at;
-    return 0;
-  }
-
-  /** The body has not all come. */
-  #unfinished(buffer: Buffer, at: number, body: number, end: number): number {
-    const { scan } = this.server;
-    const bytes = Math.max(end - body, scan.contentLength);
-    const sends = this.state === 'connected' && scan.isCommand(buffer, SEND);
-    if (!sends && bytes > OTHER_BODY_BYTES_MAX) {
-      throw malformed(`only SEND may have a body of more than ${OTHER_BODY_BYTES_MAX} bytes`);
-    }
-    if (!sends || bytes < WAITING_BYTES_MAX) {
-      this.#searched = end - at;
-      return at;
-    }
-    this.#searched = 0;
-    this.#gathering = new Gathering(this.server, buffer, scan);
-    return body;
-  }
-
-  #gather(gathering: Gathering, buffer: Buffer, start: number, end: number): number {
-    const next = gathering.complete ? start : gathering.take(buffer, start, end);
-    if (!gathering.complete) return next;
-    const { scan } = this.server;
-    const { head, pieces } = gathering;
-    scan.head(head, 0, head.length);
-    const waiting = this.#send(head, scan, head.length, pieces);
-    if (waiting !== undefined) {
-      this.#hold(waiting, undefined);
-      return next;
-    }
-    this.#gathering = undefined;
-    gathering.release();
-    return next;
-  }
-
-  /** Handles a whole frame. Returns whether it has to come again. */
-  #handle(buffer: Buffer, scan: FrameScan, bodyEnd: number): boolean {
+  /**
+   * Handles a whole frame, which has been scanned in `buffer`; its body ends at `bodyEnd`, or is in `pieces`. Returns whether it
+   * has to come again.
+   */
+  handle(buffer: Buffer, scan: FrameScan, bodyEnd: number, pieces?: readonly Buffer[]): boolean {
     if (this.state === 'connecting') {
       this.#connect(buffer, scan);
       return false;
     }
     try {
       if (scan.isCommand(buffer, SEND)) {
-        const waiting = this.#send(buffer, scan, bodyEnd);
+        const waiting = this.#send(buffer, scan, bodyEnd, pieces);
         if (waiting === undefined) return false;
         this.#hold(waiting, this.#receiptOf(buffer, scan));
         return true;
       }
       if (scan.isCommand(buffer, ACK)) this.#answering.answer(buffer, scan, 'ACK');
       else if (scan.isCommand(buffer, NACK)) this.#answering.answer(buffer, scan, 'NACK');
-      else this.#other(buffer, scan);
+      else return this.#other(buffer, scan);
     } catch (error: unknown) {
       this.fail(error, this.#receiptOf(buffer, scan));
     }
@@ -499,9 +406,13 @@ export class StompSession implements Session {
     return this.publishing.send(buffer, scan, bodyEnd, pieces);
   }
 
-  #other(buffer: Buffer, scan: FrameScan): void {
-    const command = scan.commandText(buffer);
+  #other(buffer: Buffer, scan: FrameScan): boolean {
+    if (this.#framesLeft === 0) {
+      this.#holdUntilNextTurn();
+      return true;
+    }
     this.#framesLeft -= 1;
+    const command = scan.commandText(buffer);
     const handler = Object.hasOwn(HANDLERS, command) ? HANDLERS[command] : undefined;
     if (handler === undefined) {
       throw new StompError('Bad command', `Could not interpret command "${command}"\n`);
@@ -514,6 +425,7 @@ export class StompSession implements Session {
     };
     const waiting = handler(this, frame);
     if (waiting !== undefined) this.#hold(waiting, frame.headers.get('receipt'));
+    return false;
   }
 
   /** A copy of what stands in the frame. */
@@ -559,7 +471,10 @@ export class StompSession implements Session {
   }
 
   #proceed(): void {
-    if (this.paused || this.closed) return;
+    if (!this.mayRead) return;
+    this.#reading.resume();
+    this.#endBurst();
+    if (!this.mayRead) return;
     this.connection.resume();
     this.connection.proceed();
   }
@@ -578,23 +493,4 @@ export class StompSession implements Session {
     }
     this.resumeSubscriptions();
   }
-}
-
-/** Whether there is an empty line, or an octet that no header has. */
-function mayEndHead(buffer: Buffer, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) {
-    const octet = buffer[at]!;
-    if (octet === 0) return true;
-    if (octet !== 0x0a) continue;
-    const next = buffer[at + 1] === 0x0d ? at + 2 : at + 1;
-    if (next < end && buffer[next] === 0x0a) return true;
-  }
-  return false;
-}
-
-/** The first frame must be whole within what a client may send before it has logged in. */
-function checkFirst(buffer: Buffer, at: number): void {
-  const nul = buffer.indexOf(0, at);
-  if (nul >= 0 && nul - at <= CONNECT_BYTES_MAX) return;
-  throw malformed(`the first frame is longer than ${CONNECT_BYTES_MAX} bytes`);
 }

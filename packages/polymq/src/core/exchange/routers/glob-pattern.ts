@@ -8,12 +8,14 @@
  *
  * Text is turned into a string with one unit per byte, which costs nothing where it is ASCII. A pattern is read anew for each
  * text and never compiled, so it needs no memory beyond itself. Only the last `*` is ever tried again: what comes
- * before it has matched as early as possible, which leaves most to the rest. So the time is at most the product of
- * both lengths, whatever the pattern is.
+ * before it has matched as early as possible, which leaves most to the rest. That may still take the product of both
+ * lengths, so a pattern that has tried too often goes all ways at once instead (`glob-automaton.ts`).
  *
  * Two traits of Redis are kept: bytes in a range are signed numbers, so those from 128 on come before the others;
  * and the empty text matches the empty pattern only, not `*`.
  */
+import { AUTOMATON_BYTES_MAX, matchesAllWays } from './glob-automaton.ts';
+
 const STAR = 42;
 const QUESTION = 63;
 const OPEN = 91;
@@ -21,6 +23,10 @@ const BACKSLASH = 92;
 const CLOSE = 93;
 const CARET = 94;
 const DASH = 45;
+/** Beyond so many going all ways at once is quicker. */
+const STEPS_MAX = 2000;
+/** How much of a pattern with classes one of them is taken to be, as a shift. */
+const CLASS_SHARE = 3;
 
 /** Whether the pattern may match any text but itself. */
 export function isGlob(pattern: string): boolean {
@@ -55,6 +61,8 @@ export function matchesBytes(pattern: string, text: string): boolean {
   /** Behind the last `*`, and where in the text what follows it was tried last. */
   let retryAt = -1;
   let triedAt = 0;
+  let stepsLeft = patternEnd > AUTOMATON_BYTES_MAX ? Infinity : STEPS_MAX;
+  let stepWeight = 0;
   while (textAt < textEnd) {
     if (patternAt < patternEnd && pattern.charCodeAt(patternAt) === STAR) {
       patternAt = behindStars(pattern, patternAt);
@@ -70,6 +78,9 @@ export function matchesBytes(pattern: string, text: string): boolean {
     } else if (retryAt < 0) {
       return false;
     } else {
+      if (stepWeight === 0) stepWeight = weightOf(pattern);
+      stepsLeft -= (textAt - triedAt + 1) * stepWeight;
+      if (stepsLeft < 0) return matchesAllWays(pattern, text);
       patternAt = retryAt;
       triedAt += 1;
       textAt = triedAt;
@@ -91,6 +102,11 @@ export function literalPrefix(pattern: string): string {
     prefix += String.fromCharCode(unit);
   }
   return prefix;
+}
+
+/** What looking whether a piece takes a byte costs: one, or more where it may be a class. */
+function weightOf(pattern: string): number {
+  return pattern.includes('[') ? 1 + (pattern.length >> CLASS_SHARE) : 1;
 }
 
 function behindStars(pattern: string, at: number): number {

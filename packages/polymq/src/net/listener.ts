@@ -121,6 +121,11 @@ export class Listener {
   }
 
   #accept(socket: NetworkSocket): void {
+    // Reset by the peer before it was accepted: there is nobody to serve or to refuse.
+    if (socket.remoteAddress === '') {
+      socket.destroy();
+      return;
+    }
     const refusal = this.#options.limiter.admit(socket.remoteAddress);
     if (refusal) {
       this.#refused.value += 1;

@@ -9,7 +9,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 
-const REAL_PEERS = ['apache', 'rabbitmq', 'redis'] as const;
+const REAL_PEERS = ['apache', 'rabbitmq', 'redis', 'mosquitto'] as const;
 
 /** The broker that a suite was written for. */
 export type RealPeer = (typeof REAL_PEERS)[number];

@@ -1,11 +1,11 @@
 /**
  * `npm run test:upstream -- SUITE CHECKOUT […]`: a client's own tests, from a checkout of its repository.
- * SUITE is `kafkajs` (also when it is left out), `amqplib`, `amqp-client`, `rabbitmq-stomp`, `redis`
- * or `ioredis`; each runner says what it takes.
+ * SUITE is `kafkajs` (also when it is left out), `amqplib`, `amqp-client`, `rabbitmq-stomp`, `redis`,
+ * `ioredis` or `paho`; each runner says what it takes.
  */
 import { fileURLToPath } from 'node:url';
 
-const SUITES = ['kafkajs', 'amqplib', 'amqp-client', 'rabbitmq-stomp', 'redis', 'ioredis'];
+const SUITES = ['kafkajs', 'amqplib', 'amqp-client', 'rabbitmq-stomp', 'redis', 'ioredis', 'paho'];
 
 const [first = '', ...rest] = process.argv.slice(2);
 const named = SUITES.includes(first);

@@ -122,6 +122,8 @@ describe('limits', () => {
       ['PSUBSCRIBE', long],
       ['SSUBSCRIBE', long],
       ['PUBLISH', long, ''],
+      ['PUBSUB', 'CHANNELS', long],
+      ['PUBSUB', 'SHARDCHANNELS', long],
     ]) {
       const answer = (await wire.call(...command)) as Error;
       expect(answer.message).toMatch(/^ERR the (channel|pattern) has 256 bytes; .* at most 255$/);

@@ -3,6 +3,7 @@ import { globMatcher } from '../../../core/exchange/routers/glob-pattern.ts';
 import type { Handler } from '../command-row.ts';
 import { CommandError } from '../errors.ts';
 import type { RedisSession } from '../session.ts';
+import { readSubscription } from '../subscriptions.ts';
 import { sendHelp } from './help.ts';
 
 const HELP = [
@@ -28,7 +29,9 @@ function channels(session: RedisSession, kind: 'channel' | 'shard', args: readon
   if (args.length > 3) throw new CommandError(wrongArguments(args[1]!));
   const all = [...session.server.counts[kind].keys()];
   const pattern = args[2];
-  const matches = pattern === undefined ? undefined : globMatcher(pattern.toString('utf8'));
+  // As long as one that may be subscribed to, so that asking costs no more than a subscription.
+  const matches =
+    pattern === undefined ? undefined : globMatcher(readSubscription('pattern', pattern));
   const shown = matches === undefined ? all : all.filter(matches);
   session.reply.array(shown.length);
   for (const name of shown) session.reply.bulk(name);

@@ -156,7 +156,11 @@ describe('stompit', () => {
   test.skipIf(!STOMP_PEER_IS_POLYMQ)('a channel goes on after the broker was killed', async () => {
     const connectHeaders = { host: '/', login: 'guest', passcode: 'guest' };
     const server = { host: peer.host, port: peer.port, connectHeaders };
-    const options = { initialReconnectDelay: 50, maxReconnects: 1000, useExponentialBackOff: false };
+    const options = {
+      initialReconnectDelay: 50,
+      maxReconnects: 1000,
+      useExponentialBackOff: false,
+    };
     const failover = new stompit.ConnectFailover([server], options);
     const channel = new stompit.Channel(failover, { alwaysConnected: true }) as Channel;
     onTestFinished(() => channel.close());

@@ -1,19 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { NO_ROW } from '../../core/queue/rows.ts';
-import { AWAITS, Inflight, PACKET_ID_MAX, packetIdOf } from './inflight.ts';
+import { AWAITS, Inflight, packetIdOf } from './inflight.ts';
 
 describe('messages without an answer', () => {
-  it('have packet ids that nobody else has, round and round', () => {
-    const inflight = new Inflight();
-    const ids: number[] = [];
-    for (let count = 0; count < PACKET_ID_MAX; count++) ids.push(inflight.nextId());
-    expect(new Set(ids).size).toBe(PACKET_ID_MAX);
-    expect([ids[0], ids.at(-1)]).toEqual([1, PACKET_ID_MAX]);
-    inflight.set(2, AWAITS.puback);
-    inflight.set(4, AWAITS.puback);
-    expect([inflight.nextId(), inflight.nextId(), inflight.nextId()]).toEqual([1, 3, 5]);
-  });
-
   it('remember row and state, also of the largest rows and of none', () => {
     const inflight = new Inflight();
     inflight.set(1, AWAITS.pubrec, 2 ** 45);

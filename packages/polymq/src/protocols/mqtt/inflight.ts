@@ -1,5 +1,5 @@
 /**
- * Messages of QoS 1 and 2 that were sent to a client and are not over yet, by packet id.
+ * Messages of a stored session at QoS 1 and 2 that were sent to its client and are not over yet, by packet id.
  *
  *                     PUBACK
  *   QoS 1   puback ───────────────────────────────────────────────► gone
@@ -7,8 +7,8 @@
  *                     PUBREC              committed       PUBCOMP
  *   QoS 2   pubrec ───────────► pubcomp ─────────► PUBREL ────────► gone
  *
- * Ids of live messages are the next free ones. Those of a stored queue follow from the message's place in it
- * (`packetIdOf`), so that the same message has the same id after a crash, and the client's own table knows it again.
+ * Ids follow from the message's place in the stored queue (`packetIdOf`), so that the same message has the same id after a
+ * crash, and the client's own table knows it again. Those of live messages are in `live-inflight.ts`.
  * An entry is a number in a map: its state, and the row of the queue that holds the message. Once the message is done with, it
  * is the position that the journal must have come to before PUBREL may leave.
  */
@@ -30,7 +30,6 @@ export function packetIdOf(seq: number): number {
 export class Inflight {
   /** `(row + 1) * 4 + state`, in the order in which they were sent; a position in place of the row where PUBCOMP is awaited. */
   readonly #entries = new Map<number, number>();
-  #lastId = 0;
 
   get size(): number {
     return this.#entries.size;
@@ -38,15 +37,6 @@ export class Inflight {
 
   has(packetId: number): boolean {
     return this.#entries.has(packetId);
-  }
-
-  /** A packet id that is not in use; there must be one. */
-  nextId(): number {
-    let id = this.#lastId;
-    do id = id === PACKET_ID_MAX ? 1 : id + 1;
-    while (this.#entries.has(id));
-    this.#lastId = id;
-    return id;
   }
 
   set(packetId: number, awaits: Awaits, row: number = NO_ROW): void {

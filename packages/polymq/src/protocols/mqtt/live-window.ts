@@ -5,6 +5,8 @@
  *   offer ──► window full? ──no──► packet id, output ──► PUBACK / PUBREC, PUBCOMP ──► room: the backlog's next
  *                  └──yes──► backlog ──► too much: the connection ends
  *
+ * The packet id is that of all other clients if it is free here, since the packet is the same for all then.
+ *
  * Messages of shared subscriptions are leases of a queue: they are done with when the client has answered, and go to another
  * member if it does not, unless they were sent at QoS 2, which none other may get [MQTT-4.8.2-5].
  */
@@ -12,7 +14,8 @@ import type { Queue } from '../../core/queue/queue.ts';
 import { Backlog } from './backlog.ts';
 import { PUBREL, REASON } from './codec/index.ts';
 import type { MqttConnection } from './connection.ts';
-import { AWAITS, Inflight } from './inflight.ts';
+import { AWAITS } from './inflight.ts';
+import { LiveInflight } from './live-inflight.ts';
 import type { Outbound } from './outbound.ts';
 import type { OutgoingMessage, Sending } from './outgoing.ts';
 
@@ -24,7 +27,7 @@ interface Lease {
 
 export class LiveWindow implements Outbound {
   readonly #connection: MqttConnection;
-  readonly #inflight: Inflight = new Inflight();
+  readonly #inflight: LiveInflight = new LiveInflight();
   #backlog: Backlog | undefined;
   #leases: Map<number, Lease> | undefined;
 
@@ -54,14 +57,33 @@ export class LiveWindow implements Outbound {
       this.#backlog.push(frame);
       return true;
     }
-    sending.packetId = this.#inflight.nextId();
-    if (!message.send(connection, sending)) return false;
-    this.#inflight.set(sending.packetId, sending.qos === 1 ? AWAITS.puback : AWAITS.pubrec);
+    const packetId = this.#send(message, sending);
+    if (packetId === 0) return false;
     if (lease !== undefined) {
       this.#leases ??= new Map();
-      this.#leases.set(sending.packetId, lease);
+      this.#leases.set(packetId, lease);
     }
     return true;
+  }
+
+  /** Returns the packet id under which it went; 0: it did not. */
+  #send(message: OutgoingMessage, sending: Sending): number {
+    const connection = this.#connection;
+    const { qos, retain, subscriptionIds } = sending;
+    const awaits = qos === 1 ? AWAITS.puback : AWAITS.pubrec;
+    const own = subscriptionIds.length > 0 || connection.aliasesOut !== undefined;
+    let packetId = message.sharedId;
+    let sent: boolean;
+    if (!own && this.#inflight.take(packetId, awaits)) {
+      sent = message.sendShared(connection, qos, retain);
+    } else {
+      packetId = this.#inflight.takeAny(awaits);
+      sending.packetId = packetId;
+      sent = message.send(connection, sending);
+    }
+    if (sent) return packetId;
+    this.#inflight.free(packetId);
+    return 0;
   }
 
   puback(packetId: number): void {
@@ -79,7 +101,7 @@ export class LiveWindow implements Outbound {
         this.#over(packetId);
         return;
       }
-      this.#inflight.set(packetId, AWAITS.pubcomp);
+      this.#inflight.change(packetId, AWAITS.pubcomp);
     } else if (failed) return;
     const known = awaits === AWAITS.pubrec || awaits === AWAITS.pubcomp;
     const reason = known ? REASON.success : REASON.packetIdNotFound;
@@ -113,15 +135,14 @@ export class LiveWindow implements Outbound {
 
   /** The packet id is free: the next may go. */
   #over(packetId: number): void {
-    this.#inflight.delete(packetId);
+    this.#inflight.free(packetId);
     const connection = this.#connection;
     while (this.#backlog?.length && this.#inflight.size < connection.window) {
       const next = this.#backlog.take(connection.server.nowMs);
       if (next === undefined) return;
-      const id = this.#inflight.nextId();
+      const id = this.#inflight.takeAny(next.qos === 1 ? AWAITS.puback : AWAITS.pubrec);
       next.frame.writeUInt16BE(id, next.packetIdAt);
       connection.output.frame(next.frame);
-      this.#inflight.set(id, next.qos === 1 ? AWAITS.puback : AWAITS.pubrec);
     }
   }
 }

@@ -64,7 +64,9 @@ function scene() {
     const subscriptionIds = Buffer.alloc(0);
     const sending: Sending = { qos, retain: false, dup: false, packetId, subscriptionIds };
     const connection = to as unknown as MqttConnection;
-    return qos === 0 ? message.sendShared(connection, false) : message.send(connection, sending);
+    return qos === 0
+      ? message.sendShared(connection, qos, false)
+      : message.send(connection, sending);
   };
   return { frames, message, point, subscriber, send };
 }
@@ -85,6 +87,27 @@ describe('a message on its way to many', () => {
         })),
       );
     }
+  });
+
+  it('goes under the same packet id to all who can take it, as one packet', () => {
+    const { message, point, subscriber } = scene();
+    const ids: number[] = [];
+    for (const qos of [1, 2] as const) {
+      point('x');
+      const all = [subscriber(4), subscriber(4)];
+      for (const each of all) {
+        message.sendShared(each as unknown as MqttConnection, qos, false);
+        each.output.flush();
+      }
+      const [one, other] = all.map(({ pieces }) => pieces[0]!);
+      expect([one!.buffer === other!.buffer, one!.byteOffset === other!.byteOffset]).toEqual([
+        true,
+        true,
+      ]);
+      ids.push(all[0]!.packet().packetId);
+      expect(ids.at(-1)).toBe(message.sharedId);
+    }
+    expect(ids).toEqual([1, 2]);
   });
 
   it('lies in memory once if it is large', () => {

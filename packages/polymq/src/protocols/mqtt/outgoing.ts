@@ -2,10 +2,12 @@
  * A message on its way to subscribers, whoever has published it. One object is pointed at one message after another.
  *
  *   draft or stored view ──► what all get: topic, properties, payload
- *                              ├─ QoS 0, nothing of its own: written once per variant (3.x or 5, retain flag), shared
- *                              ├─ packet id: written once as a template, copied for each connection
- *                              ├─ subscription ids, alias: written for each connection
+ *                              ├─ nothing of its own: written once per variant (3.x or 5, QoS, retain flag), shared
+ *                              ├─ another packet id, subscription ids, alias: written for each connection
  *                              └─ a large payload behind them: written once, shared
+ *
+ * Each client has packet ids of its own, and which of the free ones it gets is the broker's choice (§2.2.1). So all
+ * clients get a message under the same one if they can, and the packet is the same for all.
  *
  * What has come over another protocol is translated when it is pointed at, once for all subscribers.
  */
@@ -18,6 +20,7 @@ import type { BacklogFrame } from './backlog.ts';
 import { NO_TOPIC, PublishFrame, type QoS, topicField } from './codec/index.ts';
 import type { MqttConnection } from './connection.ts';
 import { ForeignProperties } from './foreign-properties.ts';
+import { PACKET_ID_MAX } from './inflight.ts';
 import {
   forwardedStart,
   isPublishedBy,
@@ -25,12 +28,11 @@ import {
   storedQos,
   storedRetain,
 } from './message-format.ts';
-import { type PacketTemplate, PacketTemplates, packetIdPosition } from './packet-templates.ts';
 import type { TopicRoute } from './topic-routes.ts';
 import { SYSTEM_EXCHANGE, TOPIC_EXCHANGE, topicOf } from './topics.ts';
 
 const EMPTY: Buffer = Buffer.alloc(0);
-const VARIANTS = 4;
+const VARIANTS = 12;
 const BACKLOG_VARIANTS = 8;
 const ALIAS_BYTES = 3;
 /** Smaller messages are copied for each client: two pieces cost more than that. */
@@ -75,7 +77,9 @@ export class OutgoingMessage {
   );
   readonly #starts: number[] = new Array<number>(VARIANTS).fill(0);
   readonly #ends: number[] = new Array<number>(VARIANTS).fill(0);
-  readonly #templates: PacketTemplates = new PacketTemplates();
+  /** The packet id of the variants; 0: not chosen yet. */
+  #sharedId = 0;
+  #lastSharedId = 0;
   /** What is forwarded and the payload, if they were written for many. */
   #tail: Buffer | undefined;
   #tailStart = 0;
@@ -126,9 +130,19 @@ export class OutgoingMessage {
     return true;
   }
 
-  /** QoS 0 in the form that many get. Returns false if the client does not take packets of that size. */
-  sendShared(connection: MqttConnection, retain: boolean): boolean {
-    const variant = (connection.version === 5 ? 2 : 0) + (retain ? 1 : 0);
+  /** The packet id under which `sendShared` sends it. */
+  get sharedId(): number {
+    if (this.#sharedId === 0) {
+      const last = this.#lastSharedId;
+      this.#sharedId = last === PACKET_ID_MAX ? 1 : last + 1;
+      this.#lastSharedId = this.#sharedId;
+    }
+    return this.#sharedId;
+  }
+
+  /** In the form that many get. Returns false if the client does not take packets of that size. */
+  sendShared(connection: MqttConnection, qos: QoS, retain: boolean): boolean {
+    const variant = qos * 4 + (connection.version === 5 ? 2 : 0) + (retain ? 1 : 0);
     const buffer = this.#buffers[variant] ?? this.#writeVariant(variant);
     const start = this.#starts[variant]!;
     const end = this.#ends[variant]!;
@@ -160,30 +174,8 @@ export class OutgoingMessage {
       return true;
     }
     const target = output.reserve(bytes);
-    const at = output.position;
-    const template = this.#templateOf(connection, sending, bytes);
-    if (template === undefined) {
-      output.position = frame.write(target, at);
-      return true;
-    }
-    target.set(template.bytes, at);
-    target[at + template.packetIdAt] = sending.packetId >>> 8;
-    target[at + template.packetIdAt + 1] = sending.packetId;
-    output.position = at + bytes;
+    output.position = frame.write(target, output.position);
     return true;
-  }
-
-  /** What others get too, but for the packet id; undefined if there is nothing of that kind. */
-  #templateOf(
-    { version, aliasesOut }: MqttConnection,
-    { qos, retain, dup, subscriptionIds }: Sending,
-    bytes: number,
-  ): PacketTemplate | undefined {
-    if (qos === 0 || dup || subscriptionIds.length > 0 || aliasesOut !== undefined) {
-      return undefined;
-    }
-    const variant = (version === 5 ? 4 : 0) + (retain ? 2 : 0) + qos - 1;
-    return this.#templates.get(variant, this.#frame, bytes);
   }
 
   /**
@@ -238,7 +230,6 @@ export class OutgoingMessage {
       if (this.#sharedCount > 1) this.#shared.settle();
       this.#sharedCount = 0;
     }
-    this.#templates.forget();
     if (!this.#hasBacklog) return;
     this.#hasBacklog = false;
     for (let variant = 0; variant < BACKLOG_VARIANTS; variant++) this.#backlog[variant] = undefined;
@@ -276,6 +267,7 @@ export class OutgoingMessage {
   ): void {
     const frame = this.#frame;
     this.#forgetWritten();
+    this.#sharedId = 0;
     if (format === MQTT_FORMAT_ID) {
       frame.source = buffer;
       frame.forwardedStart = forwardedStart(buffer, propertiesStart);
@@ -316,9 +308,11 @@ export class OutgoingMessage {
 
   #writeVariant(variant: number): Buffer {
     const frame = this.#frame;
-    frame.version = variant >= 2 ? 5 : 4;
+    const qos = (variant >>> 2) as QoS;
+    frame.version = (variant & 2) === 0 ? 4 : 5;
     frame.dup = false;
-    frame.qos = 0;
+    frame.qos = qos;
+    frame.packetId = qos === 0 ? 0 : this.sharedId;
     frame.retain = (variant & 1) !== 0;
     frame.topic = this.#field;
     frame.subscriptionIds = EMPTY;
@@ -354,6 +348,14 @@ export class OutgoingMessage {
 }
 
 const NO_MORE: readonly Buffer[] = [];
+
+/** Where the packet id of a PUBLISH of QoS 1 or 2 lies. */
+function packetIdPosition(frame: Buffer): number {
+  let at = 1;
+  while (frame[at]! >= 0x80) at += 1;
+  at += 1;
+  return at + 2 + frame.readUInt16BE(at);
+}
 
 /** Where the seconds of the message expiry lie: behind the length of the properties and the subscription ids. */
 function expiryPosition(frame: Buffer, propertiesAt: number, idsBytes: number): number {

@@ -69,7 +69,7 @@ export class LiveReceiver implements Receiver {
     if (message.qos === 0 || effect.qos === 0) {
       if (!this.#hasRoom(connection)) return false;
       if (connection.aliasesOut === undefined && effect.subscriptionIds.length === 0) {
-        return message.sendShared(connection, retain);
+        return message.sendShared(connection, 0, retain);
       }
     }
     const sending = this.#sending;

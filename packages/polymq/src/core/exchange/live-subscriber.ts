@@ -1,3 +1,7 @@
+/**
+ * The bindings of one live subscriber, beside all others in the topology and in no log. They are counted, limited and
+ * found as others are; what is different is that they are made and removed at once, and go with the subscriber.
+ */
 import { BrokerError } from '../errors.ts';
 import type { DeclaredValues } from '../queue/queue-definition.ts';
 import { argumentsText, type LiveBinding } from './live-binding.ts';

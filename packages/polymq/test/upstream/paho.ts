@@ -89,7 +89,9 @@ async function startBroker(peer: PahoPeerName): Promise<() => Promise<unknown>> 
 async function runFile(folder: string, file: string, outcomes: Outcomes): Promise<void> {
   const source = readFileSync(join(folder, file), 'utf8');
   for (const [, name] of source.matchAll(/^ {4}def (test\w+)\(/gm)) {
-    const outcome = await runTest(folder, file, name!);
+    let outcome = await runTest(folder, file, name!);
+    // Paho's client gives an answer half a second, which a busy machine may not have.
+    if (/\btimed out\b/.test(outcome.message)) outcome = await runTest(folder, file, name!);
     outcomes.set(`${file} › ${name}`, outcome);
     process.stderr.write(`${outcome.status} ${file} ${name}\n`);
   }

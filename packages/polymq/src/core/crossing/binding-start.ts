@@ -2,7 +2,7 @@ import { intervalMs } from '../../lib/interval.ts';
 import type { DeclaredValue } from '../queue/queue-definition.ts';
 import type { StreamStart } from './record-cursor.ts';
 
-/** The argument of a binding that says where in its source stream it starts. */
+/** The argument that says where in a stream a binding or a consumer starts, and the header that says where a record is. */
 export const START_ARGUMENT = 'x-stream-offset';
 
 /**

@@ -104,6 +104,13 @@ export class MessageView {
   }
 }
 
+/** Exchange and routing key as they stand in a message, each behind its length. */
+export function shortNames(exchange: string, routingKey: string): Buffer {
+  const first = Buffer.from(exchange, 'utf8');
+  const second = Buffer.from(routingKey, 'utf8');
+  return Buffer.concat([Buffer.of(first.length), first, Buffer.of(second.length), second]);
+}
+
 /** The size of the body of the message whose bytes are `buffer[start, end)`. */
 export function bodyBytesAt(buffer: Buffer, start: number, end: number): number {
   let at = start + MESSAGE_AT.exchange;

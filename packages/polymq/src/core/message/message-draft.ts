@@ -4,7 +4,7 @@
  */
 import { Copier } from '../../lib/bytes/copier.ts';
 import { type DeathRecord, writeHistory } from './history.ts';
-import { MESSAGE_AT, MESSAGE_FLAG } from './message-bytes.ts';
+import { MESSAGE_AT, MESSAGE_FLAG, shortNames } from './message-bytes.ts';
 
 const EMPTY: Buffer = Buffer.alloc(0);
 
@@ -52,9 +52,7 @@ export class MessageDraft {
   }
 
   setNames(exchange: string, routingKey: string): void {
-    const first = Buffer.from(exchange, 'utf8');
-    const second = Buffer.from(routingKey, 'utf8');
-    this.names = Buffer.concat([Buffer.of(first.length), first, Buffer.of(second.length), second]);
+    this.names = shortNames(exchange, routingKey);
     this.namesStart = 0;
     this.namesEnd = this.names.length;
   }

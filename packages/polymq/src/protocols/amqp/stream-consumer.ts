@@ -3,13 +3,11 @@
  * acknowledgement only makes room for the next record, and where the client has come to is its own to remember.
  */
 
+import { START_ARGUMENT } from '../../core/crossing/binding-start.ts';
 import type { StreamStart } from '../../core/crossing/record-cursor.ts';
-import {
-  openStreamReader,
-  type StreamFilter,
-  type StreamMessage,
-  type StreamReader,
-} from '../../core/crossing/stream-reader.ts';
+import { StreamFeed } from '../../core/crossing/stream-feed.ts';
+import type { StreamFilter, StreamMessage } from '../../core/crossing/stream-reader.ts';
+import { shortNames } from '../../core/message/message-bytes.ts';
 import type { NeutralMessage } from '../../core/message/neutral-message.ts';
 import type { Stream } from '../../core/stream/streams.ts';
 import type { Channel } from './channel.ts';
@@ -28,8 +26,6 @@ import { amqpFormat } from './message-format.ts';
 import type { Methods } from './methods/index.ts';
 import { streamStart } from './stream-start.ts';
 
-/** Records that are looked at before others get a turn. */
-const RECORDS_PER_TURN = 256;
 const FILTER_HEADER = 'x-stream-filter-value';
 
 export class StreamConsumer {
@@ -38,46 +34,41 @@ export class StreamConsumer {
   readonly #stream: Stream;
   readonly #prefix: Buffer;
   readonly #prefetch: number;
-  #readers: StreamReader[] = [];
-  #next = 0;
+  readonly #feed: StreamFeed;
   #unacked = 0;
-  #pumping = false;
-  #stopped = false;
-  #stopWatching: () => void = () => undefined;
   resumeListed = false;
 
   constructor(channel: Channel, stream: Stream, tag: string) {
+    const { broker, environment } = channel.session.server;
     this.channel = channel;
     this.#stream = stream;
     this.tag = tag;
     this.#prefix = deliverPrefix(channel.number, tag);
     this.#prefetch = channel.prefetch;
+    this.#feed = new StreamFeed(stream, {
+      streams: broker.streams,
+      timers: environment.timers,
+      room: () => (channel.mayDeliver(false) ? this.#prefetch - this.#unacked : 0),
+      deliver: (message) => this.#deliver(message),
+      failed: (error) => this.#failed(error),
+    });
   }
 
-  /** Opens a reader per partition, all from the same start. */
   async open(start: StreamStart, filter: StreamFilter | undefined): Promise<void> {
-    const { streams } = this.channel.session.server.broker;
-    this.#stopWatching = streams.onChange(({ kind, stream }) => {
-      if (kind === 'deleted' && stream === this.#stream) this.#failed('the stream was deleted');
-    });
-    const onMore = (): void => this.#later();
-    try {
-      for (const partition of this.#stream.partitions) {
-        const options = { onMore, ...(filter ? { filter } : {}) };
-        this.#readers.push(await openStreamReader(partition, start, options));
-      }
-    } catch (error: unknown) {
-      this.stop();
-      throw error;
-    }
-    // The channel or the stream may have ended meanwhile.
-    if (this.#stopped || this.channel.closing) this.stop();
+    await this.#feed.open(start, filter);
+    // The channel may have ended meanwhile.
+    if (this.channel.closing) this.stop();
+  }
+
+  /** Records may come from now on. */
+  begin(): void {
+    this.#feed.begin();
   }
 
   answered(): void {
     this.#unacked -= 1;
     this.channel.consumersUnacked -= 1;
-    this.#later();
+    this.#feed.later();
   }
 
   unanswered(): void {
@@ -86,56 +77,15 @@ export class StreamConsumer {
   }
 
   resume(): void {
-    void this.#pump();
+    this.#feed.resume();
   }
 
   get stopped(): boolean {
-    return this.#stopped;
+    return this.#feed.stopped;
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#stopWatching();
-    for (const reader of this.#readers) reader.close();
-    this.#readers = [];
-  }
-
-  /** Not from inside a commit or an acknowledgement: at the end of the turn. */
-  #later(): void {
-    if (this.#pumping || this.#stopped) return;
-    this.channel.session.server.environment.timers.immediate(() => this.resume());
-  }
-
-  get #room(): number {
-    return this.channel.mayDeliver(false) ? this.#prefetch - this.#unacked : 0;
-  }
-
-  async #pump(): Promise<void> {
-    if (this.#pumping || this.#stopped) return;
-    this.#pumping = true;
-    try {
-      for (let reader = this.#waiting(); reader !== undefined; reader = this.#waiting()) {
-        const read = reader.next(Math.min(this.#room, RECORDS_PER_TURN));
-        const messages = read instanceof Promise ? await read : read;
-        if (this.#stopped) return;
-        for (const message of messages) this.#deliver(message);
-      }
-    } catch (error: unknown) {
-      this.#failed(error);
-    } finally {
-      this.#pumping = false;
-    }
-  }
-
-  /** The next reader with something to read, in turns, if there is room for it. */
-  #waiting(): StreamReader | undefined {
-    if (this.#stopped || this.#room <= 0) return undefined;
-    for (let count = 0; count < this.#readers.length; count++) {
-      this.#next = (this.#next + 1) % this.#readers.length;
-      const reader = this.#readers[this.#next]!;
-      if (reader.more) return reader;
-    }
-    return undefined;
+    this.#feed.stop();
   }
 
   #deliver(message: StreamMessage): void {
@@ -163,11 +113,9 @@ export class StreamConsumer {
 
   /** The stream was deleted or is broken. */
   #failed(error: unknown): void {
-    if (this.#stopped) return;
     const { channel } = this;
     const { logger } = channel.session.server;
     logger.warn({ error, stream: this.#stream.name }, 'a consumer of a stream has ended');
-    this.stop();
     channel.consumerCancelled(this);
   }
 }
@@ -191,7 +139,7 @@ export async function openStreamConsumer(
     );
   }
   const { nowMs } = channel.session.server;
-  const start = startOf(args.arguments['x-stream-offset'], nowMs);
+  const start = startOf(args.arguments[START_ARGUMENT], nowMs);
   const consumer = new StreamConsumer(channel, stream, tag);
   await consumer.open(start, filterOf(args.arguments));
   return consumer;
@@ -203,7 +151,7 @@ function startOf(value: FieldValue | undefined, nowMs: number): StreamStart {
   if (start !== undefined) return start;
   throw new AmqpError(
     'preconditionFailed',
-    `invalid arg 'x-stream-offset': it must be first, last, next, an offset, a timestamp or an interval such as 5m`,
+    `invalid arg '${START_ARGUMENT}': it must be first, last, next, an offset, a timestamp or an interval such as 5m`,
   );
 }
 
@@ -225,11 +173,5 @@ function filterOf(args: { readonly [name: string]: FieldValue }): StreamFilter |
 function headerOf(neutral: NeutralMessage, message: StreamMessage): Buffer {
   const stored = amqpFormat.fromNeutral(neutral, message.body.length);
   const end = stored.length - CONTENT_GAP_BYTES;
-  return editHeaders(stored, 0, end, { 'x-stream-offset': message.offset });
-}
-
-function shortNames(exchange: string, routingKey: string): Buffer {
-  const first = Buffer.from(exchange);
-  const second = Buffer.from(routingKey);
-  return Buffer.concat([Buffer.of(first.length), first, Buffer.of(second.length), second]);
+  return editHeaders(stored, 0, end, { [START_ARGUMENT]: message.offset });
 }

@@ -3,13 +3,11 @@
  * for the next record, and where the client has come to is its own to remember. RabbitMQ wants `ack:client` or
  * `client-individual` and a prefetch count here, and so do we.
  */
-import { parseStreamStart } from '../../core/crossing/binding-start.ts';
+import { parseStreamStart, START_ARGUMENT } from '../../core/crossing/binding-start.ts';
 import type { StreamStart } from '../../core/crossing/record-cursor.ts';
-import {
-  openStreamReader,
-  type StreamMessage,
-  type StreamReader,
-} from '../../core/crossing/stream-reader.ts';
+import { StreamFeed } from '../../core/crossing/stream-feed.ts';
+import type { StreamMessage } from '../../core/crossing/stream-reader.ts';
+import { shortNames } from '../../core/message/message-bytes.ts';
 import type { Stream } from '../../core/stream/streams.ts';
 import { Delivery } from './delivery.ts';
 import type { DestinationName } from './destinations.ts';
@@ -19,10 +17,7 @@ import type { StompSession } from './session.ts';
 import type { Subscription, SubscriptionOptions } from './subscription.ts';
 import { Unacked } from './unacked.ts';
 
-/** Records that are looked at before others get a turn. */
-const RECORDS_PER_TURN = 256;
 const NO_ROW = 0;
-const OFFSET_HEADER = 'x-stream-offset';
 
 export class StreamSubscription implements Subscription {
   readonly tag: string;
@@ -34,12 +29,7 @@ export class StreamSubscription implements Subscription {
   readonly #cumulative: boolean;
   readonly #prefetch: number;
   readonly #unacked: Unacked;
-  #readers: StreamReader[] = [];
-  #next = 0;
-  #begun = false;
-  #pumping = false;
-  #stopped = false;
-  #stopWatching: () => void = () => undefined;
+  readonly #feed: StreamFeed;
 
   constructor(session: StompSession, stream: Stream, options: SubscriptionOptions) {
     this.tag = options.tag;
@@ -51,6 +41,13 @@ export class StreamSubscription implements Subscription {
     this.#cumulative = options.ackMode === 'client';
     this.#prefetch = options.prefetch;
     this.#unacked = new Unacked(options.firstNumber);
+    this.#feed = new StreamFeed(stream, {
+      streams: session.server.broker.streams,
+      timers: session.server.environment.timers,
+      room: () => (session.mayDeliver() ? this.#prefetch - this.#unacked.count : 0),
+      deliver: (message) => this.#deliver(message),
+      failed: (error) => this.#failed(error),
+    });
   }
 
   get waiting(): boolean {
@@ -61,32 +58,18 @@ export class StreamSubscription implements Subscription {
     return this.#unacked.next;
   }
 
-  /** Opens a reader per partition, all from the same start. */
   async open(start: StreamStart): Promise<void> {
-    const { streams } = this.#session.server.broker;
-    this.#stopWatching = streams.onChange(({ kind, stream }) => {
-      if (kind === 'deleted' && stream === this.#stream) this.#failed('the stream was deleted');
-    });
-    const onMore = (): void => this.#later();
-    try {
-      for (const partition of this.#stream.partitions) {
-        this.#readers.push(await openStreamReader(partition, start, { onMore }));
-      }
-    } catch (error: unknown) {
-      this.stop();
-      throw error;
-    }
-    // The connection or the stream may have ended meanwhile.
-    if (this.#stopped || this.#session.closed) this.stop();
+    await this.#feed.open(start);
+    // The connection may have ended meanwhile.
+    if (this.#session.closed) this.stop();
   }
 
   begin(): void {
-    this.#begun = true;
-    this.resume();
+    this.#feed.begin();
   }
 
   resume(): void {
-    void this.#pump();
+    this.#feed.resume();
   }
 
   check(number: number): void {
@@ -98,62 +81,21 @@ export class StreamSubscription implements Subscription {
     this.check(number);
     if (this.#cumulative) this.#unacked.takeUpTo(number);
     else this.#unacked.take(number);
-    this.#later();
+    this.#feed.later();
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#stopWatching();
-    for (const reader of this.#readers) reader.close();
-    this.#readers = [];
+    this.#feed.stop();
   }
 
   giveBack(): void {
     this.#unacked.takeUpTo(this.#unacked.next);
   }
 
-  /** Not from inside a commit or an answer: at the end of the turn. */
-  #later(): void {
-    if (this.#pumping || this.#stopped) return;
-    this.#session.server.environment.timers.immediate(() => this.resume());
-  }
-
-  get #room(): number {
-    return this.#session.mayDeliver() ? this.#prefetch - this.#unacked.count : 0;
-  }
-
-  async #pump(): Promise<void> {
-    if (this.#pumping || this.#stopped || !this.#begun) return;
-    this.#pumping = true;
-    try {
-      for (let reader = this.#waiting(); reader !== undefined; reader = this.#waiting()) {
-        const read = reader.next(Math.min(this.#room, RECORDS_PER_TURN));
-        const messages = read instanceof Promise ? await read : read;
-        if (this.#stopped) return;
-        for (const message of messages) this.#deliver(message);
-      }
-    } catch (error: unknown) {
-      this.#failed(error);
-    } finally {
-      this.#pumping = false;
-    }
-  }
-
-  /** The next reader with something to read, in turns, if there is room for it. */
-  #waiting(): StreamReader | undefined {
-    if (this.#stopped || this.#room <= 0) return undefined;
-    for (let count = 0; count < this.#readers.length; count++) {
-      this.#next = (this.#next + 1) % this.#readers.length;
-      const reader = this.#readers[this.#next]!;
-      if (reader.more) return reader;
-    }
-    return undefined;
-  }
-
   /** The client needs the offset to go on from there another time. */
   #deliver(message: StreamMessage): void {
     const { exchange, routingKey, message: neutral } = message.whole;
-    const headers = [...neutral.headers, { name: OFFSET_HEADER, value: message.offset }];
+    const headers = [...neutral.headers, { name: START_ARGUMENT, value: message.offset }];
     const number = this.#unacked.add(NO_ROW);
     const names = shortNames(exchange, routingKey);
     this.delivery.deliverLoose(number, names, { ...neutral, headers }, message.body);
@@ -161,10 +103,8 @@ export class StreamSubscription implements Subscription {
 
   /** The stream was deleted or is broken. */
   #failed(error: unknown): void {
-    if (this.#stopped) return;
     const { logger } = this.#session.server;
     logger.warn({ error, stream: this.#stream.name }, 'a subscription to a stream has ended');
-    this.stop();
     this.#session.subscriptionCancelled(this);
   }
 }
@@ -186,7 +126,7 @@ export async function openStreamSubscription(
     throw refused('precondition_failed', text);
   }
   const subscription = new StreamSubscription(session, stream, options);
-  await subscription.open(startOf(headers.get(OFFSET_HEADER), session.server.nowMs));
+  await subscription.open(startOf(headers.get(START_ARGUMENT), session.server.nowMs));
   return subscription;
 }
 
@@ -196,12 +136,6 @@ function startOf(text: string | undefined, nowMs: number): StreamStart {
   if (kind === 'timestamp') return { timestampMs: Number(digits) * 1000 };
   const start = parseStreamStart(kind === 'offset' ? Number(digits) : text, nowMs);
   if (start !== undefined) return start;
-  const problem = `invalid arg 'x-stream-offset': it must be first, last, next, offset=N, timestamp=SECONDS or an interval such as 5m`;
+  const problem = `invalid arg '${START_ARGUMENT}': it must be first, last, next, offset=N, timestamp=SECONDS or an interval such as 5m`;
   throw refused('precondition_failed', problem);
-}
-
-function shortNames(exchange: string, routingKey: string): Buffer {
-  const first = Buffer.from(exchange);
-  const second = Buffer.from(routingKey);
-  return Buffer.concat([Buffer.of(first.length), first, Buffer.of(second.length), second]);
 }

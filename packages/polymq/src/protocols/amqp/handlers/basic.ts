@@ -46,7 +46,7 @@ export const basicHandlers: Handlers = {
         if (consumer.stopped) throw noQueue(session, stream.name);
         channel.consumers.set(tag, consumer);
         consumeOk(channel, args, tag);
-        consumer.resume();
+        consumer.begin();
       });
     }
     consumeQueue(channel, queue, args, tag);

@@ -63,7 +63,7 @@ export function noQueue({ vhost }: AmqpSession, name: string): AmqpError {
 
 /** An exclusive queue is for the connection that declared it. */
 export function checkOwner(session: AmqpSession, queue: Queue): void {
-  const owner = session.server.owners.get(queue);
+  const owner = session.server.owners.ownerOf(queue);
   if (owner === undefined || owner === session) return;
   throw locked(session, queue);
 }

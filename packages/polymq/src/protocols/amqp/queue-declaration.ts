@@ -45,7 +45,7 @@ export async function declareQueue(channel: Channel, args: Args): Promise<Declar
   const { queues } = session.server.broker;
   try {
     const queue = await queues.declare(session.namespace, name, definitionOf(args, values));
-    if (args.exclusive) session.server.own(queue, session);
+    if (args.exclusive) session.server.owners.own(queue, session);
     return describeQueue(queue);
   } catch (error: unknown) {
     // Another client has declared it at the same time: now all depends on whether it has declared the same.

@@ -4,7 +4,8 @@
  */
 import type { Broker } from '../../core/broker.ts';
 import { MessageDraft } from '../../core/message/message-draft.ts';
-import type { Queue } from '../../core/queue/queue.ts';
+import { PublisherHold } from '../../core/publisher-hold.ts';
+import { QueueOwners } from '../../core/queue/queue-owners.ts';
 import { ArenaPool, ArenaWriter } from '../../lib/arena.ts';
 import { ByteBudget } from '../../lib/byte-budget.ts';
 import type { Counter } from '../../lib/counters.ts';
@@ -14,7 +15,6 @@ import type { Connection, Session } from '../../net/connection.ts';
 import { isLoopback } from '../../net/loopback.ts';
 import type { ProtocolContext, ProtocolServer } from '../../net/protocol.ts';
 import { TurnFlusher } from '../../net/turn-flusher.ts';
-import { Alarm } from './alarm.ts';
 import type { Channel } from './channel.ts';
 import { methodFrame, PropertiesScan, scanProperties } from './codec/index.ts';
 import { sendStart } from './handlers/connection.ts';
@@ -48,7 +48,7 @@ export class AmqpServer implements ProtocolServer {
   readonly replies: Replies;
   readonly sessions: Set<AmqpSession> = new Set();
   /** Exclusive queues and the connections that they belong to. */
-  readonly owners: Map<Queue, AmqpSession> = new Map();
+  readonly owners: QueueOwners<AmqpSession>;
   /** The message that is being published; one serves all, since publishing never waits. */
   readonly draft: MessageDraft = new MessageDraft();
   /** Its properties. */
@@ -58,7 +58,7 @@ export class AmqpServer implements ProtocolServer {
   readonly protocolErrors: Counter;
   /** The wall clock of this burst. */
   nowMs: number;
-  readonly #alarm: Alarm;
+  readonly #hold: PublisherHold<AmqpSession>;
   readonly #watch: Watch;
   readonly #flusher: TurnFlusher<AmqpSession>;
   #resuming: AmqpSession[] = [];
@@ -73,6 +73,7 @@ export class AmqpServer implements ProtocolServer {
     this.logger = context.logger;
     this.options = readOptions(context.settings);
     this.version = context.version;
+    this.owners = new QueueOwners(broker.queues, this.logger);
     this.replies = new Replies(environment.random);
     this.nowMs = environment.clock.nowMs();
     this.delivered = counters.counter('polymq_amqp_delivered_total', {});
@@ -85,7 +86,12 @@ export class AmqpServer implements ProtocolServer {
       (session) => this.flush(session),
       () => this.#resumeConsumers(),
     );
-    this.#alarm = new Alarm(this);
+    this.#hold = new PublisherHold({
+      alarms: broker.alarms,
+      store: broker.queues.store,
+      connections: this.sessions,
+      tell: (session, reason) => this.#tellBlocked(session, reason),
+    });
     this.#watch = new Watch(this);
   }
 
@@ -97,7 +103,7 @@ export class AmqpServer implements ProtocolServer {
 
   async close(): Promise<void> {
     this.#stopListening();
-    this.#alarm.close();
+    this.#hold.close();
     this.#watch.close();
   }
 
@@ -113,12 +119,6 @@ export class AmqpServer implements ProtocolServer {
   /** The one user there is: from this machine only, as RabbitMQ has it. */
   admits(session: AmqpSession, { user, password }: Login): boolean {
     return user === GUEST && password === GUEST && isLoopback(session.connection.remoteAddress);
-  }
-
-  /** The queue lives as long as the connection. */
-  own(queue: Queue, session: AmqpSession): void {
-    if (session.closed) this.#deleteExclusive(queue);
-    else this.owners.set(queue, session);
   }
 
   sendStart(session: AmqpSession): void {
@@ -150,7 +150,7 @@ export class AmqpServer implements ProtocolServer {
 
   /** A publisher is about to be heard: held back if an alarm is on or the disk is behind. */
   holdPublisher(session: AmqpSession): void {
-    this.#alarm.check(session);
+    this.#hold.check(session);
   }
 
   /** The session waits for an answer to `connection.close`, but not for ever. */
@@ -166,17 +166,8 @@ export class AmqpServer implements ProtocolServer {
   /** The connection is over: what belonged to it goes. */
   forget(session: AmqpSession): void {
     this.sessions.delete(session);
-    for (const [queue, owner] of this.owners) {
-      if (owner !== session) continue;
-      this.owners.delete(queue);
-      if (!queue.deleted) this.#deleteExclusive(queue);
-    }
-  }
-
-  #deleteExclusive(queue: Queue): void {
-    this.broker.queues.delete(queue).catch((error: unknown) => {
-      this.logger.error({ error, queue: queue.name }, 'an exclusive queue was not deleted');
-    });
+    this.#hold.forget(session);
+    this.owners.forget(session);
   }
 
   #resumeConsumers(): void {
@@ -191,11 +182,11 @@ export class AmqpServer implements ProtocolServer {
         if (!channel.sendConfirms()) this.#waiting.delete(channel);
       }
     }
-    this.#alarm.committed();
+    this.#hold.committed();
   }
 
   /** Tells a client about an alarm that has come or gone. */
-  tellBlocked(session: AmqpSession, reason: string | undefined): void {
+  #tellBlocked(session: AmqpSession, reason: string | undefined): void {
     if (!session.capabilities.connectionBlocked || session.state !== 'running') return;
     session.output.frame(
       reason === undefined

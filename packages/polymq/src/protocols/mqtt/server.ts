@@ -3,6 +3,7 @@
  * time limits, alarms, and what the broker publishes itself.
  */
 import type { Broker } from '../../core/broker.ts';
+import { PublisherHold } from '../../core/publisher-hold.ts';
 import { ArenaPool, ArenaWriter } from '../../lib/arena.ts';
 import { ByteBudget } from '../../lib/byte-budget.ts';
 import type { Counter } from '../../lib/counters.ts';
@@ -12,7 +13,6 @@ import type { Connection, Session } from '../../net/connection.ts';
 import type { ProtocolContext, ProtocolServer } from '../../net/protocol.ts';
 import { SharedFrames } from '../../net/shared-frames.ts';
 import { TurnFlusher } from '../../net/turn-flusher.ts';
-import { Alarm } from './alarm.ts';
 import { MqttConnection } from './connection.ts';
 import { type MqttOptions, readOptions } from './options.ts';
 import { OutgoingMessage } from './outgoing.ts';
@@ -67,7 +67,7 @@ export class MqttServer implements ProtocolServer {
   readonly #published: Counter;
   readonly #shared: SharedFrames;
   readonly #system: System;
-  readonly #alarm: Alarm;
+  readonly #hold: PublisherHold<MqttConnection>;
   readonly #watch: Watch;
   readonly #flusher: TurnFlusher<MqttConnection>;
   /** Connections with answers that wait for the journal. */
@@ -118,7 +118,11 @@ export class MqttServer implements ProtocolServer {
     this.shares = new Shares(this);
     this.sessions.restore();
     this.#stopListening = broker.queues.store.onCommitted(() => this.#committed());
-    this.#alarm = new Alarm(this);
+    this.#hold = new PublisherHold({
+      alarms: broker.alarms,
+      store: broker.queues.store,
+      connections: this.connections,
+    });
     this.#watch = new Watch(this);
   }
 
@@ -130,7 +134,7 @@ export class MqttServer implements ProtocolServer {
 
   async close(): Promise<void> {
     this.#watch.close();
-    this.#alarm.close();
+    this.#hold.close();
     this.#system.close();
     this.wills.close();
     await this.sessions.close();
@@ -166,7 +170,7 @@ export class MqttServer implements ProtocolServer {
 
   /** A publisher is about to be heard: held back if an alarm is on or the disk is behind. */
   holdPublisher(connection: MqttConnection): void {
-    this.#alarm.check(connection);
+    this.#hold.check(connection);
   }
 
   /** More waits for the client than may: its connection ends when this message is done with. */
@@ -178,7 +182,7 @@ export class MqttServer implements ProtocolServer {
   /** The connection is not in use any more. */
   noteClosed(connection: MqttConnection): void {
     this.#waiting.delete(connection);
-    this.#alarm.forget(connection);
+    this.#hold.forget(connection);
   }
 
   /** The socket is closed. */
@@ -197,7 +201,7 @@ export class MqttServer implements ProtocolServer {
       this.#rows.clear();
       for (const delivery of deliveries) delivery.committed();
     }
-    this.#alarm.committed();
+    this.#hold.committed();
   }
 
   #cutOverflowed(): void {

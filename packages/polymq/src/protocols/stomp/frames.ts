@@ -104,7 +104,7 @@ async function subscribe(session: StompSession, frame: Frame): Promise<void> {
   } catch (error: unknown) {
     // Nobody else knows the queue that was made for this subscription.
     const own = destination.kind === 'topic' || destination.kind === 'exchange';
-    if (own && target.queue && !isDurable(headers)) session.server.deleteQueue(target.queue);
+    if (own && target.queue && !isDurable(headers)) session.server.owners.discard(target.queue);
     throw error;
   }
 }

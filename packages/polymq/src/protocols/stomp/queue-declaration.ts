@@ -67,7 +67,7 @@ export async function declarePrivate(session: StompSession): Promise<Queue> {
     settings: {},
     declared: {},
   });
-  session.server.own(queue, session);
+  session.server.owners.own(queue, session);
   return queue;
 }
 
@@ -130,7 +130,7 @@ async function declare(
   if (definition.declared['x-queue-type'] === 'quorum') checkLasting(session, name, definition);
   try {
     const made = await queues.declare(session.namespace, name, definition);
-    if (definition.exclusive) session.server.own(made, session);
+    if (definition.exclusive) session.server.owners.own(made, session);
     return { queue: made };
   } catch (error: unknown) {
     // Another client has declared it at the same time: now all depends on whether it has declared the same.
@@ -197,7 +197,7 @@ function checkLasting(session: StompSession, name: string, definition: QueueDefi
 
 /** An exclusive queue is for the connection that declared it. */
 function checkOwner(session: StompSession, queue: Queue): void {
-  const owner = session.server.owners.get(queue);
+  const owner = session.server.owners.ownerOf(queue);
   if (owner !== undefined && owner !== session) throw locked(session, queue);
 }
 

@@ -4,7 +4,8 @@
  */
 import type { Broker } from '../../core/broker.ts';
 import { MessageDraft } from '../../core/message/message-draft.ts';
-import type { Queue } from '../../core/queue/queue.ts';
+import { PublisherHold } from '../../core/publisher-hold.ts';
+import { QueueOwners } from '../../core/queue/queue-owners.ts';
 import { ArenaPool, ArenaWriter } from '../../lib/arena.ts';
 import { ByteBudget } from '../../lib/byte-budget.ts';
 import type { Counter } from '../../lib/counters.ts';
@@ -13,7 +14,6 @@ import type { Logger } from '../../lib/logger.ts';
 import type { Connection, Session } from '../../net/connection.ts';
 import type { ProtocolContext, ProtocolServer } from '../../net/protocol.ts';
 import { TurnFlusher } from '../../net/turn-flusher.ts';
-import { Alarm } from './alarm.ts';
 import { FrameScan } from './codec/frame-scan.ts';
 import { HeaderBlock } from './header-block.ts';
 import { readOptions, type StompOptions } from './options.ts';
@@ -41,7 +41,7 @@ export class StompServer implements ProtocolServer {
   readonly gatheredBytes: ByteBudget = new ByteBudget(GATHERED_BYTES_MAX);
   readonly sessions: Set<StompSession> = new Set();
   /** Exclusive queues and the connections that they belong to. */
-  readonly owners: Map<Queue, StompSession> = new Map();
+  readonly owners: QueueOwners<StompSession>;
   /** The frame that is being handled; one serves all, since scanning never waits. */
   readonly scan: FrameScan;
   /** The message that is being sent, and its headers. */
@@ -51,7 +51,7 @@ export class StompServer implements ProtocolServer {
   readonly protocolErrors: Counter;
   /** The wall clock of this burst. */
   nowMs: number;
-  readonly #alarm: Alarm;
+  readonly #hold: PublisherHold<StompSession>;
   readonly #watch: Watch;
   readonly #flusher: TurnFlusher<StompSession>;
   #resuming: StompSession[] = [];
@@ -66,6 +66,7 @@ export class StompServer implements ProtocolServer {
     this.logger = context.logger;
     this.options = readOptions(context.settings);
     this.version = context.version;
+    this.owners = new QueueOwners(broker.queues, this.logger);
     this.scan = new FrameScan(this.options);
     this.nowMs = environment.clock.nowMs();
     this.delivered = counters.counter('polymq_stomp_delivered_total', {});
@@ -76,7 +77,11 @@ export class StompServer implements ProtocolServer {
       () => this.#resumeAll(),
     );
     this.#stopListening = broker.queues.store.onCommitted(() => this.#committed());
-    this.#alarm = new Alarm(this);
+    this.#hold = new PublisherHold({
+      alarms: broker.alarms,
+      store: broker.queues.store,
+      connections: this.sessions,
+    });
     this.#watch = new Watch(this);
   }
 
@@ -88,19 +93,13 @@ export class StompServer implements ProtocolServer {
 
   async close(): Promise<void> {
     this.#stopListening();
-    this.#alarm.close();
+    this.#hold.close();
     this.#watch.close();
   }
 
   /** Called at the start of every burst. */
   tick(): void {
     this.nowMs = this.environment.clock.nowMs();
-  }
-
-  /** The queue lives as long as the connection. */
-  own(queue: Queue, session: StompSession): void {
-    if (session.closed) this.deleteQueue(queue);
-    else this.owners.set(queue, session);
   }
 
   /** The session's output is written at the end of this turn. */
@@ -120,7 +119,7 @@ export class StompServer implements ProtocolServer {
 
   /** A publisher is about to be heard: held back if an alarm is on or the disk is behind. */
   holdPublisher(session: StompSession): void {
-    this.#alarm.check(session);
+    this.#hold.check(session);
   }
 
   /** Closes the connection, and does not wait for ever for the client to do so too. */
@@ -136,19 +135,8 @@ export class StompServer implements ProtocolServer {
   forget(session: StompSession): void {
     this.sessions.delete(session);
     this.#waiting.delete(session);
-    this.#alarm.forget(session);
-    for (const [queue, owner] of this.owners) {
-      if (owner !== session) continue;
-      this.owners.delete(queue);
-      this.deleteQueue(queue);
-    }
-  }
-
-  deleteQueue(queue: Queue): void {
-    if (queue.deleted) return;
-    this.broker.queues.delete(queue).catch((error: unknown) => {
-      this.logger.error({ error, queue: queue.name }, 'a queue of a connection was not deleted');
-    });
+    this.#hold.forget(session);
+    this.owners.forget(session);
   }
 
   #flush(session: StompSession): void {
@@ -168,6 +156,6 @@ export class StompServer implements ProtocolServer {
     for (const session of this.#waiting) {
       if (!session.sendReceipts()) this.#waiting.delete(session);
     }
-    this.#alarm.committed();
+    this.#hold.committed();
   }
 }

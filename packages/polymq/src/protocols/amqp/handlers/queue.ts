@@ -80,7 +80,7 @@ async function remove(channel: Channel, args: Methods['queue.delete']): Promise<
   }
   refuseUse(session, queue, args);
   const count = await gone(broker.queues.delete(queue, args));
-  session.server.owners.delete(queue);
+  session.server.owners.release(queue);
   return count ?? 0;
 }
 

@@ -1,21 +1,22 @@
 import { expect, test } from 'vitest';
 import { systemError } from '../../../src/lib/environment/simulated/simulated-disk.ts';
-import { MemoryPeer } from './testing/memory-peer.ts';
-import { runTranscript } from './testing/transcript.ts';
+import type { MemoryPeer } from '../transcripts/memory-peer.ts';
+import { runTranscript } from '../transcripts/transcript.ts';
+import { diskPeer } from './testing/disk-peer.ts';
+import { MQTT } from './testing/language.ts';
 
 /** More than a subscription takes. */
 const OPERATIONS_MAX = 60;
 
 /** What comes of the lines, from a broker that is killed when the disk has done so many more operations. */
 async function runToCrash(operations: number, before: string): Promise<MemoryPeer | undefined> {
-  const peer = new MemoryPeer();
-  await peer.start();
-  await runTranscript('> s 5 connect id=s stay expiry=100', peer);
+  const peer = await diskPeer();
+  await runTranscript('> s 5 connect id=s stay expiry=100', peer, MQTT);
   const last = peer.disk.operationCount + operations;
   peer.disk.onOperation = ({ index, path }) => {
     if (index >= last) throw systemError('EIO', path);
   };
-  await runTranscript(before, peer);
+  await runTranscript(before, peer, MQTT);
   const wasReached = peer.disk.operationCount > last;
   peer.disk.onOperation = undefined;
   await peer.restart('crash');
@@ -32,6 +33,7 @@ async function subscribeAgain(filter: string): Promise<number> {
     const lines = await runTranscript(
       `${subscribe}\n> p 5 connect id=p\n> p publish topic=t/1 qos=1 id=1 "m"`,
       peer,
+      MQTT,
     );
     expect(lines.match(/< s publish/g), `operation ${operations}\n${lines}`).toHaveLength(1);
     expect(lines).toContain('< p puback id=1\n');
@@ -59,6 +61,7 @@ test('and what a client has not subscribed to does not come', async () => {
     const lines = await runTranscript(
       '> s 5 connect id=s stay expiry=100\n> s unsubscribe id=1 "t/#"\n> p 5 connect id=p\n> p publish topic=t/1 qos=1 id=1 "m"',
       peer,
+      MQTT,
     );
     expect(lines, `operation ${operations}`).not.toContain('< s publish');
     if (lines.includes('unsuback id=1 0x00')) left += 1;

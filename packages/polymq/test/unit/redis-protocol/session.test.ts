@@ -14,7 +14,7 @@ import { Connection } from '../../../src/net/connection.ts';
 import type { ProtocolContext, ProtocolServer } from '../../../src/net/protocol.ts';
 import { redis } from '../../../src/protocols/redis/index.ts';
 import { encodeCommand } from '../../support/redis-wire.ts';
-import { FakeSocket } from '../amqp-protocol/testing/fake-network.ts';
+import { FakeSocket } from '../transcripts/fake-network.ts';
 
 const MIB = 1024 * 1024;
 

@@ -17,7 +17,7 @@ import {
   PROTOCOL_HEADER,
   type Table,
 } from '../../../support/amqp-frames.ts';
-import type { Json, Line } from './line.ts';
+import type { Json, Line } from '../../transcripts/line.ts';
 
 const FRAME_MAX = 131_072;
 /** Bodies longer than this are described, not shown. */

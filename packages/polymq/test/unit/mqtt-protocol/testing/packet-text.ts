@@ -1,6 +1,6 @@
 /** Lines of a transcript as MQTT packets, and packets that came as lines. */
 import { generate, type Packet, type Parser, parser } from 'mqtt-packet';
-import type { Json, Line } from '../../amqp-protocol/testing/line.ts';
+import type { Json, Line } from '../../transcripts/line.ts';
 
 export type Version = 3 | 4 | 5;
 

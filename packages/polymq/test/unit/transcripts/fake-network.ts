@@ -4,7 +4,7 @@ import type {
   NetworkListener,
   NetworkSocket,
   SocketHandler,
-} from '../../../../src/lib/environment/network.ts';
+} from '../../../src/lib/environment/network.ts';
 
 /** The client's end of one connection. */
 export class FakeSocket implements NetworkSocket {

@@ -1,15 +1,13 @@
 /** A whole broker on a simulated disk, with a network and a clock that tests hold in their hands, and that may be killed. */
-import { type RunningBroker, startBroker } from '../../../../src/index.ts';
-import { SeededRandom } from '../../../../src/lib/environment/simulated/seeded-random.ts';
-import { SimulatedClock } from '../../../../src/lib/environment/simulated/simulated-clock.ts';
-import { SimulatedDisk } from '../../../../src/lib/environment/simulated/simulated-disk.ts';
-import { SimulatedOutbound } from '../../../../src/lib/environment/simulated/simulated-outbound.ts';
-import type { BrokerOptions } from '../../../../src/server/broker.ts';
-import { FakeNetwork, type FakeSocket } from '../../amqp-protocol/testing/fake-network.ts';
-import type { Peer } from './transcript.ts';
+import { type RunningBroker, startBroker } from '../../../src/index.ts';
+import { SeededRandom } from '../../../src/lib/environment/simulated/seeded-random.ts';
+import { SimulatedClock } from '../../../src/lib/environment/simulated/simulated-clock.ts';
+import { SimulatedDisk } from '../../../src/lib/environment/simulated/simulated-disk.ts';
+import { SimulatedOutbound } from '../../../src/lib/environment/simulated/simulated-outbound.ts';
+import type { BrokerOptions } from '../../../src/server/broker.ts';
+import { FakeNetwork, type FakeSocket } from './fake-network.ts';
+import type { Peer, Pipe } from './peer.ts';
 
-/** Turns of the event loop without anything new, after which nothing is expected to come. */
-const QUIET_TURNS = 25;
 const STEP_MS = 250;
 
 interface Life {
@@ -18,14 +16,20 @@ interface Life {
   broker: RunningBroker;
 }
 
-export class MemoryPeer implements Peer {
+export interface MemoryPeerOptions {
+  broker: Omit<BrokerOptions, 'environment'>;
+  /** Turns of the event loop without anything new, after which nothing is expected to come. */
+  quietTurns: number;
+}
+
+export class MemoryPeer implements Required<Peer> {
   readonly disk: SimulatedDisk = new SimulatedDisk();
-  readonly #settings: NonNullable<BrokerOptions['mqtt']>;
+  readonly #options: MemoryPeerOptions;
   readonly #sockets: FakeSocket[] = [];
   #life: Life | undefined;
 
-  constructor(settings: NonNullable<BrokerOptions['mqtt']> = {}) {
-    this.#settings = settings;
+  constructor(options: MemoryPeerOptions) {
+    this.#options = options;
   }
 
   async start(): Promise<void> {
@@ -40,16 +44,11 @@ export class MemoryPeer implements Peer {
       network,
       outbound: new SimulatedOutbound(),
     };
-    const broker = await startBroker({
-      data: '/data',
-      listen: ['mqtt://127.0.0.1:0'],
-      environment,
-      mqtt: { systemIntervalMs: 0, ...this.#settings },
-    });
+    const broker = await startBroker({ ...this.#options.broker, environment });
     this.#life = { clock, network, broker };
   }
 
-  connect(remoteAddress: string | undefined): ReturnType<Peer['connect']> {
+  connect(remoteAddress: string | undefined): Pipe {
     const socket = this.#life!.network.connect(remoteAddress);
     this.#sockets.push(socket);
     return {
@@ -67,7 +66,7 @@ export class MemoryPeer implements Peer {
   }
 
   async settle(busy: () => boolean): Promise<void> {
-    for (let quiet = 0; quiet < QUIET_TURNS; quiet++) {
+    for (let quiet = 0; quiet < this.#options.quietTurns; quiet++) {
       await new Promise<void>((resolve) => setImmediate(resolve));
       if (busy()) quiet = 0;
     }
@@ -97,15 +96,8 @@ export class MemoryPeer implements Peer {
   }
 }
 
-/** The broker with the settings of the lines `# mqtt.inflightMax=10` of the transcript. */
-export async function memoryPeer(
-  transcript: string,
-): Promise<{ peer: Peer; stop: () => Promise<void> }> {
-  const settings: Record<string, number> = {};
-  for (const [, name, value] of transcript.matchAll(/^# mqtt\.(\w+)=(\d+)$/gm)) {
-    settings[name!] = Number(value);
-  }
-  const peer = new MemoryPeer(settings);
+export async function startMemoryPeer(options: MemoryPeerOptions): Promise<MemoryPeer> {
+  const peer = new MemoryPeer(options);
   await peer.start();
-  return { peer, stop: () => peer.stop() };
+  return peer;
 }

@@ -2,7 +2,7 @@
  * Time limits of all connections, looked at twice a second: heartbeats both ways, deliveries that are never answered,
  * clients that do not read what they are sent.
  */
-import type { Timer } from '../../lib/environment/clock.ts';
+import { repeat } from '../../lib/repeat.ts';
 import type { Channel } from './channel.ts';
 import { HEARTBEAT_FRAME } from './codec/index.ts';
 import { AmqpError } from './errors.ts';
@@ -16,24 +16,20 @@ const MISSED_MAX = 2;
 
 export class Watch {
   readonly #server: AmqpServer;
-  #timer: Timer | undefined;
+  readonly #stop: () => void;
 
   constructor(server: AmqpServer) {
     this.#server = server;
-    this.#schedule();
+    this.#stop = repeat(server.environment.timers, EVERY_MS, () => this.#lookAtAll());
   }
 
   close(): void {
-    this.#server.environment.timers.clear(this.#timer);
+    this.#stop();
   }
 
-  #schedule(): void {
-    this.#timer = this.#server.environment.timers.after(EVERY_MS, () => {
-      this.#server.tick();
-      for (const session of this.#server.sessions) this.#look(session);
-      this.#schedule();
-    });
-    this.#timer.unref();
+  #lookAtAll(): void {
+    this.#server.tick();
+    for (const session of this.#server.sessions) this.#look(session);
   }
 
   #look(session: AmqpSession): void {

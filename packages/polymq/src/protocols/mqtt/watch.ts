@@ -2,7 +2,7 @@
  * Time limits of all connections, looked at once a second: silence beyond the keep-alive, clients that do not read what they
  * are sent, connections that do not go although they were told to.
  */
-import type { Timer } from '../../lib/environment/clock.ts';
+import { repeat } from '../../lib/repeat.ts';
 import type { MqttConnection } from './connection.ts';
 import type { MqttServer } from './server.ts';
 
@@ -12,25 +12,21 @@ const CLOSE_MS = 5_000;
 
 export class Watch {
   readonly #server: MqttServer;
-  #timer: Timer | undefined;
+  readonly #stop: () => void;
 
   constructor(server: MqttServer) {
     this.#server = server;
-    this.#schedule();
+    this.#stop = repeat(server.environment.timers, EVERY_MS, () => this.#lookAtAll());
   }
 
   close(): void {
-    this.#server.environment.timers.clear(this.#timer);
+    this.#stop();
   }
 
-  #schedule(): void {
-    this.#timer = this.#server.environment.timers.after(EVERY_MS, () => {
-      this.#server.tick();
-      const monotonicMs = this.#server.environment.clock.monotonicMs();
-      for (const connection of this.#server.connections) this.#look(connection, monotonicMs);
-      this.#schedule();
-    });
-    this.#timer.unref();
+  #lookAtAll(): void {
+    this.#server.tick();
+    const monotonicMs = this.#server.environment.clock.monotonicMs();
+    for (const connection of this.#server.connections) this.#look(connection, monotonicMs);
   }
 
   #look(connection: MqttConnection, nowMs: number): void {

@@ -1,5 +1,5 @@
 /** Time limits of all connections, looked at twice a second: heart-beats both ways, clients that do not read what they are sent. */
-import type { Timer } from '../../lib/environment/clock.ts';
+import { repeat } from '../../lib/repeat.ts';
 import type { StompServer } from './server.ts';
 import type { StompSession } from './session.ts';
 
@@ -11,24 +11,20 @@ const HEART_BEAT: Buffer = Buffer.from('\n');
 
 export class Watch {
   readonly #server: StompServer;
-  #timer: Timer | undefined;
+  readonly #stop: () => void;
 
   constructor(server: StompServer) {
     this.#server = server;
-    this.#schedule();
+    this.#stop = repeat(server.environment.timers, EVERY_MS, () => this.#lookAtAll());
   }
 
   close(): void {
-    this.#server.environment.timers.clear(this.#timer);
+    this.#stop();
   }
 
-  #schedule(): void {
-    this.#timer = this.#server.environment.timers.after(EVERY_MS, () => {
-      this.#server.tick();
-      for (const session of [...this.#server.sessions]) this.#look(session);
-      this.#schedule();
-    });
-    this.#timer.unref();
+  #lookAtAll(): void {
+    this.#server.tick();
+    for (const session of [...this.#server.sessions]) this.#look(session);
   }
 
   #look(session: StompSession): void {

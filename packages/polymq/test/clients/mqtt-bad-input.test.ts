@@ -126,8 +126,12 @@ describe('afterwards', () => {
       await new Promise((resolve) => setImmediate(resolve));
     }
     await new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    // The packet id of what the broker sends is its own choice.
     const sorted = (hex: string) =>
-      hex.match(/20020000|9003000101|40020007|d000|32[0-9a-f]{20}/g)?.sort();
+      hex
+        .replace(/(320a0003612f62)[0-9a-f]{4}/, '$10001')
+        .match(/20020000|9003000101|40020007|d000|32[0-9a-f]{20}/g)
+        ?.sort();
     expect(sorted(Buffer.concat(pieces).toString('hex'))).toEqual(sorted(whole));
     expect(sorted(whole)).toHaveLength(5);
   });

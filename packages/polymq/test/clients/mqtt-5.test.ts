@@ -390,6 +390,7 @@ describe('flow control', () => {
     await eventually('the fourth', () => (texts().includes('3') ? true : undefined));
   });
 
+  // mosquitto 2.0.11 has no limit of its own.
   test.skipIf(lacksIt('mosquitto'))(
     'ends the connection of a client that sends more than the server has room for',
     async () => {
@@ -589,6 +590,7 @@ describe('the broker', () => {
     }
   });
 
+  // mosquitto leaves that to its access rules.
   test.skipIf(!MQTT_PEER_IS_POLYMQ)('lets nobody write to $SYS', async () => {
     const { wire, packets } = await openWire();
     wire.send(publishPacket({ topic: '$SYS/broker/x', payload: 'x', qos: 1, messageId: 1 }));

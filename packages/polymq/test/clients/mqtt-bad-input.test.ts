@@ -58,6 +58,7 @@ describe('before it is let in', () => {
     expect(['', '2003']).toContain(answer.toString('hex').slice(0, 4));
   });
 
+  // Other brokers may close without a word (§4.13.1).
   test.skipIf(!MQTT_PEER_IS_POLYMQ)('MQTT 5 has words for it', async () => {
     // A property that CONNECT has not, and one twice.
     const unknown = '10 11 0004 4d515454 05 02 003c 03 230001 0001 61';
@@ -66,6 +67,7 @@ describe('before it is let in', () => {
     expect(await answerTo(twice)).toMatch(/^20..0082/);
   });
 
+  // How long that takes is a setting of PolyMQ.
   test.skipIf(!MQTT_PEER_IS_POLYMQ)('somebody who says nothing is sent away', async () => {
     const socket = connectSocket({ host: peer.host, port: peer.port });
     socket.on('error', () => {});
@@ -136,6 +138,7 @@ describe('afterwards', () => {
     expect(sorted(whole)).toHaveLength(5);
   });
 
+  // The maximum is a setting of PolyMQ.
   test.skipIf(!MQTT_PEER_IS_POLYMQ)('a packet above the maximum ends the connection', async () => {
     const answer = await answerTo(`${CONNECT_5} 30 ff ff ff 7f 0001 61`);
     expect(answer).toMatch(/e0..95/);

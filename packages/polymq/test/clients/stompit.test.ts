@@ -153,6 +153,7 @@ describe('stompit', () => {
     await until(() => expect(got.bodies).toHaveLength(100));
   });
 
+  // Only a broker that the tests have started may be killed.
   test.skipIf(!STOMP_PEER_IS_POLYMQ)('a channel goes on after the broker was killed', async () => {
     const connectHeaders = { host: '/', login: 'guest', passcode: 'guest' };
     const server = { host: peer.host, port: peer.port, connectHeaders };

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { fail, npmCommand, ROOT, run, say } from './process.mjs';
 
 const NODE_MIN = [20, 19];
-const PACKAGE = join(ROOT, 'packages', 'polymq');
+/** In the order in which they are built. */
+const PACKAGES = ['client', 'polymq'].map((name) => join(ROOT, 'packages', name));
 
 /** Ends the script on a Node that is too old, before anything newer than it is needed. */
 export function requireNode() {
@@ -38,14 +39,18 @@ export async function build() {
 }
 
 function buildIsFresh() {
-  const stampMs = mtimeMs(join(PACKAGE, 'dist', '.tsbuildinfo'));
-  const inputs = [join(PACKAGE, 'tsconfig.json'), join(ROOT, 'tsconfig.base.json'), lockPath()];
-  if (!existsSync(join(PACKAGE, 'dist', 'cli', 'main.js'))) return false;
-  return [...inputs, ...sources()].every((path) => mtimeMs(path) <= stampMs);
+  return PACKAGES.every(isBuilt);
 }
 
-function sources() {
-  const entries = readdirSync(join(PACKAGE, 'src'), { recursive: true, withFileTypes: true });
+function isBuilt(folder) {
+  const stampMs = mtimeMs(join(folder, 'dist', '.tsbuildinfo'));
+  const inputs = [join(folder, 'tsconfig.json'), join(ROOT, 'tsconfig.base.json'), lockPath()];
+  if (!existsSync(join(folder, 'dist', 'index.js'))) return false;
+  return [...inputs, ...sources(folder)].every((path) => mtimeMs(path) <= stampMs);
+}
+
+function sources(folder) {
+  const entries = readdirSync(join(folder, 'src'), { recursive: true, withFileTypes: true });
   return entries
     .filter((entry) => entry.isFile() && !entry.name.endsWith('.test.ts'))
     .map((entry) => join(entry.parentPath, entry.name));

@@ -3,8 +3,10 @@
  * can run in a simulation. The server and the command line stand above that and may use the process.
  */
 import {
+  CLIENT_SRC,
   codeOnly,
   importsOf,
+  isClientProduction,
   isProduction,
   lineAt,
   type Problem,
@@ -37,15 +39,28 @@ export const EXCEPTIONS: Readonly<Record<string, { modules: readonly string[]; w
   'admin/host-check.ts': { modules: ['node:net'], why: 'isIP is a pure function' },
 };
 
+/** In the client time comes from the driver's clock; sockets are the business of the client libraries. */
+const CLIENT_CALLS: typeof CALLS = [
+  [/\bDate\.now\b|\bnew Date\(\s*\)/, 'clock.nowMs()'],
+  [/(?<![.\w])set(?:Timeout|Interval)\(/, 'clock.after() or sleep() of lib/clock.ts'],
+  [/(?<![.\w])console\./, 'an error, or an onError callback'],
+];
+const CLIENT_FREE = /^lib\/clock\.ts$/;
+
 export function checkBannedCalls(sources: readonly Source[]): Problem[] {
-  return sources
+  const broker = sources
     .filter((source) => isProduction(source) && !FREE.test(source.path.slice(SRC.length)))
-    .flatMap((source) => [...bannedCalls(source), ...bannedModules(source)]);
+    .flatMap((source) => [...bannedCalls(source, CALLS), ...bannedModules(source)]);
+  const client = sources
+    .filter((source) => isClientProduction(source))
+    .filter((source) => !CLIENT_FREE.test(source.path.slice(CLIENT_SRC.length)))
+    .flatMap((source) => bannedCalls(source, CLIENT_CALLS));
+  return [...broker, ...client];
 }
 
-function bannedCalls({ path, text }: Source): Problem[] {
+function bannedCalls({ path, text }: Source, calls: typeof CALLS): Problem[] {
   const code = codeOnly(text);
-  return CALLS.flatMap(([pattern, instead]) =>
+  return calls.flatMap(([pattern, instead]) =>
     Array.from(code.matchAll(new RegExp(pattern, 'g')), (match) => ({
       path,
       line: lineAt(code, match.index),

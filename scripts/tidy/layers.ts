@@ -1,12 +1,16 @@
 /**
  * The layer map: imports go only downward, a protocol knows no other protocol, the core names none.
  *
- *   lib < log < auth < core < net < protocols, admin < server < cli
+ *   broker:  lib < log < auth < core < net < protocols, admin < server < cli, embed
+ *   client:  errors < lib < message < driver < queue < topic < client < patterns < connect
+ *                                           └ drivers, sql, which know only what is left of them
  */
 import { posix } from 'node:path';
 import {
+  CLIENT_SRC,
   codeOnly,
   importsOf,
+  isClientProduction,
   isProduction,
   lineAt,
   type Problem,
@@ -24,24 +28,53 @@ const RANKS: Readonly<Record<string, number>> = {
   admin: 5,
   server: 6,
   cli: 7,
-  'index.ts': 7,
+  embed: 7,
+  'index.ts': 8,
 };
+
+const CLIENT_RANKS: Readonly<Record<string, number>> = {
+  'errors.ts': 0,
+  lib: 1,
+  message: 2,
+  driver: 3,
+  drivers: 4,
+  sql: 4,
+  queue: 4,
+  topic: 5,
+  client: 6,
+  patterns: 7,
+  connect: 8,
+  'index.ts': 9,
+};
+
+/** Which driver stands on others. */
+const DRIVERS_OF_DRIVERS: readonly string[] = ['composed', 'polymq'];
 
 /** What stands for a protocol's name in code, and may not occur below the protocols. */
 const PROTOCOL_NAMES = /kafka|amqp|rabbit|sqs|sns(?![a-z])|redis|mqtt|stomp/i;
 
 export function checkLayers(sources: readonly Source[]): Problem[] {
   const files = sources.filter(isProduction);
-  return [...files.flatMap(badImports), ...files.flatMap(protocolNames)];
+  const clientFiles = sources.filter(isClientProduction);
+  return [
+    ...files.flatMap((source) => badImports(source, SRC, importProblem)),
+    ...files.flatMap(protocolNames),
+    ...clientFiles.flatMap((source) => badImports(source, CLIENT_SRC, clientImportProblem)),
+  ];
 }
 
-function badImports(source: Source): Problem[] {
-  const from = source.path.slice(SRC.length);
+function badImports(
+  source: Source,
+  top: string,
+  problemOf: (from: string, to: string) => string | undefined,
+): Problem[] {
+  const from = source.path.slice(top.length);
   const problems: Problem[] = [];
   for (const { specifier, line } of importsOf(source)) {
-    if (!specifier.startsWith('.')) continue;
-    const to = posix.join(posix.dirname(from), specifier);
-    const message = importProblem(from, to);
+    const isFile = specifier.startsWith('.');
+    if (!isFile && specifier !== 'polymq') continue;
+    const to = isFile ? posix.join(posix.dirname(from), specifier) : specifier;
+    const message = problemOf(from, to);
     if (message !== undefined) problems.push({ path: source.path, line, message });
   }
   return problems;
@@ -51,6 +84,7 @@ function badImports(source: Source): Problem[] {
 function importProblem(from: string, to: string): string | undefined {
   const [fromLayer = '', fromPart = ''] = from.split('/');
   const [toLayer = '', toPart = ''] = to.split('/');
+  if (to === 'polymq') return 'imports polymq: inside the package, import the file';
   const fromRank = RANKS[fromLayer];
   const toRank = RANKS[toLayer];
   if (fromRank === undefined) return `no layer is called ${fromLayer}; add it to the layer map`;
@@ -65,6 +99,25 @@ function importProblem(from: string, to: string): string | undefined {
   if (to.startsWith('lib/environment/node/') && !from.startsWith('lib/environment/node/')) {
     if (fromLayer !== 'server')
       return `imports ${to}: only the composition root picks the real world`;
+  }
+  return undefined;
+}
+
+function clientImportProblem(from: string, to: string): string | undefined {
+  const [fromLayer = '', fromPart = ''] = from.split('/');
+  const [toLayer = '', toPart = ''] = to.split('/');
+  const fromRank = CLIENT_RANKS[fromLayer];
+  const toRank = CLIENT_RANKS[toLayer];
+  if (to === 'polymq' || to.startsWith('..')) return `imports ${to}: the client knows no broker`;
+  if (fromRank === undefined) return `no layer is called ${fromLayer}; add it to the layer map`;
+  if (toRank === undefined) return `imports ${to}, which lies in no layer`;
+  if (toRank > fromRank) return `imports ${to}: ${fromLayer} lies below ${toLayer}`;
+  if (toRank === fromRank && fromLayer !== toLayer) {
+    return `imports ${to}: ${fromLayer} and ${toLayer} stand side by side and share nothing`;
+  }
+  const bothDrivers = fromLayer === 'drivers' && fromPart !== toPart;
+  if (bothDrivers && !DRIVERS_OF_DRIVERS.includes(fromPart)) {
+    return `imports ${to}: a driver knows no other driver`;
   }
   return undefined;
 }

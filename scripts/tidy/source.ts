@@ -18,14 +18,21 @@ export type Check = (sources: readonly Source[]) => Problem[];
 /** Where the broker's sources lie. */
 export const SRC = 'packages/polymq/src/';
 
+/** Where the client's sources lie. */
+export const CLIENT_SRC = 'packages/client/src/';
+
 /** Production code of the broker: no tests, and none of what only tests use. */
 export function isProduction({ path }: Source): boolean {
-  return (
-    path.startsWith(SRC) &&
-    path.endsWith('.ts') &&
-    !path.endsWith('.test.ts') &&
-    !path.includes('/testing/')
-  );
+  return path.startsWith(SRC) && isShipped(path);
+}
+
+/** The same of the client. */
+export function isClientProduction({ path }: Source): boolean {
+  return path.startsWith(CLIENT_SRC) && isShipped(path);
+}
+
+function isShipped(path: string): boolean {
+  return path.endsWith('.ts') && !path.endsWith('.test.ts') && !path.includes('/testing/');
 }
 
 export function lineAt(text: string, index: number): number {

@@ -1,0 +1,11 @@
+/** One messaging API for PolyMQ, RabbitMQ, Kafka, SQS/SNS and Redis. */
+export type { Client } from './client/client.ts';
+export { CAPABILITIES, type Capabilities, type Capability } from './driver/capabilities.ts';
+export type { QueueLimit, QueueStats } from './driver/driver.ts';
+export { CLIENT_ERRORS, type ClientErrorCode, PolymqError, UnsupportedError } from './errors.ts';
+export type { Duration } from './lib/duration.ts';
+export type { DataOf, EncodedData, MessageContract } from './message/contract.ts';
+export type { Interceptor, Place } from './message/interceptor.ts';
+export type * from './message/message.ts';
+export type * from './queue/queue.ts';
+export type * from './topic/topic.ts';

@@ -7,5 +7,22 @@ export type { Duration } from './lib/duration.ts';
 export type { DataOf, EncodedData, MessageContract } from './message/contract.ts';
 export type { Interceptor, Place } from './message/interceptor.ts';
 export type * from './message/message.ts';
+export { avro } from './patterns/contract/avro.ts';
+export {
+  type ContractOptions,
+  type DefinedMessage,
+  defineMessage,
+} from './patterns/contract/define-message.ts';
+export { jsonSchema } from './patterns/contract/json-schema.ts';
+export {
+  type Compatibility,
+  type ContractRegistry,
+  contractRegistry,
+  memoryRegistry,
+  type RegisteredContract,
+  type RegistryStore,
+} from './patterns/contract/registry.ts';
+export type { SchemaDocument, StandardSchema } from './patterns/contract/schema.ts';
+export { type TopicRegistry, topicRegistry } from './patterns/contract/topic-registry.ts';
 export type * from './queue/queue.ts';
 export type * from './topic/topic.ts';

@@ -123,8 +123,11 @@ export interface QueueDriver {
   ): Promise<QueueSubscription>;
   /** Done with. `undefined`: on its way, where the engine does not confirm it. Rejects with `lease-lost`. */
   ack(delivery: Delivery): Promise<void> | undefined;
-  /** Gives it back, to be delivered again (to its old place if the queue is fifo), not before `delayMs`. */
-  release(delivery: Delivery, delayMs: number): Promise<void> | undefined;
+  /**
+   * Gives it back, to be delivered again (to its old place if the queue is fifo), not before `delayMs`. `untouched`: nobody has
+   * worked on it, so it was not handed out in vain, where the engine counts that.
+   */
+  release(delivery: Delivery, delayMs: number, untouched?: boolean): Promise<void> | undefined;
   /**
    * Puts `message` into the queue `to` in place of the delivery: for retries with a new header, dead letters, redrives. Atomic
    * where the engine can; else it is stored before the delivery is acknowledged, so a crash may double it and never lose it.

@@ -1,5 +1,6 @@
 /** The tables of the code that the documents show. */
 
+import { CLIENT_ERRORS } from '../../packages/client/src/errors.ts';
 import { METRICS } from '../../packages/polymq/src/admin/metric-table.ts';
 import { BROKER_ERRORS } from '../../packages/polymq/src/core/errors.ts';
 import { STREAM_CONFIG } from '../../packages/polymq/src/core/stream/stream-config.ts';
@@ -21,6 +22,15 @@ export const TABLES: Tables = {
       Object.entries(BROKER_ERRORS).map(([code, { doc, retriable }]) => [
         `\`${code}\``,
         retriable ? 'yes' : 'no',
+        doc,
+      ]),
+    ),
+  'sdk-errors': () =>
+    markdownTable(
+      ['Code', 'Worth repeating', 'Meaning'],
+      Object.entries(CLIENT_ERRORS).map(([code, { doc, retryable }]) => [
+        `\`${code}\``,
+        retryable ? 'yes' : 'no',
         doc,
       ]),
     ),

@@ -1,20 +1,11 @@
-/**
- * Every JavaScript snippet of the documents, run as it stands against a broker. Only the address is replaced,
- * and the package's own name by the sources.
- */
-import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+/** Every JavaScript snippet of the documents, run as it stands against a broker. Only the address is replaced. */
+import { mkdirSync, readdirSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PACKAGE_FOLDER, type Polymq, REPOSITORY_FOLDER, startPolymq } from '../support/polymq.ts';
+import { type Polymq, REPOSITORY_FOLDER, startPolymq } from '../support/polymq.ts';
+import { runSnippet, snippetsOf, writeSnippet } from '../support/snippets.ts';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
-
-interface Snippet {
-  name: string;
-  code: string;
-}
 
 /** What a snippet prints, where the text says so. Others must just end well. */
 const OUTPUT: Readonly<Record<string, RegExp>> = {
@@ -108,58 +99,31 @@ const pages = [
   ...guides.map((name) => join('docs', 'guides', name)),
 ];
 
-function snippetsOf(page: string): Snippet[] {
-  const text = readFileSync(join(REPOSITORY_FOLDER, page), 'utf8');
-  return Array.from(text.matchAll(/^```js\n([\s\S]*?)^```$/gm), ([, code], index) => {
-    return { name: `${page}, ${index + 1}`, code: code! };
-  });
-}
-
-/** Runs the code until it ends by itself, or has printed what it should. */
-function run(
-  file: string,
-  enough: RegExp | undefined,
-): Promise<{ code: number | null; output: string }> {
-  return new Promise((resolve) => {
-    const args = ['--import', import.meta.resolve('tsx'), file];
-    const env = {
-      ...process.env,
-      KAFKAJS_NO_PARTITIONER_WARNING: '1',
-      // As the guide says that programs have them.
-      AWS_REGION: 'eu-west-1',
-      AWS_ACCESS_KEY_ID: 'any',
-      AWS_SECRET_ACCESS_KEY: 'any',
-    };
-    const child = spawn(process.execPath, args, { env });
-    let output = '';
-    const gather = (chunk: Buffer): void => {
-      output += chunk.toString();
-      if (enough?.test(output)) child.kill();
-    };
-    child.stdout.on('data', gather);
-    child.stderr.on('data', gather);
-    const timer = setTimeout(() => child.kill('SIGKILL'), 60_000);
-    child.once('close', (code) => {
-      clearTimeout(timer);
-      resolve({ code, output });
-    });
-  });
-}
+/** What programs have in their environment, as the guides say. */
+const ENVIRONMENT = {
+  KAFKAJS_NO_PARTITIONER_WARNING: '1',
+  AWS_REGION: 'eu-west-1',
+  AWS_ACCESS_KEY_ID: 'any',
+  AWS_SECRET_ACCESS_KEY: 'any',
+};
 
 describe('the snippets of the documents', () => {
-  it.each(pages.flatMap(snippetsOf))('$name runs as it stands', async ({ name, code }) => {
-    const source = pathToFileURL(join(PACKAGE_FOLDER, 'src', 'index.ts')).href;
-    const file = join(folder.path, `${name.replace(/\W+/g, '-')}.mjs`);
-    let here = code.replaceAll('8080', String(httpPort)).replace("'polymq'", `'${source}'`);
+  const snippets = pages.flatMap((page) => snippetsOf(page, ['js']));
+  it.each(snippets)('$name runs as it stands', async (snippet) => {
+    let code = snippet.code.replaceAll('8080', String(httpPort));
     for (const [scheme, port] of Object.entries(PORTS)) {
-      here = here
+      code = code
         .replaceAll(`127.0.0.1:${port}`, `127.0.0.1:${broker.port(scheme)}`)
         .replaceAll(`port: ${port},`, `port: ${broker.port(scheme)},`);
     }
-    writeFileSync(file, here);
-    await BEFORE[name]?.();
-    const expected = OUTPUT[name];
-    const outcome = await run(file, expected);
+    const file = writeSnippet(folder.path, { ...snippet, code });
+    await BEFORE[snippet.name]?.();
+    const expected = OUTPUT[snippet.name];
+    const outcome = await runSnippet(file, {
+      enough: expected,
+      env: ENVIRONMENT,
+      cwd: folder.path,
+    });
     if (expected === undefined) expect(outcome).toMatchObject({ code: 0 });
     else expect(outcome.output).toMatch(expected);
   });

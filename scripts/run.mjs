@@ -8,8 +8,8 @@ requireNode();
 const [file, ...args] = process.argv.slice(2);
 if (file === undefined) fail('say which file to run: node scripts/run.mjs FILE.ts [ARGUMENTS]', 2);
 await installDependencies();
-// The packages of this repository find each other by what was built.
-await build();
+// The packages of this repository find each other by what was built; the scripts need none of them.
+if (!file.startsWith('scripts/')) await build();
 
 // In this process, so that signals and the exit code need no forwarding.
 const { register } = await import('tsx/esm/api');

@@ -1,4 +1,5 @@
 import type { Alarms } from './alarms.ts';
+import type { EventLog } from './event-log/event-log.ts';
 import type { Exchanges, Publisher } from './exchange/exchanges.ts';
 import type { Groups } from './group/groups.ts';
 import type { MessageFormats } from './message/message-formats.ts';
@@ -12,6 +13,8 @@ import type { Streams } from './stream/streams.ts';
 export interface Broker {
   readonly streams: Streams;
   readonly groups: Groups;
+  /** Streams of events with expected versions. */
+  readonly eventLog: EventLog;
   readonly queues: Queues;
   readonly exchanges: Exchanges;
   readonly publisher: Publisher;

@@ -5,6 +5,7 @@
 import { resolve } from 'node:path';
 import { Alarms } from '../core/alarms.ts';
 import type { Broker } from '../core/broker.ts';
+import { StreamEventLog } from '../core/event-log/open-event-log.ts';
 import { type GroupRegistry, openGroups } from '../core/group/group-registry.ts';
 import { openClusterId } from '../core/meta/cluster-id.ts';
 import { MetaJournal } from '../core/meta/meta-journal.ts';
@@ -79,6 +80,11 @@ export async function openCore(options: CoreOptions): Promise<OpenCore> {
       }),
     (opened) => opened.close(),
   );
+  const eventLog = await lifecycle.start(
+    'event log',
+    async () => new StreamEventLog({ streams, documents, environment, logger: options.logger }),
+    async (opened) => opened.close(),
+  );
   const alarms = new Alarms();
   const { queues, exchanges, dedup, retained, formats } = await openMessaging(
     options,
@@ -90,6 +96,7 @@ export async function openCore(options: CoreOptions): Promise<OpenCore> {
   const broker: Broker = {
     streams,
     groups,
+    eventLog,
     queues,
     exchanges: exchanges.exchanges,
     publisher: exchanges.publisher,

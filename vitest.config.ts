@@ -1,8 +1,11 @@
 import { defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
 
-/** The packages of this repository find each other's sources, not what was built last. */
-const conditions = ['@polymq/source', ...defaultServerConditions];
+/**
+ * The packages of this repository find each other's sources, not what was built last. Without Vite's `module`: it stands for
+ * builds for bundlers, which Node cannot always load (those of @aws-sdk).
+ */
+const conditions = ['@polymq/source', ...defaultServerConditions.filter((c) => c !== 'module')];
 const resolve = { conditions };
 const ssr = { resolve: { conditions, externalConditions: conditions } };
 

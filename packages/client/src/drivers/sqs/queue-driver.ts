@@ -1,0 +1,180 @@
+/** Queues of SQS: leases are visibility timeouts, an ack is a deletion, giving back is visibility 0. */
+import type {
+  DeliverySink,
+  QueueDriver,
+  QueueSpec,
+  QueueStats,
+  QueueSubscription,
+  ReceiveRequest,
+  SendOutcome,
+} from '../../driver/driver.ts';
+import { PolymqError } from '../../errors.ts';
+import type { Delivery, OutgoingMessage, WireMessage } from '../../message/wire-message.ts';
+import type { Aws } from './aws.ts';
+import type { SqsDelivery } from './delivery.ts';
+import { BATCH_ENTRIES_MAX, WAIT_SECONDS_MAX } from './limits.ts';
+import type { QueuePlace, QueuePlaces } from './places.ts';
+import { fetchOnce } from './receive.ts';
+import { Sender } from './send.ts';
+import { Settler } from './settle.ts';
+import { PollingSubscription } from './subscription.ts';
+
+/** A peek gives back at once what it has seen, and by itself if this process dies meanwhile. */
+const PEEK_LEASE_MS = 10_000;
+/** A poll of AWS that does not wait asks some of the servers only, and may find nothing where something is. */
+const AWS_WAIT_MS = 1_000;
+
+const STATS = {
+  ready: 'ApproximateNumberOfMessages',
+  leased: 'ApproximateNumberOfMessagesNotVisible',
+  delayed: 'ApproximateNumberOfMessagesDelayed',
+} as const;
+
+export class SqsQueues implements QueueDriver {
+  readonly #aws: Aws;
+  readonly #places: QueuePlaces;
+  readonly #pollMs: number;
+  readonly #sender: Sender;
+  readonly #settler: Settler;
+
+  constructor(aws: Aws, places: QueuePlaces, pollMs: number) {
+    this.#aws = aws;
+    this.#places = places;
+    this.#pollMs = pollMs;
+    this.#sender = new Sender(aws, places);
+    this.#settler = new Settler(aws);
+  }
+
+  async declareQueue(spec: QueueSpec): Promise<void> {
+    await this.#places.declare(spec);
+  }
+
+  async deleteQueue(queue: string): Promise<void> {
+    try {
+      await this.#call('DeleteQueue', await this.#places.find(queue));
+    } catch (error) {
+      if (!(error instanceof PolymqError && error.code === 'not-found')) throw error;
+    }
+    this.#places.forget(queue);
+  }
+
+  async purgeQueue(queue: string): Promise<undefined> {
+    await this.#call('PurgeQueue', await this.#places.find(queue));
+  }
+
+  async queueStats(queue: string): Promise<QueueStats> {
+    const place = await this.#places.find(queue);
+    const answer = await this.#call<{ Attributes?: Readonly<Record<string, string>> }>(
+      'GetQueueAttributes',
+      place,
+      { AttributeNames: Object.values(STATS) },
+    );
+    const count = (name: string): number => Number(answer.Attributes?.[name] ?? 0);
+    return {
+      ready: count(STATS.ready),
+      leased: count(STATS.leased),
+      delayed: count(STATS.delayed),
+    };
+  }
+
+  /** SQS cannot look: the messages are received and given back, which counts as a delivery of each. */
+  async peek(queue: string, max: number): Promise<readonly WireMessage[]> {
+    const request = { max, waitMs: 0, leaseMs: PEEK_LEASE_MS };
+    const deliveries = await this.receive(queue, request);
+    await this.#settler.giveBack(deliveries);
+    return deliveries;
+  }
+
+  send(
+    queue: string,
+    messages: readonly OutgoingMessage[],
+  ): Promise<readonly SendOutcome[] | undefined> {
+    return this.#sender.send(queue, messages);
+  }
+
+  async receive(queue: string, request: ReceiveRequest): Promise<SqsDelivery[]> {
+    const place = await this.#places.find(queue);
+    const received: SqsDelivery[] = [];
+    const endMs = this.#aws.context.clock.nowMs() + request.waitMs;
+    for (;;) {
+      const left = endMs - this.#aws.context.clock.nowMs();
+      const waitMs = received.length > 0 ? 0 : Math.max(0, left);
+      const fetched = await this.#fetch(place, request, request.max - received.length, waitMs);
+      if (fetched === undefined) return received;
+      received.push(...fetched);
+      if (received.length >= request.max) return received;
+      // Fewer than a batch were there: it does not have to be asked again whether there are more.
+      if (fetched.length > 0 ? fetched.length < BATCH_ENTRIES_MAX : received.length > 0) {
+        return received;
+      }
+      if (fetched.length === 0 && left <= WAIT_SECONDS_MAX * 1000) return received;
+    }
+  }
+
+  async subscribeQueue(
+    queue: string,
+    { prefetch, leaseMs }: { readonly prefetch: number; readonly leaseMs: number },
+    sink: DeliverySink,
+  ): Promise<QueueSubscription> {
+    const place = await this.#places.find(queue);
+    const parts = {
+      aws: this.#aws,
+      settler: this.#settler,
+      place,
+      leaseMs,
+      pollMs: this.#pollMs,
+      sink,
+    };
+    return new PollingSubscription(parts, prefetch);
+  }
+
+  ack(delivery: Delivery): Promise<void> {
+    const own = delivery as SqsDelivery;
+    own.owner?.settled(own);
+    return this.#settler.delete(own);
+  }
+
+  release(delivery: Delivery, delayMs: number): Promise<void> {
+    const own = delivery as SqsDelivery;
+    own.owner?.settled(own);
+    return this.#settler.setVisibility(own, delayMs);
+  }
+
+  /** Stored at its new place first; so a crash in between leaves it in both. */
+  async move(delivery: Delivery, to: string, message: OutgoingMessage): Promise<void> {
+    const outcomes = await this.#sender.send(to, [message]);
+    const outcome = outcomes?.[0];
+    if (outcome !== undefined && 'error' in outcome) throw outcome.error;
+    await this.ack(delivery);
+  }
+
+  async extend(delivery: Delivery, leaseMs: number): Promise<void> {
+    const own = delivery as SqsDelivery;
+    const endMs = this.#aws.context.clock.nowMs() + leaseMs;
+    await this.#settler.setVisibility(own, leaseMs);
+    own.leaseEndMs = endMs;
+  }
+
+  /** Undefined when the signal was aborted. */
+  async #fetch(
+    place: QueuePlace,
+    { leaseMs, signal }: ReceiveRequest,
+    max: number,
+    waitMs: number,
+  ): Promise<SqsDelivery[] | undefined> {
+    if (signal?.aborted === true) return undefined;
+    const leastMs = this.#aws.endpoint.isAws ? AWS_WAIT_MS : 0;
+    try {
+      const fetch = { max, leaseMs, signal, waitMs: Math.max(waitMs, leastMs) };
+      return await fetchOnce(this.#aws, place, fetch);
+    } catch (error) {
+      if (signal?.aborted === true) return undefined;
+      throw error;
+    }
+  }
+
+  #call<Output>(action: string, place: QueuePlace, input: object = {}): Promise<Output> {
+    const target = { target: place.name };
+    return this.#aws.sqs<Output>(action, { QueueUrl: place.url, ...input }, target);
+  }
+}

@@ -1,5 +1,6 @@
 /** One messaging API for PolyMQ, RabbitMQ, Kafka, SQS/SNS and Redis. */
 export type { Client } from './client/client.ts';
+export { type ClientOptions, type CreatedClient, createClient } from './client/create-client.ts';
 export { CAPABILITIES, type Capabilities, type Capability } from './driver/capabilities.ts';
 export type { QueueLimit, QueueStats } from './driver/driver.ts';
 export { CLIENT_ERRORS, type ClientErrorCode, PolymqError, UnsupportedError } from './errors.ts';

@@ -96,6 +96,11 @@ export interface QueueStats {
 }
 
 export interface QueueDriver {
+  /**
+   * Who keeps the order of a key in fifo queues. Missing: the engine. `client`: it hands out the whole queue to one consumer, and the
+   * SDK runs one message of a key at a time and retries it in its place.
+   */
+  readonly keyOrder?: 'engine' | 'client' | undefined;
   /** Creates it, or checks that it is there as asked for: `declared-otherwise`. Idempotent. */
   declareQueue(spec: QueueSpec): Promise<void>;
   /** With all its messages. Idempotent. */

@@ -19,3 +19,43 @@ export const HEADER = {
   /** The key by which messages are ordered, where the engine has no place for it. */
   key: 'polymq-key',
 } as const;
+
+export const RESERVED_PREFIX = 'polymq-';
+
+/** What belongs to one life of a message in one queue: it is not forwarded, and a sender cannot set it. */
+const OF_ONE_LIFE: ReadonlySet<string> = new Set([
+  HEADER.attempts,
+  HEADER.errors,
+  HEADER.deadQueue,
+  HEADER.deadReason,
+  HEADER.deadAt,
+  HEADER.redriven,
+  HEADER.due,
+  HEADER.key,
+]);
+
+const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
+
+export function isOfOneLife(name: string): boolean {
+  return OF_ONE_LIFE.has(name);
+}
+
+/** Without those that `drop` is true for; the same object if there are none. */
+export function withoutHeaders(
+  headers: Readonly<Record<string, string>>,
+  drop: (name: string) => boolean,
+): Readonly<Record<string, string>> {
+  const names = Object.keys(headers);
+  if (names.length === 0) return NO_HEADERS;
+  if (!names.some(drop)) return headers;
+  const rest: Record<string, string> = {};
+  for (const name of names) if (!drop(name)) rest[name] = headers[name]!;
+  return rest;
+}
+
+/** What an application sees of them. */
+export function applicationHeaders(
+  headers: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  return withoutHeaders(headers, (name) => name.startsWith(RESERVED_PREFIX));
+}

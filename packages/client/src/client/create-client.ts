@@ -1,0 +1,173 @@
+/**
+ * A client over a driver. `connect` and `embed` call it; whoever writes a driver of his own may, too. Queues and topics are made once per
+ * name; closing the client closes what consumes, waits for what is being sent, then closes the driver.
+ */
+import type { Capability } from '../driver/capabilities.ts';
+import type { ClientContext, ClosedWithClient } from '../driver/client-context.ts';
+import type { Driver } from '../driver/driver.ts';
+import { requireCapability } from '../driver/require-capability.ts';
+import { PolymqError } from '../errors.ts';
+import { type Clock, sleep, systemClock } from '../lib/clock.ts';
+import { warn } from '../lib/describe.ts';
+import { type Duration, durationMs } from '../lib/duration.ts';
+import type { Interceptor } from '../message/interceptor.ts';
+import { OpenQueue } from '../queue/open-queue.ts';
+import type { CloseOptions, Queue, QueueOptions } from '../queue/queue.ts';
+import { planQueue } from '../queue/queue-plan.ts';
+import type { Topic, TopicOptions } from '../topic/topic.ts';
+import type { Client } from './client.ts';
+import { sameOptions } from './same-options.ts';
+
+const TIMEOUT_MS = 30_000;
+const DRAIN_MS = 10_000;
+
+export interface ClientOptions {
+  /** For all queues and topics; `client.use` adds to them. */
+  readonly interceptors?: readonly Interceptor[];
+  /** How long a send waits for room in a full queue. Missing: 30 s. */
+  readonly timeout?: Duration;
+  /** Told of what no call and no `onError` of a consumer is told. Missing: a warning of the process. */
+  readonly onError?: (error: unknown) => void;
+  /** 0 to 1, for the jitter of retries. Missing: `Math.random`. */
+  readonly random?: () => number;
+}
+
+type ConnectionListener = (state: 'lost' | 'back', error?: Error) => void;
+
+/** What made the driver tells the client of its connection by `connection`. */
+export interface CreatedClient extends Client {
+  connectionChanged(state: 'lost' | 'back', error?: Error): void;
+}
+
+export function createClient(driver: Driver, options: ClientOptions = {}): CreatedClient {
+  return new DriverClient(driver, options);
+}
+
+interface Named<V> {
+  readonly value: V;
+  readonly options: object;
+}
+
+class DriverClient implements CreatedClient {
+  readonly driver: Driver;
+  readonly clock: Clock;
+  readonly #options: ClientOptions;
+  readonly #timeoutMs: number;
+  readonly #interceptors: Interceptor[];
+  readonly #queues = new Map<string, Named<OpenQueue>>();
+  readonly #parts = new Set<ClosedWithClient>();
+  readonly #listeners = new Set<ConnectionListener>();
+  #openCalls = 0;
+  #whenIdle: (() => void) | undefined = undefined;
+  #closing: Promise<void> | undefined = undefined;
+
+  constructor(driver: Driver, options: ClientOptions) {
+    this.driver = driver;
+    this.clock = driver.clock ?? systemClock;
+    this.#options = options;
+    this.#timeoutMs =
+      options.timeout === undefined ? TIMEOUT_MS : durationMs(options.timeout, 'timeout');
+    this.#interceptors = [...(options.interceptors ?? [])];
+  }
+
+  get engine(): string {
+    return this.driver.engine;
+  }
+
+  queue<T = unknown>(name: string, options: QueueOptions<T> = {}): Queue<T> {
+    const known = this.#queues.get(name);
+    if (known === undefined) {
+      const queue = new OpenQueue(planQueue(this.#context(), name, options as QueueOptions));
+      this.#queues.set(name, { value: queue, options });
+      return queue as unknown as Queue<T>;
+    }
+    checkSame('queue', name, known.options, options);
+    return known.value as unknown as Queue<T>;
+  }
+
+  topic<T = unknown>(_name: string, _options: TopicOptions<T> = {}): Topic<T> {
+    throw new Error('not yet');
+  }
+
+  use(interceptor: Interceptor): void {
+    this.#interceptors.push(interceptor);
+  }
+
+  require(capability: Capability): void {
+    requireCapability(this.driver, capability);
+  }
+
+  onConnection(listener: ConnectionListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  connectionChanged(state: 'lost' | 'back', error?: Error): void {
+    for (const listener of [...this.#listeners]) listener(state, error);
+  }
+
+  close(options: CloseOptions = {}): Promise<void> {
+    const { drain } = options;
+    this.#closing ??= this.#close(drain === undefined ? DRAIN_MS : durationMs(drain, 'drain'));
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(drain: number): Promise<void> {
+    await Promise.allSettled(Array.from(this.#parts, (part) => part.close({ drain })));
+    if (this.#openCalls > 0) {
+      const idle = new Promise<void>((resolve) => {
+        this.#whenIdle = resolve;
+      });
+      await Promise.race([idle, sleep(this.clock, drain)]);
+    }
+    await this.driver.close();
+  }
+
+  #context(): ClientContext {
+    const { driver, clock } = this;
+    return {
+      driver,
+      clock,
+      timeoutMs: this.#timeoutMs,
+      random: this.#options.random ?? Math.random,
+      interceptors: [...this.#interceptors],
+      onError: this.#options.onError ?? warn,
+      openCalls: {
+        begin: () => {
+          this.#openCalls += 1;
+        },
+        end: () => {
+          this.#openCalls -= 1;
+          if (this.#openCalls === 0) this.#whenIdle?.();
+        },
+      },
+      checkOpen: () => {
+        if (this.#closing !== undefined) throw closedError(driver);
+      },
+      closeWithClient: (part) => {
+        this.#parts.add(part);
+        return () => this.#parts.delete(part);
+      },
+    };
+  }
+}
+
+function closedError(driver: Driver): PolymqError {
+  return new PolymqError(
+    'closed',
+    `this client of ${driver.engine} has been closed; make a new one with connect or embed`,
+  );
+}
+
+/** The name alone means the thing as it was declared before. */
+function checkSame(kind: string, name: string, known: object, asked: object): void {
+  if (Object.keys(asked).length === 0 || sameOptions(known, asked)) return;
+  throw new PolymqError(
+    'declared-otherwise',
+    `${kind} "${name}" was made with other options by this client; make it once, and use ${kind}("${name}") without options elsewhere`,
+  );
+}

@@ -1,0 +1,267 @@
+/** A queue of the memory driver: leases with a time, delays, priorities, order per key, limits; simple before fast. */
+import { PolymqError } from '../../errors.ts';
+import type { Clock, ClockTimer } from '../../lib/clock.ts';
+import type { Delivery, OutgoingMessage } from '../../message/wire-message.ts';
+import type {
+  DeliverySink,
+  QueueSpec,
+  QueueStats,
+  QueueSubscription,
+  ReceiveRequest,
+  SendOutcome,
+} from '../driver.ts';
+
+export interface Entry {
+  readonly sequence: number;
+  readonly message: OutgoingMessage;
+  /** Not before. */
+  dueMs: number;
+  redeliveries: number;
+  lease: Lease | undefined;
+}
+
+interface Lease {
+  endMs: number;
+  readonly owner: Subscriber | undefined;
+  readonly delivery: Delivery;
+}
+
+interface Subscriber {
+  readonly sink: DeliverySink;
+  readonly leaseMs: number;
+  prefetch: number;
+  closed: boolean;
+}
+
+const DEDUPE_MS = 300_000;
+
+export class MemoryQueue {
+  readonly spec: QueueSpec;
+  readonly #clock: Clock;
+  #entries: Entry[] = [];
+  readonly #subscribers = new Set<Subscriber>();
+  readonly #waiting = new Set<() => void>();
+  readonly #dedupe = new Map<string, number>();
+  #sequence = 0;
+  #timer: ClockTimer | undefined;
+  #scheduled = false;
+
+  constructor(spec: QueueSpec, clock: Clock) {
+    this.spec = spec;
+    this.#clock = clock;
+  }
+
+  get entries(): readonly Entry[] {
+    return this.#entries;
+  }
+
+  send(message: OutgoingMessage): SendOutcome {
+    const nowMs = this.#clock.nowMs();
+    if (message.dedupe !== undefined) {
+      if ((this.#dedupe.get(message.dedupe) ?? 0) > nowMs) return { duplicate: true };
+      this.#dedupe.set(message.dedupe, nowMs + DEDUPE_MS);
+    }
+    const { limit } = this.spec;
+    if (limit?.messages !== undefined && this.#entries.length >= limit.messages) {
+      if (limit.overflow !== 'drop-oldest') {
+        const text = `queue "${this.spec.name}" holds ${limit.messages} messages and takes no more; receive some`;
+        return { error: new PolymqError('queue-full', text) };
+      }
+      this.#entries.shift();
+    }
+    this.#entries.push({
+      sequence: this.#sequence++,
+      message,
+      dueMs: nowMs + (message.delayMs ?? 0),
+      redeliveries: 0,
+      lease: undefined,
+    });
+    this.#wake();
+    return { duplicate: false };
+  }
+
+  /** The next that may be handed out: by priority, then by age; one of a key at a time if the queue is fifo. */
+  #next(): Entry | undefined {
+    const nowMs = this.#clock.nowMs();
+    const blocked = new Set<string>();
+    let best: Entry | undefined;
+    for (const entry of this.#entries.sort((a, b) => a.sequence - b.sequence)) {
+      const { key, priority = 0 } = entry.message;
+      const waits = entry.lease !== undefined || entry.dueMs > nowMs;
+      if (this.spec.fifo && key !== undefined) {
+        if (blocked.has(key)) continue;
+        blocked.add(key);
+      }
+      if (waits) continue;
+      if (best === undefined || priority > (best.message.priority ?? 0)) best = entry;
+    }
+    return best;
+  }
+
+  #lease(entry: Entry, leaseMs: number, owner: Subscriber | undefined): Delivery {
+    const { delayMs, dedupe, ttlMs, ...facts } = entry.message;
+    const delivery: Delivery = {
+      ...facts,
+      redeliveries: entry.redeliveries,
+      leaseMs,
+      handle: entry,
+    };
+    entry.lease = { endMs: this.#clock.nowMs() + leaseMs, owner, delivery };
+    return delivery;
+  }
+
+  async receive(request: ReceiveRequest): Promise<Delivery[]> {
+    const { max, leaseMs, waitMs, signal } = request;
+    const endMs = this.#clock.nowMs() + waitMs;
+    for (;;) {
+      const deliveries: Delivery[] = [];
+      while (deliveries.length < max) {
+        const entry = this.#next();
+        if (entry === undefined) break;
+        deliveries.push(this.#lease(entry, leaseMs, undefined));
+      }
+      this.#arm();
+      const leftMs = endMs - this.#clock.nowMs();
+      if (deliveries.length > 0 || leftMs <= 0 || signal?.aborted === true) return deliveries;
+      await this.#change(leftMs, signal);
+    }
+  }
+
+  #change(leftMs: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        timer.cancel();
+        this.#waiting.delete(done);
+        signal?.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = this.#clock.after(leftMs, done);
+      this.#waiting.add(done);
+      signal?.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  subscribe(prefetch: number, leaseMs: number, sink: DeliverySink): QueueSubscription {
+    const subscriber: Subscriber = { sink, leaseMs, prefetch, closed: false };
+    this.#subscribers.add(subscriber);
+    this.#wake();
+    return {
+      setPrefetch: (value) => {
+        subscriber.prefetch = value;
+        this.#wake();
+      },
+      close: async () => {
+        subscriber.closed = true;
+        this.#subscribers.delete(subscriber);
+      },
+    };
+  }
+
+  ack(delivery: Delivery): void {
+    const entry = this.#held(delivery);
+    this.#entries = this.#entries.filter((other) => other !== entry);
+    this.#wake();
+  }
+
+  release(delivery: Delivery, delayMs: number): void {
+    const entry = this.#held(delivery);
+    entry.lease = undefined;
+    entry.redeliveries += 1;
+    entry.dueMs = this.#clock.nowMs() + delayMs;
+    this.#wake();
+  }
+
+  extend(delivery: Delivery, leaseMs: number): void {
+    this.#held(delivery).lease!.endMs = this.#clock.nowMs() + leaseMs;
+    this.#arm();
+  }
+
+  /** Everybody's leases end, as when the connection breaks. */
+  loseLeases(): void {
+    for (const entry of this.#entries) if (entry.lease !== undefined) this.#lost(entry);
+    this.#wake();
+  }
+
+  end(error: PolymqError): void {
+    for (const subscriber of this.#subscribers) subscriber.sink.ended(error);
+    this.#subscribers.clear();
+  }
+
+  purge(): number {
+    const before = this.#entries.length;
+    this.#entries = this.#entries.filter(({ lease }) => lease !== undefined);
+    return before - this.#entries.length;
+  }
+
+  stats(): QueueStats {
+    const nowMs = this.#clock.nowMs();
+    const free = this.#entries.filter(({ lease }) => lease === undefined);
+    const ready = free.filter(({ dueMs }) => dueMs <= nowMs);
+    return {
+      ready: ready.length,
+      delayed: free.length - ready.length,
+      leased: this.#entries.length - free.length,
+      consumers: this.#subscribers.size,
+      oldestMs: ready[0]?.message.timestampMs,
+    };
+  }
+
+  #held(delivery: Delivery): Entry {
+    const entry = delivery.handle as Entry;
+    if (entry.lease?.delivery === delivery) return entry;
+    throw new PolymqError('lease-lost', `message ${delivery.id} is not leased to you any more`);
+  }
+
+  #lost(entry: Entry): void {
+    const { owner, delivery } = entry.lease!;
+    entry.lease = undefined;
+    entry.redeliveries += 1;
+    owner?.sink.lost([delivery]);
+  }
+
+  #wake(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.#run();
+    });
+  }
+
+  #run(): void {
+    const nowMs = this.#clock.nowMs();
+    this.#entries = this.#entries.filter(({ message, lease }) => {
+      const endMs = message.timestampMs + (message.ttlMs ?? this.spec.ttlMs ?? Number.MAX_VALUE);
+      return lease !== undefined || endMs > nowMs;
+    });
+    for (const entry of this.#entries) {
+      if (entry.lease !== undefined && entry.lease.endMs <= nowMs) this.#lost(entry);
+    }
+    for (const done of [...this.#waiting]) done();
+    for (const subscriber of [...this.#subscribers]) this.#feed(subscriber);
+    this.#arm();
+  }
+
+  #feed(subscriber: Subscriber): void {
+    const unsettled = this.#entries.filter(({ lease }) => lease?.owner === subscriber).length;
+    const deliveries: Delivery[] = [];
+    while (!subscriber.closed && unsettled + deliveries.length < subscriber.prefetch) {
+      const entry = this.#next();
+      if (entry === undefined) break;
+      deliveries.push(this.#lease(entry, subscriber.leaseMs, subscriber));
+    }
+    if (deliveries.length > 0) subscriber.sink.deliver(deliveries);
+  }
+
+  /** Wakes when the next lease ends or the next message is due. */
+  #arm(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const nowMs = this.#clock.nowMs();
+    const times = this.#entries
+      .map(({ lease, dueMs }) => lease?.endMs ?? dueMs)
+      .filter((timeMs) => timeMs > nowMs);
+    if (times.length === 0) return;
+    this.#timer = this.#clock.after(Math.min(...times) - nowMs, () => this.#wake());
+  }
+}

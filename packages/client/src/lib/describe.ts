@@ -1,0 +1,20 @@
+/** What was thrown, as a name and a text: anything can be thrown. */
+export function describeError(error: unknown): { name: string; message: string } {
+  if (error instanceof Error) return { name: error.name, message: error.message };
+  if (typeof error === 'string') return { name: 'Error', message: error };
+  if (error === undefined) return { name: 'Error', message: 'no reason was given' };
+  return { name: 'Error', message: textOf(error) };
+}
+
+function textOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return String(value);
+  }
+}
+
+/** For errors nobody listens to: seen on stderr, and stops nothing. */
+export function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : describeError(error).message);
+}

@@ -1,0 +1,165 @@
+/** A queue of a client: puts the parts together, one for each depth at which messages are sent and received. */
+import type { QueueStats, SendOutcome } from '../driver/driver.ts';
+import type { PolymqError } from '../errors.ts';
+import { durationMs } from '../lib/duration.ts';
+import { isPromise } from '../lib/maybe.ts';
+import type { Handler, Message } from '../message/message.ts';
+import type { OutgoingMessage } from '../message/wire-message.ts';
+import { Declaration } from './declaration.ts';
+import type {
+  BatchItem,
+  BatchOutcome,
+  ConsumeOptions,
+  Consumer,
+  DeadLetters,
+  Queue,
+  ReceiveBatchOptions,
+  ReceiveOptions,
+  SendOptions,
+  Sent,
+} from './queue.ts';
+import type { QueuePlan } from './queue-plan.ts';
+import { QueueReceiver } from './queue-receiver.ts';
+import { QueueSender } from './queue-sender.ts';
+import { Settling } from './settling.ts';
+
+const NO_OPTIONS: SendOptions = Object.freeze({});
+
+export class OpenQueue<T = unknown> implements Queue<T> {
+  readonly #plan: QueuePlan;
+  readonly #declaration: Declaration;
+  readonly #sender: QueueSender;
+  readonly #receiver: QueueReceiver;
+  readonly #settling: Settling;
+
+  constructor(plan: QueuePlan) {
+    this.#plan = plan;
+    this.#declaration = new Declaration(() => this.#declare());
+    this.#settling = new Settling(plan);
+    this.#sender = new QueueSender(plan, this.#declaration);
+    this.#receiver = new QueueReceiver(plan, this.#declaration, this.#settling);
+  }
+
+  get name(): string {
+    return this.#plan.name;
+  }
+
+  async ready(): Promise<void> {
+    this.#plan.context.checkOpen();
+    await this.#declaration.ready();
+  }
+
+  async send(data: T | Message<T>, options: SendOptions = NO_OPTIONS): Promise<Sent> {
+    const written = this.#sender.write(data, options);
+    const message = isPromise(written) ? await written : written;
+    const outcomes = await this.#sender.send([message], options.timeout);
+    const outcome = outcomes?.[0];
+    if (outcome === undefined) return { id: message.id, duplicate: false };
+    if ('error' in outcome) throw outcome.error;
+    return { id: message.id, duplicate: outcome.duplicate };
+  }
+
+  async sendBatch(items: readonly BatchItem<T>[]): Promise<BatchOutcome[]> {
+    this.#plan.context.checkOpen();
+    const outcomes: BatchOutcome[] = new Array(items.length);
+    const messages: OutgoingMessage[] = [];
+    /** Where in `items` each of the messages stands; undefined while it is the same place. */
+    let places: number[] | undefined;
+    for (let index = 0; index < items.length; index += 1) {
+      const item = items[index]!;
+      try {
+        const written = this.#sender.write(item.data, item);
+        messages.push(isPromise(written) ? await written : written);
+        places?.push(index);
+      } catch (error) {
+        places ??= Array.from(messages, (_, place) => place);
+        outcomes[index] = failed(item, error);
+      }
+    }
+    if (messages.length === 0) return outcomes;
+    const sent = await this.#sender.send(messages, shortestTimeout(items));
+    for (let place = 0; place < messages.length; place += 1) {
+      outcomes[places?.[place] ?? place] = outcomeOf(messages[place]!.id, sent?.[place]);
+    }
+    return outcomes;
+  }
+
+  async receive(options: ReceiveOptions = {}): Promise<Message<T> | undefined> {
+    const [message] = await this.#receiver.receive({ ...options, max: 1 });
+    return message as Message<T> | undefined;
+  }
+
+  async receiveBatch(options: ReceiveBatchOptions): Promise<Message<T>[]> {
+    return (await this.#receiver.receive(options)) as Message<T>[];
+  }
+
+  consume(_handler: Handler<T>, _options: ConsumeOptions = {}): Consumer {
+    throw new Error('not yet');
+  }
+
+  messages(_options: ConsumeOptions = {}): AsyncIterableIterator<Message<T>> {
+    throw new Error('not yet');
+  }
+
+  get deadLetters(): DeadLetters<T> {
+    throw new Error('not yet');
+  }
+
+  async stats(): Promise<QueueStats> {
+    await this.ready();
+    return this.#plan.queues.queueStats(this.name);
+  }
+
+  async purge(): Promise<number | undefined> {
+    await this.ready();
+    return this.#plan.queues.purgeQueue(this.name);
+  }
+
+  async delete(): Promise<void> {
+    this.#plan.context.checkOpen();
+    await this.#plan.queues.deleteQueue(this.name);
+    this.#declaration.forget();
+  }
+
+  async #declare(): Promise<void> {
+    const { queues, spec, declare, deadLetter } = this.#plan;
+    if (!declare) return;
+    if (deadLetter !== undefined) await queues.declareQueue(deadLetterSpec(this.#plan, deadLetter));
+    await queues.declareQueue(spec);
+  }
+}
+
+/** Dead letters keep until somebody looks at them. */
+function deadLetterSpec({ spec }: QueuePlan, name: string) {
+  return {
+    name,
+    durable: spec.durable,
+    fifo: false,
+    priorityMax: 0,
+    deadLetter: undefined,
+    ttlMs: undefined,
+    limit: undefined,
+    leaseMs: spec.leaseMs,
+  };
+}
+
+/** The data is wrong, and the other messages are not. */
+function failed(item: SendOptions, error: unknown): BatchOutcome {
+  return { id: item.id ?? '', duplicate: false, error: error as PolymqError };
+}
+
+function outcomeOf(id: string, outcome: SendOutcome | undefined): BatchOutcome {
+  if (outcome === undefined) return { id, duplicate: false };
+  if ('error' in outcome) return { id, duplicate: false, error: outcome.error };
+  return { id, duplicate: outcome.duplicate };
+}
+
+function shortestTimeout(items: readonly SendOptions[]): number | undefined {
+  let shortestMs: number | undefined;
+  for (const { timeout } of items) {
+    if (timeout === undefined) continue;
+    const timeoutMs = durationMs(timeout, 'timeout of a send');
+    shortestMs = Math.min(shortestMs ?? timeoutMs, timeoutMs);
+  }
+  return shortestMs;
+}

@@ -1,0 +1,87 @@
+/** `receive` and `receiveBatch`: messages by the piece, for those who settle them by hand. */
+import { PolymqError } from '../errors.ts';
+import { receiveChannel } from '../lib/diagnostics.ts';
+import { durationMs } from '../lib/duration.ts';
+import { MessageReader } from '../message/message-reader.ts';
+import type { Delivery } from '../message/wire-message.ts';
+import type { Declaration } from './declaration.ts';
+import type { ReceiveBatchOptions } from './queue.ts';
+import { QueueMessage } from './queue-message.ts';
+import type { QueuePlan } from './queue-plan.ts';
+import type { Settling } from './settling.ts';
+
+export class QueueReceiver {
+  readonly #plan: QueuePlan;
+  readonly #declaration: Declaration;
+  readonly #settling: Settling;
+  readonly #reader: MessageReader;
+
+  constructor(plan: QueuePlan, declaration: Declaration, settling: Settling) {
+    this.#plan = plan;
+    this.#declaration = declaration;
+    this.#settling = settling;
+    this.#reader = new MessageReader(plan.place, plan.contracts, plan.interceptors);
+  }
+
+  /** What cannot be decoded goes to the dead letters, and the wait goes on for the rest of the time. */
+  async receive(options: ReceiveBatchOptions): Promise<QueueMessage[]> {
+    const { context, name, label, leaseMs, queues } = this.#plan;
+    const { max, wait = 0, signal } = options;
+    this.#check(max);
+    const waitMs = durationMs(wait, `wait of receive (${label})`);
+    if (!this.#declaration.done) await this.#declaration.ready();
+    const endMs = context.clock.nowMs() + waitMs;
+    for (;;) {
+      const leftMs = Math.max(0, endMs - context.clock.nowMs());
+      const deliveries = await queues.receive(name, { max, waitMs: leftMs, leaseMs, signal });
+      if (deliveries.length === 0) return [];
+      const messages = await this.#open(deliveries);
+      if (messages.length > 0) return messages;
+    }
+  }
+
+  #check(max: number): void {
+    const { context, label, delivery } = this.#plan;
+    context.checkOpen();
+    if (!(Number.isSafeInteger(max) && max > 0)) {
+      throw new PolymqError(
+        'invalid-argument',
+        `max of receiveBatch (${label}) is ${max}; give a whole number above 0`,
+      );
+    }
+    if (typeof delivery === 'string') return;
+    throw new PolymqError(
+      'invalid-argument',
+      `${label} delivers effectively once, which needs to know when the work begins and ends; use consume or messages`,
+    );
+  }
+
+  async #open(deliveries: readonly Delivery[]): Promise<QueueMessage[]> {
+    const { place, context, delivery } = this.#plan;
+    const nowMs = context.clock.nowMs();
+    const messages: QueueMessage[] = [];
+    for (const each of deliveries) {
+      const message = new QueueMessage(each, this.#settling, nowMs);
+      if (!(await this.#isGood(message))) continue;
+      if (delivery === 'at-most-once') await message.ack();
+      if (receiveChannel.hasSubscribers) receiveChannel.publish({ place, message });
+      messages.push(message);
+    }
+    return messages;
+  }
+
+  async #isGood(message: QueueMessage): Promise<boolean> {
+    if (this.#settling.isPoison(message)) {
+      await this.#settling.giveUp(message);
+      return false;
+    }
+    try {
+      await this.#reader.read(message);
+      return true;
+    } catch (error) {
+      this.#plan.context.onError(error);
+      await this.#settling.reject(message, error);
+      return false;
+    }
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * The way of messages from a queue's `send` to the driver: declared first, within the time allowed, and for a full queue that `block`s
+ * again and again until there is room. Senders that meet a full queue wait in line, so that their order stays.
+ */
+import type { SendOutcome } from '../driver/driver.ts';
+import { requireCapability } from '../driver/require-capability.ts';
+import { PolymqError } from '../errors.ts';
+import { sleep } from '../lib/clock.ts';
+import { sendChannel } from '../lib/diagnostics.ts';
+import { type Duration, durationMs } from '../lib/duration.ts';
+import type { Maybe } from '../lib/maybe.ts';
+import { within } from '../lib/within.ts';
+import { type DeliveryFacts, MessageWriter, PLAIN } from '../message/message-writer.ts';
+import type { OutgoingMessage } from '../message/wire-message.ts';
+import { wrapSend } from '../message/wrapping.ts';
+import type { Declaration } from './declaration.ts';
+import type { SendOptions } from './queue.ts';
+import type { QueuePlan } from './queue-plan.ts';
+
+const FULL_WAIT_FIRST_MS = 5;
+const FULL_WAIT_MAX_MS = 500;
+
+type Outcomes = readonly SendOutcome[] | undefined;
+type Send = (
+  messages: readonly OutgoingMessage[],
+  timeoutMs: number | undefined,
+) => Promise<Outcomes>;
+
+export class QueueSender {
+  readonly #plan: QueuePlan;
+  readonly #declaration: Declaration;
+  readonly #writer: MessageWriter;
+  readonly #send: Send;
+  /** The last of those who wait for room. */
+  #line: Promise<unknown> | undefined = undefined;
+
+  constructor(plan: QueuePlan, declaration: Declaration) {
+    this.#plan = plan;
+    this.#declaration = declaration;
+    const { place, contracts, interceptors, context } = plan;
+    this.#writer = new MessageWriter({ place, clock: context.clock, contracts, interceptors });
+    this.#send = wrapSend(place, interceptors, (messages, timeoutMs) =>
+      this.#toDriver(messages, timeoutMs),
+    );
+  }
+
+  /** The message for the driver. Throws or rejects if it cannot be made. */
+  write(data: unknown, options: SendOptions): Maybe<OutgoingMessage> {
+    return this.#writer.write(data, options, this.#factsOf(options));
+  }
+
+  /** Outcomes in the order of the messages; rejects if none could be sent. */
+  send(messages: readonly OutgoingMessage[], timeout: Duration | undefined): Promise<Outcomes> {
+    const { context, label } = this.#plan;
+    const timeoutMs =
+      timeout === undefined ? undefined : durationMs(timeout, `timeout of a send to ${label}`);
+    context.checkOpen();
+    return this.#send(messages, timeoutMs);
+  }
+
+  #factsOf(options: SendOptions): DeliveryFacts {
+    const { delay, priority, dedupe, ttl } = options;
+    if (
+      delay === undefined &&
+      priority === undefined &&
+      dedupe === undefined &&
+      ttl === undefined
+    ) {
+      return PLAIN;
+    }
+    const { label, context } = this.#plan;
+    const { driver } = context;
+    if (delay !== undefined) requireCapability(driver, 'delay');
+    if (dedupe !== undefined) requireCapability(driver, 'dedupe');
+    if (ttl !== undefined) requireCapability(driver, 'ttl');
+    if (priority !== undefined) this.#checkPriority(priority);
+    return {
+      delayMs: delay === undefined ? undefined : durationMs(delay, `delay for ${label}`),
+      priority,
+      dedupe,
+      ttlMs: ttl === undefined ? undefined : durationMs(ttl, `ttl for ${label}`),
+    };
+  }
+
+  #checkPriority(priority: number): void {
+    const { context, spec, label, declare } = this.#plan;
+    requireCapability(context.driver, 'priority');
+    const max = declare ? spec.priorityMax : 255;
+    if (Number.isInteger(priority) && priority >= 0 && priority <= max) return;
+    throw new PolymqError(
+      'invalid-argument',
+      `priority ${priority} does not exist in ${label}; give a whole number from 0 to ${max}, or declare it with more priorities`,
+    );
+  }
+
+  async #toDriver(
+    messages: readonly OutgoingMessage[],
+    timeoutMs: number | undefined,
+  ): Promise<Outcomes> {
+    const { context, place, name, queues, blocks } = this.#plan;
+    if (sendChannel.hasSubscribers) sendChannel.publish({ place, messages });
+    context.openCalls.begin();
+    try {
+      if (blocks) return await this.#whenThereIsRoom(messages, timeoutMs ?? context.timeoutMs);
+      const sent = this.#declaration.done
+        ? queues.send(name, messages)
+        : this.#declaration.ready().then(() => queues.send(name, messages));
+      if (timeoutMs === undefined) return await sent;
+      return await this.#within(sent, timeoutMs);
+    } finally {
+      context.openCalls.end();
+    }
+  }
+
+  async #whenThereIsRoom(
+    messages: readonly OutgoingMessage[],
+    timeoutMs: number,
+  ): Promise<Outcomes> {
+    const endMs = this.#plan.context.clock.nowMs() + timeoutMs;
+    const before = this.#line;
+    if (before !== undefined) await before;
+    const mine = this.#untilRoom(messages, timeoutMs, endMs);
+    const line = mine.then(noop, noop);
+    this.#line = line;
+    try {
+      return await mine;
+    } finally {
+      if (this.#line === line) this.#line = undefined;
+    }
+  }
+
+  async #untilRoom(
+    messages: readonly OutgoingMessage[],
+    timeoutMs: number,
+    endMs: number,
+  ): Promise<Outcomes> {
+    const { clock } = this.#plan.context;
+    const outcomes: SendOutcome[] = [];
+    let open = messages.map((_, index) => index);
+    for (let waitMs = FULL_WAIT_FIRST_MS; ; waitMs = Math.min(waitMs * 2, FULL_WAIT_MAX_MS)) {
+      const leftMs = endMs - clock.nowMs();
+      if (leftMs <= 0) break;
+      const sent = await this.#attempt(
+        open.map((index) => messages[index]!),
+        leftMs,
+      );
+      open = open.filter((index, place) => {
+        const outcome = sent?.[place] ?? { duplicate: false };
+        if (isFull(outcome)) return true;
+        outcomes[index] = outcome;
+        return false;
+      });
+      if (open.length === 0) return outcomes;
+      await sleep(clock, Math.min(waitMs, Math.max(0, endMs - clock.nowMs())));
+    }
+    const error = this.#timeout(timeoutMs, 'it stayed full');
+    for (const index of open) outcomes[index] = { error };
+    return outcomes;
+  }
+
+  /** What was refused for want of room is an outcome like others. */
+  async #attempt(messages: readonly OutgoingMessage[], leftMs: number): Promise<Outcomes> {
+    const { name, queues } = this.#plan;
+    const sent = this.#declaration.ready().then(() => queues.send(name, messages));
+    try {
+      return await this.#within(sent, leftMs);
+    } catch (error) {
+      if (!(error instanceof PolymqError) || error.code !== 'queue-full') throw error;
+      return messages.map(() => ({ error }));
+    }
+  }
+
+  #within(sent: Promise<Outcomes>, timeoutMs: number): Promise<Outcomes> {
+    return within(sent, timeoutMs, this.#plan.context.clock, () =>
+      this.#timeout(timeoutMs, 'the engine did not answer'),
+    );
+  }
+
+  #timeout(timeoutMs: number, why: string): PolymqError {
+    return new PolymqError(
+      'timeout',
+      `sending to ${this.#plan.label} took longer than ${timeoutMs} ms: ${why}; send it again later (the engine may have it, so with \`dedupe\`)`,
+    );
+  }
+}
+
+function isFull(outcome: SendOutcome): boolean {
+  return 'error' in outcome && outcome.error.code === 'queue-full';
+}
+
+function noop(): void {}

@@ -1,0 +1,221 @@
+/**
+ * How messages of one queue end: acknowledged, tried again later, dead, or given back. A failed attempt goes back into
+ * the queue as a copy that carries the count and the errors in its headers, in place of the delivery
+ * (`QueueDriver.move`), so that they survive restarts. In fifo queues the message keeps its place and the engine
+ * counts (`release`).
+ */
+import { sendReply } from '../driver/reply.ts';
+import { PolymqError } from '../errors.ts';
+import { describeError } from '../lib/describe.ts';
+import { settleChannel } from '../lib/diagnostics.ts';
+import { attemptError, withError } from '../message/attempts.ts';
+import { HEADER } from '../message/headers.ts';
+import type { Interceptor } from '../message/interceptor.ts';
+import type { AttemptError } from '../message/message.ts';
+import { leaseLost } from '../message/received-message.ts';
+import type { OutgoingMessage } from '../message/wire-message.ts';
+import type { QueueMessage } from './queue-message.ts';
+import type { QueuePlan } from './queue-plan.ts';
+
+export type Outcome = 'ack' | 'retry' | 'dead-letter' | 'lost';
+
+const REASON_CHARS_MAX = 500;
+
+export class Settling {
+  readonly plan: QueuePlan;
+  readonly #listeners: readonly Interceptor[];
+
+  constructor(plan: QueuePlan) {
+    this.plan = plan;
+    this.#listeners = plan.interceptors.filter((each) => each.settled !== undefined);
+  }
+
+  /** `undefined`: done. Does nothing for what is settled already; rejects with `lease-lost`. */
+  ack(message: QueueMessage): Promise<void> | undefined {
+    if (message.state === 'lost') return Promise.reject(this.lost(message));
+    if (message.state !== 'open') return undefined;
+    const confirmed = this.plan.queues.ack(message.delivery);
+    if (confirmed !== undefined) return this.#settle(message, 'ack', confirmed);
+    message.state = 'ack';
+    this.#tell(message, 'ack');
+    return undefined;
+  }
+
+  /** This attempt failed: again after `delayMs` (undefined: by the policy), or dead. */
+  async fail(message: QueueMessage, error: unknown, delayMs?: number): Promise<void> {
+    if (!this.#isOpen(message)) return;
+    const { retry, spec, queues, name, context } = this.plan;
+    const failed = message.retryCount + 1;
+    if (failed > retry.max) return this.#die(message, reasonOf(error), failed, error);
+    const waitMs = delayMs ?? retry.delayMs(failed, error);
+    if (spec.fifo) {
+      const released = queues.release(message.delivery, waitMs);
+      return this.#settle(message, 'retry', released ?? Promise.resolve());
+    }
+    const errors = withError(message.errors, attemptError(error, context.clock.nowMs()));
+    const headers = { ...message.delivery.headers, ...attemptHeaders(failed, errors) };
+    const copy = copyOf(message, headers, waitMs);
+    return this.#settle(message, 'retry', queues.move(message.delivery, name, copy));
+  }
+
+  /** Straight to the dead letters. */
+  async reject(message: QueueMessage, reason: unknown): Promise<void> {
+    if (!this.#isOpen(message)) return;
+    await this.#die(message, reasonOf(reason), message.retryCount + 1, reason);
+  }
+
+  /** Whether it was handed out more often than it may be without any attempt having ended: it kills its workers. */
+  isPoison(message: QueueMessage): boolean {
+    return message.retryCount > this.plan.retry.max;
+  }
+
+  async giveUp(message: QueueMessage): Promise<void> {
+    if (!this.#isOpen(message)) return;
+    const count = message.retryCount;
+    const reason = `gave up after ${count} attempts that never answered`;
+    await this.#die(message, reason, count, undefined);
+  }
+
+  /** Gives it back as it is: nothing failed. */
+  async release(message: QueueMessage): Promise<void> {
+    if (message.state !== 'open') return;
+    message.state = 'released';
+    await this.plan.queues.release(message.delivery, 0);
+  }
+
+  async extend(message: QueueMessage, leaseMs: number): Promise<void> {
+    if (!this.#isOpen(message)) return;
+    const { queues, context } = this.plan;
+    if (queues.extend === undefined) return;
+    try {
+      await queues.extend(message.delivery, leaseMs);
+      message.leaseEndMs = context.clock.nowMs() + leaseMs;
+    } catch (error) {
+      this.#refused(message, error);
+    }
+  }
+
+  async reply(message: QueueMessage, data: unknown): Promise<void> {
+    await sendReply(this.plan.context, message.wire, data);
+  }
+
+  /** For a message that nobody keeps alive: its signal aborts when the lease has run out. */
+  watchLease(message: QueueMessage): void {
+    if (message.kept || message.leaseEndMs === Number.POSITIVE_INFINITY) return;
+    const { clock } = this.plan.context;
+    const leftMs = message.leaseEndMs - clock.nowMs();
+    clock.after(Math.max(0, leftMs), () => {
+      if (message.state !== 'open') return;
+      if (message.leaseEndMs > clock.nowMs()) this.watchLease(message);
+      else this.lose(message, 'its lease ended');
+    });
+  }
+
+  /** The engine gives it to somebody else, or has done so. */
+  lose(message: QueueMessage, why: string): void {
+    if (message.state !== 'open' && message.state !== 'settling') return;
+    message.lose(leaseLost(message.wire, this.plan.label, why));
+    this.#tell(message, 'lost');
+  }
+
+  lost(message: QueueMessage): PolymqError {
+    return leaseLost(message.wire, this.plan.label, 'it was lost before it was settled');
+  }
+
+  #isOpen(message: QueueMessage): boolean {
+    if (message.state === 'lost') throw this.lost(message);
+    return message.state === 'open';
+  }
+
+  async #die(
+    message: QueueMessage,
+    reason: string,
+    attempts: number,
+    error: unknown,
+  ): Promise<void> {
+    const { deadLetter, queues, name, label, context } = this.plan;
+    if (deadLetter === undefined) {
+      const text = `message ${message.id} of ${label} is dropped, for there is no dead-letter queue: ${reason}`;
+      context.onError(new PolymqError('invalid-message', text, { cause: error }));
+      const dropped = queues.ack(message.delivery) ?? Promise.resolve();
+      return this.#settle(message, 'dead-letter', dropped);
+    }
+    const nowMs = context.clock.nowMs();
+    const errors =
+      error === undefined ? message.errors : withError(message.errors, attemptError(error, nowMs));
+    const headers = {
+      ...message.delivery.headers,
+      ...attemptHeaders(attempts, errors),
+      [HEADER.deadQueue]: name,
+      [HEADER.deadReason]: reason,
+      [HEADER.deadAt]: String(nowMs),
+    };
+    const letter = copyOf(message, headers, undefined);
+    return this.#settle(message, 'dead-letter', queues.move(message.delivery, deadLetter, letter));
+  }
+
+  async #settle(message: QueueMessage, outcome: Outcome, done: Promise<void>): Promise<void> {
+    message.state = 'settling';
+    try {
+      await done;
+    } catch (error) {
+      this.#refused(message, error);
+    }
+    message.state = outcome;
+    this.#tell(message, outcome);
+  }
+
+  /** A message that only could not be reached stays open, so that it can be settled again. */
+  #refused(message: QueueMessage, error: unknown): never {
+    if (error instanceof PolymqError && error.code === 'lease-lost') {
+      this.lose(message, 'the engine says so');
+    } else if (message.state === 'settling') {
+      message.state = 'open';
+    }
+    throw error;
+  }
+
+  #tell(message: QueueMessage, outcome: Outcome): void {
+    const { place } = this.plan;
+    if (settleChannel.hasSubscribers) {
+      settleChannel.publish({ place, message: message.wire, outcome });
+    }
+    for (const listener of this.#listeners) listener.settled!(message.wire, place, outcome);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const { name, message } = describeError(error);
+  const text = name === 'Error' ? message : `${name}: ${message}`;
+  return text.slice(0, REASON_CHARS_MAX);
+}
+
+function attemptHeaders(
+  attempts: number,
+  errors: readonly AttemptError[],
+): Readonly<Record<string, string>> {
+  return { [HEADER.attempts]: String(attempts), [HEADER.errors]: JSON.stringify(errors) };
+}
+
+/** The bytes as they came, so that what was encrypted stays so. */
+function copyOf(
+  { delivery }: QueueMessage,
+  headers: Readonly<Record<string, string>>,
+  delayMs: number | undefined,
+): OutgoingMessage {
+  return {
+    id: delivery.id,
+    body: delivery.body,
+    contentType: delivery.contentType,
+    type: delivery.type,
+    headers,
+    key: delivery.key,
+    timestampMs: delivery.timestampMs,
+    correlationId: delivery.correlationId,
+    replyTo: delivery.replyTo,
+    delayMs,
+    priority: delivery.priority,
+    dedupe: undefined,
+    ttlMs: undefined,
+  };
+}

@@ -1,4 +1,6 @@
 /** The broker as a library: the same one that `polymq serve` runs, in this process. */
+export { openEmbeddedDriver } from './embed/open-driver.ts';
+export type { SharedBrokerOptions } from './embed/shared-broker.ts';
 export type { Environment } from './lib/environment/environment.ts';
 export type { LogFields, Logger } from './lib/logger.ts';
 export {

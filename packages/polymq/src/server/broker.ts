@@ -8,7 +8,9 @@
 import { healthRoutes, type ReadinessCheck } from '../admin/health.ts';
 import { metricsRoutes } from '../admin/metrics-routes.ts';
 import type { Route } from '../admin/routes.ts';
+import type { Broker } from '../core/broker.ts';
 import { CounterRegistry, LATENCY_BOUNDS_S } from '../lib/counters.ts';
+import type { Clock, Timers } from '../lib/environment/clock.ts';
 import type { Environment } from '../lib/environment/environment.ts';
 import { createNodeEnvironment } from '../lib/environment/node/node-environment.ts';
 import { type Logger, silentLogger } from '../lib/logger.ts';
@@ -75,6 +77,10 @@ export interface World {
   logger?: Logger | undefined;
   /** See `ListenersOptions`. Default `skip`. */
   takenPorts?: 'skip' | 'replace';
+  /** No listener at all unless the settings name some, instead of every protocol at its usual port. */
+  quiet?: boolean | undefined;
+  /** In place of the environment's own. */
+  time?: { clock: Clock; timers: Timers } | undefined;
 }
 
 /** The same with a configuration that is resolved already. */
@@ -87,19 +93,35 @@ export async function startResolved(
   return broker;
 }
 
+/** A broker with its core in hand: for what runs beside the protocols in the same process. */
+export interface OpenBroker {
+  readonly running: RunningBroker;
+  readonly core: Broker;
+  readonly environment: Environment;
+}
+
+export async function startWithCore(options: BrokerOptions, world: World): Promise<OpenBroker> {
+  const { environment, logger, ...tree } = options;
+  const resolved = resolveConfig({ tree, treeName: 'options' });
+  const broker = new ComposedBroker(resolved, { environment, logger, ...world });
+  await broker.start();
+  return { running: broker, core: broker.core, environment: broker.environment };
+}
+
 class ComposedBroker implements RunningBroker {
   readonly config: Config;
-  readonly #environment: Environment;
+  readonly environment: Environment;
   readonly #logger: Logger;
   readonly #lifecycle: Lifecycle;
   readonly #takenPorts: 'skip' | 'replace';
+  readonly #quiet: boolean;
   readonly #counters = new CounterRegistry();
   #deadlineMs: number;
   readonly #loopDelay = new EventLoopDelay();
   readonly failed: Promise<Error>;
   #resolveFailed: (error: Error) => void = () => undefined;
   #failure: Error | undefined;
-  #engine: LogEngine | undefined;
+  #core: OpenCore | undefined;
   #listeners: readonly BoundListener[] = [];
   #skipped: readonly SkippedListener[] = [];
 
@@ -109,14 +131,21 @@ class ComposedBroker implements RunningBroker {
     this.failed = new Promise((resolve) => {
       this.#resolveFailed = resolve;
     });
-    this.#environment = world.environment ?? createNodeEnvironment();
+    const environment = world.environment ?? createNodeEnvironment();
+    this.environment = world.time === undefined ? environment : { ...environment, ...world.time };
     this.#logger = world.logger ?? silentLogger;
     this.#takenPorts = world.takenPorts ?? 'skip';
+    this.#quiet = world.quiet ?? false;
     this.#lifecycle = new Lifecycle(this.#logger);
   }
 
   get state(): LifecycleState {
     return this.#lifecycle.state;
+  }
+
+  /** There once it has started. */
+  get core(): Broker {
+    return this.#core!.broker;
   }
 
   get listeners(): readonly BoundListener[] {
@@ -150,15 +179,15 @@ class ComposedBroker implements RunningBroker {
   }
 
   async #startParts(): Promise<void> {
-    const plan = planListening(this.config);
+    const plan = planListening(this.config, { quiet: this.#quiet });
     const parts = {
       config: this.config,
-      environment: this.#environment,
+      environment: this.environment,
       logger: this.#logger,
       lifecycle: this.#lifecycle,
     };
     const core = await openCore(parts);
-    this.#engine = core.engine;
+    this.#core = core;
     await this.#lifecycle.start(
       'disk watch',
       () => {
@@ -217,7 +246,7 @@ class ComposedBroker implements RunningBroker {
     return [
       () => this.#failure?.message,
       () => (this.state === 'running' ? undefined : `the broker is ${this.state}`),
-      () => (this.#engine?.metrics.lowSpace ? 'disk space is low' : undefined),
+      () => (this.#core?.engine.metrics.lowSpace ? 'disk space is low' : undefined),
     ];
   }
 

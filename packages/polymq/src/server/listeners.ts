@@ -85,9 +85,13 @@ const SCHEMES: readonly ListenScheme[] = [
 export class ListenError extends Error {}
 
 /** Throws `ConfigError`. */
-export function planListening(config: Config): ListeningPlan {
+export function planListening(
+  config: Config,
+  { quiet = false }: { quiet?: boolean } = {},
+): ListeningPlan {
+  const none = quiet && config.listen.length === 0;
   return {
-    listeners: planListeners(config.listen, SCHEMES),
+    listeners: none ? [] : planListeners(config.listen, SCHEMES),
     advertised: planAdvertised(config.advertise, PLAIN_SCHEMES),
   };
 }

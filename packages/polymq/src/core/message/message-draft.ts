@@ -22,6 +22,8 @@ export class MessageDraft {
   dueMs = 0;
   /** Messages of one group are delivered one after the other, in order. */
   groupId: string | undefined = undefined;
+  /** It comes back to its queue in another form: a queue that is full does not refuse it. */
+  returning = false;
   /** What killed it before, newest first. */
   history: readonly DeathRecord[] | undefined = undefined;
   /** Exchange and routing key, each behind its length byte: `names[namesStart, namesEnd)`. */
@@ -43,6 +45,7 @@ export class MessageDraft {
     this.more = [];
     this.history = undefined;
     this.groupId = undefined;
+    this.returning = false;
   }
 
   get bodyBytes(): number {

@@ -11,13 +11,13 @@
  * they have a level of their own.
  */
 import { BrokerError } from '../errors.ts';
-import type { QueueConsumer } from './queue.ts';
+import type { Counted, QueueConsumer } from './queue.ts';
 
 export class ConsumerEntry {
   readonly consumer: QueueConsumer;
   readonly level: ConsumerLevel;
   readonly leaseMs: number;
-  readonly counted: boolean;
+  readonly counted: Counted;
   /** Not in the list of its level. */
   parked = true;
   next: ConsumerEntry | undefined = undefined;

@@ -15,7 +15,7 @@ import { Delivery } from './delivery.ts';
 import { Leases } from './leases.ts';
 import type { MessageStore, RestoredMessage } from './message-store.ts';
 import { peekMessages } from './peek-messages.ts';
-import type { Queue, QueueConsumer, RequeueOptions } from './queue.ts';
+import type { Counted, Queue, QueueConsumer, RequeueOptions } from './queue.ts';
 import type { QueueContext } from './queue-context.ts';
 import { QueueDeaths } from './queue-deaths.ts';
 import type { DeclaredValues, QueueDefinition, QueueSettings } from './queue-definition.ts';
@@ -204,11 +204,11 @@ export class CoreQueue implements Queue {
     this.#messages.restored();
   }
 
-  take(leaseMs = 0, counted = false): number | undefined | Promise<number | undefined> {
+  take(leaseMs = 0, counted: Counted = false): number | undefined | Promise<number | undefined> {
     return this.#leases.take(leaseMs, counted);
   }
 
-  takeNextOfGroup(row: number, leaseMs = 0, counted = false): number | undefined {
+  takeNextOfGroup(row: number, leaseMs = 0, counted: Counted = false): number | undefined {
     return this.#leases.takeNextOfGroup(row, leaseMs, counted);
   }
 
@@ -222,6 +222,10 @@ export class CoreQueue implements Queue {
 
   seq(row: number): number {
     return this.#messages.seq(row);
+  }
+
+  isRestored(row: number): boolean {
+    return this.#messages.seq(row) < this.#messages.restoredEnd;
   }
 
   groupIdOf(row: number): string | undefined {

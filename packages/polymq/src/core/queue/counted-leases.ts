@@ -6,7 +6,8 @@
  *   extend                                     ──► journal: new end
  *   end     no longer counted                      journal: nothing, if the time is over; the caller says, if it came back
  *
- * A row that is found with the flag is leased until that end, or was, if that is past.
+ * A row that is found with the flag is leased until that end, or was, if that is past. Of a local lease the end is never written:
+ * its holder goes with the process, and so does the lease.
  */
 import type { Clock } from '../../lib/environment/clock.ts';
 import type { MessageStore } from './message-store.ts';
@@ -46,9 +47,17 @@ export class CountedLeases {
     this.#store.locate(row);
   }
 
+  /** The same for a holder in this process. */
+  beginLocal(row: number, page: RowPage, index: number): void {
+    page.attempts[index] = Math.min(page.attempts[index]! + 1, ATTEMPTS_MAX);
+    page.flags[index]! |= ROW_FLAG.counted | ROW_FLAG.local | ROW_FLAG.redelivered;
+    this.#store.update(row, 0);
+    this.#store.locate(row);
+  }
+
   /** The lease of the row, if it is a counted one, ends at another time. */
   extend(row: number, page: RowPage, index: number, leaseMs: number): void {
-    if ((page.flags[index]! & ROW_FLAG.counted) === 0) return;
+    if ((page.flags[index]! & (ROW_FLAG.counted | ROW_FLAG.local)) !== ROW_FLAG.counted) return;
     this.#store.update(row, this.#clock.nowMs() + leaseMs);
   }
 
@@ -56,7 +65,7 @@ export class CountedLeases {
   end(page: RowPage, index: number): boolean {
     const flags = page.flags[index]!;
     if ((flags & ROW_FLAG.counted) === 0) return false;
-    page.flags[index] = flags & ~ROW_FLAG.counted;
+    page.flags[index] = flags & ~(ROW_FLAG.counted | ROW_FLAG.local);
     return true;
   }
 
@@ -75,7 +84,7 @@ export class CountedLeases {
     this.#restored ??= new Map();
     this.#restored.set(page.seq[index]!, row);
     if (endMs > nowMs) return endMs - nowMs;
-    page.flags[index]! &= ~ROW_FLAG.counted;
+    page.flags[index]! &= ~(ROW_FLAG.counted | ROW_FLAG.local);
     return 0;
   }
 

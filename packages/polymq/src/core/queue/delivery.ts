@@ -168,8 +168,9 @@ export class Delivery {
   #watch(): void {
     const messages = this.#messages;
     let budget = TURN_MAX;
-    for (; budget > 0 && this.#rules.limit.isOver(); budget--) {
-      const row = messages.peek();
+    const { limit } = this.#rules;
+    for (; budget > 0 && limit.isOver(); budget--) {
+      const row = limit.dropsLowest ? messages.lowest() : messages.peek();
       // Perhaps all that is ready waits for others of its group.
       if (row === NO_ROW) break;
       this.#deaths.killHead(row, 'maxlen');

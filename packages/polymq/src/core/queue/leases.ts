@@ -12,7 +12,7 @@ import { NO_TIMER } from '../../lib/timer-wheel.ts';
 import type { CoreQueue } from './core-queue.ts';
 import { type Delivery, TURN_MAX } from './delivery.ts';
 import type { MessageStore } from './message-store.ts';
-import type { RequeueOptions } from './queue.ts';
+import type { Counted, RequeueOptions } from './queue.ts';
 import type { QueueContext } from './queue-context.ts';
 import type { QueueDeaths } from './queue-deaths.ts';
 import type { QueueMessages } from './queue-messages.ts';
@@ -47,7 +47,7 @@ export class Leases {
     this.#rows = context.store.rows;
   }
 
-  take(leaseMs: number, counted: boolean): number | undefined | Promise<number | undefined> {
+  take(leaseMs: number, counted: Counted): number | undefined | Promise<number | undefined> {
     if (this.#queue.deleted) return undefined;
     this.#queue.touch();
     for (let count = 0; ; count++) {
@@ -69,7 +69,7 @@ export class Leases {
     }
   }
 
-  takeNextOfGroup(row: number, leaseMs: number, counted: boolean): number | undefined {
+  takeNextOfGroup(row: number, leaseMs: number, counted: Counted): number | undefined {
     const messages = this.#messages;
     for (let count = 0; count < TURN_MAX && !this.#queue.deleted; count++) {
       const next = messages.peekGroup(row);
@@ -217,7 +217,7 @@ export class Leases {
     this.#deaths.kill(row, page, index, expired ? 'expired' : 'delivery_limit');
   }
 
-  async #takeLater(leaseMs: number, counted: boolean): Promise<number | undefined> {
+  async #takeLater(leaseMs: number, counted: Counted): Promise<number | undefined> {
     await new Promise<void>((resolve) => this.#context.timers.immediate(resolve));
     return this.take(leaseMs, counted);
   }

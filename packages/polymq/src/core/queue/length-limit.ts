@@ -10,6 +10,8 @@ export class LengthLimit {
   readonly #bytesMax: number;
   /** New messages are refused, instead of the oldest ones being dropped. */
   readonly #refuses: boolean;
+  /** What goes is of the lowest priority, not the next one. */
+  readonly dropsLowest: boolean;
 
   constructor(settings: QueueSettings, messages: QueueMessages) {
     const { lengthMax, bytesMax, overflow } = settings;
@@ -17,12 +19,13 @@ export class LengthLimit {
     this.limited = lengthMax !== undefined || bytesMax !== undefined;
     this.#lengthMax = lengthMax ?? Number.POSITIVE_INFINITY;
     this.#bytesMax = bytesMax ?? Number.POSITIVE_INFINITY;
+    this.dropsLowest = overflow === 'drop-lowest-priority';
     this.#refuses = overflow === 'reject' || overflow === 'reject-dead-letter';
   }
 
   /** Whether one more message would be too many, and is to be refused. */
   refuses(draft: MessageDraft): boolean {
-    if (!this.#refuses) return false;
+    if (!this.#refuses || draft.returning) return false;
     const { readyCount, readyBodyBytes } = this.#messages;
     return readyCount + 1 > this.#lengthMax || readyBodyBytes + draft.bodyBytes > this.#bytesMax;
   }

@@ -34,8 +34,11 @@ export interface QueueSettings {
   lengthMax?: number;
   /** Bytes of the bodies of ready messages. */
   bytesMax?: number;
-  /** What happens beyond them. Default `drop-head`. */
-  overflow?: 'drop-head' | 'reject' | 'reject-dead-letter';
+  /**
+   * What happens beyond them. Default `drop-head`. `drop-lowest-priority`: the oldest of the least priority goes, which may be the
+   * one that has just come.
+   */
+  overflow?: 'drop-head' | 'drop-lowest-priority' | 'reject' | 'reject-dead-letter';
   /** Where expired, rejected and dropped messages are published to. '' is the default exchange. */
   deadLetterExchange?: string;
   /** Instead of the message's own routing keys. */

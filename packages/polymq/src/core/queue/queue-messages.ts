@@ -19,6 +19,7 @@ import { ATTEMPTS_MAX } from './counted-leases.ts';
 import { FairGroups } from './fair-groups.ts';
 import { MessageGroups } from './message-groups.ts';
 import type { MessageStore, RestoredMessage } from './message-store.ts';
+import type { Counted } from './queue.ts';
 import type { QueueSettings } from './queue-definition.ts';
 import { expiryMs, visibleMs } from './queue-times.ts';
 import { ReadyLevels } from './ready-levels.ts';
@@ -167,6 +168,12 @@ export class QueueMessages {
     return this.#fair === undefined ? row : this.#fair.first(row);
   }
 
+  /** The ready row that is missed least: the oldest of the lowest priority. `NO_ROW`: there is none. */
+  lowest(): number {
+    const row = this.#ready.lowest();
+    return this.#fair === undefined ? row : this.#fair.first(row);
+  }
+
   /** The first ready row of each priority that has any, and that of all groups that expires first. */
   forEachHead(visit: (row: number) => void): void {
     this.#ready.forEachHead(visit);
@@ -216,7 +223,7 @@ export class QueueMessages {
   }
 
   /** Leases the row that `peek` has just returned. The store's view stays at it. */
-  lease(row: number, page: RowPage, index: number, leaseMs: number, counted: boolean): void {
+  lease(row: number, page: RowPage, index: number, leaseMs: number, counted: Counted): void {
     if (page.group[index] === 0) this.#ready.pop();
     else if (this.#fair !== undefined) this.#fair.lease(row, this.#nextSeq);
     else {
@@ -227,7 +234,7 @@ export class QueueMessages {
   }
 
   /** Leases the row that `peekGroup` has just returned. The store's view stays at it. */
-  leaseGroup(row: number, page: RowPage, index: number, leaseMs: number, counted: boolean): void {
+  leaseGroup(row: number, page: RowPage, index: number, leaseMs: number, counted: Counted): void {
     this.#locking!.takeWaiting(row);
     this.#setLeased(row, page, index, leaseMs, counted);
   }
@@ -409,12 +416,13 @@ export class QueueMessages {
     return all;
   }
 
-  #setLeased(row: number, page: RowPage, index: number, leaseMs: number, counted: boolean): void {
+  #setLeased(row: number, page: RowPage, index: number, leaseMs: number, counted: Counted): void {
     page.state[index] = ROW_STATE.leased;
     this.#leasedCount += 1;
     this.#countReady(page, index, -1);
     if (leaseMs > 0) page.timer[index] = this.#rowTimers.add(leaseMs, row);
-    if (counted) this.counted.begin(row, page, index, leaseMs);
+    if (counted === true) this.counted.begin(row, page, index, leaseMs);
+    else if (counted === 'local') this.counted.beginLocal(row, page, index);
   }
 
   /** A row in limbo was leased before the restart, and is still. */

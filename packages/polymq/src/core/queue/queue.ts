@@ -45,13 +45,14 @@ export interface Queue {
    *
    * `counted`: handing it out is an attempt now, which coming back does not count again, and lasts over a restart (within
    * 100 ms, as `store.update`): a message whose lease is not over then is leased still, and `restoredLease` finds it.
+   * `local`: the same, but the lease is over when this process ends, since its holder is in it.
    */
-  take(leaseMs?: number, counted?: boolean): number | undefined | Promise<number | undefined>;
+  take(leaseMs?: number, counted?: Counted): number | undefined | Promise<number | undefined>;
   /**
    * Leases the next message of the message group of a row that is leased, although that one is not answered yet, and
    * points the view at it. `undefined`: there is none, it is not in memory, or groups of this queue do not lock.
    */
-  takeNextOfGroup(row: number, leaseMs?: number, counted?: boolean): number | undefined;
+  takeNextOfGroup(row: number, leaseMs?: number, counted?: Counted): number | undefined;
 
   /** How often the message was handed out in vain; while a counted lease lasts, this time included. */
   attempts(row: number): number;
@@ -62,6 +63,8 @@ export interface Queue {
    * after a restart, numbers of messages that are gone may be given out again.
    */
   seq(row: number): number;
+  /** It came into the queue in an earlier life of the broker. */
+  isRestored(row: number): boolean;
   /** The message group of the message, if the queue has groups and the message has one. */
   groupIdOf(row: number): string | undefined;
 
@@ -112,6 +115,9 @@ export interface Queue {
   peek(countMax: number, visit: (view: MessageView, row: number) => void): Promise<void>;
 }
 
+/** Whether a lease counts when it is taken, and how long it lasts over a restart: see `Queue.take`. */
+export type Counted = boolean | 'local';
+
 export interface RequeueOptions {
   untouched?: boolean;
   delayMs?: number;
@@ -131,7 +137,7 @@ export interface QueueConsumer {
   /** How long it has what is delivered. Missing: until it answers. */
   readonly leaseMs?: number;
   /** Leases are counted: see `Queue.take`. */
-  readonly counted?: boolean;
+  readonly counted?: Counted;
   /**
    * It is a `take` that waits (a long poll), not a consumer: it is in no `consumerCount`, neither hinders an exclusive
    * consumer nor a single active one nor is hindered by them, and its going does not delete an auto-delete queue. Its

@@ -31,6 +31,15 @@ export class ReadyLevels {
     }
   }
 
+  /** The first row of the lowest priority that has any, or `NO_ROW`. */
+  lowest(): number {
+    for (let priority = 0; priority <= this.#top; priority++) {
+      const row = this.#levels[priority]?.peek() ?? NO_ROW;
+      if (row !== NO_ROW) return row;
+    }
+    return NO_ROW;
+  }
+
   /** Removes the row that `peek` has just returned. */
   pop(): number {
     this.#count -= 1;

@@ -38,6 +38,8 @@ export const ROW_FLAG = {
   counted: 4,
   /** When it expires follows from its queue alone: the message has no time to live of its own. */
   queueTtl: 8,
+  /** Counted, and over when this process ends. */
+  local: 16,
 } as const;
 
 export class RowPage {

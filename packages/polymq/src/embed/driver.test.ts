@@ -1,0 +1,76 @@
+import type { Delivery, Driver, OutgoingMessage, QueueSpec } from '@polymq/client/driver';
+import { afterEach, describe, expect, it } from 'vitest';
+import { openEmbeddedDriver } from './open-driver.ts';
+
+const CONTEXT = { timeoutMs: 5_000, clientName: 'test' };
+const open: Driver[] = [];
+
+afterEach(async () => {
+  for (const driver of open.splice(0)) await driver.close();
+});
+
+async function memory(): Promise<Driver> {
+  const driver = await openEmbeddedDriver(new URL('memory:'), undefined, CONTEXT);
+  open.push(driver);
+  return driver;
+}
+
+function spec(name: string, more: Partial<QueueSpec> = {}): QueueSpec {
+  return { name, durable: true, fifo: false, priorityMax: 0, leaseMs: 30_000, ...more };
+}
+
+function message(text: string, more: Partial<OutgoingMessage> = {}): OutgoingMessage {
+  return {
+    id: `id-${text}`,
+    body: Buffer.from(text),
+    contentType: 'text/plain',
+    headers: {},
+    timestampMs: 1_700_000_000_000,
+    ...more,
+  };
+}
+
+function text(delivery: Pick<Delivery, 'body'>): string {
+  return Buffer.from(delivery.body).toString();
+}
+
+const NOW = { max: 10, waitMs: 0, leaseMs: 30_000 };
+
+describe('the embedded driver', () => {
+  it('hands out what was sent, until it is acknowledged', async () => {
+    const { queues } = await memory();
+    await queues!.declareQueue(spec('orders'));
+    const headers = { tenant: 'acme' };
+    await queues!.send('orders', [
+      message('a', { headers, key: 'k', type: 'order' }),
+      message('b'),
+    ]);
+    const [a, b] = await queues!.receive('orders', NOW);
+    expect(a).toMatchObject({ id: 'id-a', headers, key: 'k', type: 'order', redeliveries: 0 });
+    expect(text(b!)).toBe('b');
+    await queues!.ack(a!);
+    await queues!.release(b!, 0);
+    const [again] = await queues!.receive('orders', NOW);
+    expect(again).toMatchObject({ id: 'id-b', redeliveries: 1 });
+    await expect(queues!.ack(a!)).rejects.toMatchObject({ code: 'lease-lost' });
+  });
+
+  it('hands messages to a subscription, at most so many unsettled', async () => {
+    const { queues } = await memory();
+    await queues!.declareQueue(spec('orders'));
+    const got: Delivery[] = [];
+    const subscription = await queues!.subscribeQueue(
+      'orders',
+      { prefetch: 2, leaseMs: 30_000 },
+      { deliver: (list) => got.push(...list), lost: () => undefined, ended: () => undefined },
+    );
+    await queues!.send(
+      'orders',
+      ['a', 'b', 'c'].map((each) => message(each)),
+    );
+    await expect.poll(() => got.map(text)).toEqual(['a', 'b']);
+    await queues!.ack(got[0]!);
+    await expect.poll(() => got.map(text)).toEqual(['a', 'b', 'c']);
+    await subscription.close();
+  });
+});

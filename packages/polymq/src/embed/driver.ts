@@ -1,0 +1,55 @@
+/** The driver of the SDK for a broker in the same process: no socket, no serialization beyond what is stored. */
+import type { Clock, Driver } from '@polymq/client/driver';
+import { EMBEDDED_CAPABILITIES } from './capabilities.ts';
+import type { EmbeddedContext } from './context.ts';
+import { EmbeddedQueues } from './queue/queue-driver.ts';
+import type { SharedBroker } from './shared-broker.ts';
+
+export interface EmbeddedDriverOptions {
+  readonly timeoutMs: number;
+  readonly clientName: string;
+}
+
+export class EmbeddedDriver implements Driver {
+  readonly engine = 'PolyMQ';
+  readonly system = 'polymq';
+  readonly capabilities: Driver['capabilities'];
+  readonly clock: Clock;
+  readonly queues: EmbeddedQueues;
+  readonly broker: SharedBroker;
+  #closing: Promise<void> | undefined;
+  #closed = false;
+
+  /** The broker was entered for this driver, which leaves it when it is closed. */
+  constructor(broker: SharedBroker, options: EmbeddedDriverOptions) {
+    this.broker = broker;
+    this.clock = broker.clock;
+    const manual = broker.manual === undefined ? false : 'native';
+    this.capabilities = { ...EMBEDDED_CAPABILITIES, 'manual-clock': manual };
+    const isClosed = (): boolean => this.#closed;
+    const context: EmbeddedContext = {
+      core: broker.core,
+      environment: broker.environment,
+      clock: broker.clock,
+      timeoutMs: options.timeoutMs,
+      clientName: options.clientName,
+      messageBytesMax: broker.running.config.amqp.messageBytesMax,
+      get closed() {
+        return isClosed();
+      },
+      track: (work) => broker.track(work),
+    };
+    this.queues = new EmbeddedQueues(context);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#closed = true;
+    await this.queues.close();
+    await this.broker.leave();
+  }
+}

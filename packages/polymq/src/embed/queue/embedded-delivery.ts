@@ -1,0 +1,75 @@
+import type { Delivery } from '@polymq/client/driver';
+import type { Queue } from '../../core/queue/queue.ts';
+import type { WireFields } from '../wire.ts';
+
+/** Who handed it out, and is told when the message is settled. */
+export interface DeliveryOwner {
+  settled(delivery: EmbeddedDelivery): void;
+}
+
+/** A message that is leased to this process: a row of the core, and which handing out of it. */
+export class EmbeddedDelivery implements Delivery {
+  readonly id: string;
+  readonly body: Uint8Array;
+  readonly contentType: string;
+  readonly type: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly key: string | undefined;
+  readonly timestampMs: number;
+  readonly correlationId: string | undefined;
+  readonly replyTo: string | undefined;
+  readonly priority: number | undefined;
+  readonly redeliveries: number;
+  readonly leaseMs: number;
+  /** Interceptors may hand on a copy; this is always the one that was handed out. */
+  readonly handle: this;
+  readonly queue: Queue;
+  readonly row: number;
+  readonly seq: number;
+  readonly attempt: number;
+  readonly owner: DeliveryOwner | undefined;
+  /** By the clock of the driver. */
+  leaseEndMs: number;
+  open = true;
+
+  constructor(
+    fields: WireFields,
+    lease: { queue: Queue; row: number; leaseMs: number; nowMs: number },
+    owner: DeliveryOwner | undefined,
+  ) {
+    const { queue, row, leaseMs, nowMs } = lease;
+    this.id = fields.id;
+    this.body = fields.body;
+    this.contentType = fields.contentType;
+    this.type = fields.type;
+    this.headers = fields.headers;
+    this.key = fields.key;
+    this.timestampMs = fields.timestampMs;
+    this.correlationId = fields.correlationId;
+    this.replyTo = fields.replyTo;
+    this.priority = fields.priority;
+    this.queue = queue;
+    this.row = row;
+    this.seq = queue.seq(row);
+    this.attempt = queue.attempts(row);
+    // Handing it out has counted this time, too.
+    this.redeliveries = this.attempt - 1;
+    this.leaseMs = leaseMs;
+    this.leaseEndMs = nowMs + leaseMs;
+    this.owner = owner;
+    this.handle = this;
+  }
+
+  /** Whether the message is with this process still, by this handing out. */
+  get held(): boolean {
+    const { queue, row, seq, attempt } = this;
+    return this.open && queue.holds(row, seq) && queue.attempts(row) === attempt;
+  }
+
+  /** It is answered, or somebody else's. */
+  close(): void {
+    if (!this.open) return;
+    this.open = false;
+    this.owner?.settled(this);
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * Puts messages into queues. A batch is put in one turn, so it costs one commit and one promise; what a message has done to it
+ * (a duplicate, a full queue) is an outcome of its own.
+ */
+import { type OutgoingMessage, PolymqError, type SendOutcome } from '@polymq/client/driver';
+import { shortNames } from '../../core/message/message-bytes.ts';
+import { MessageDraft } from '../../core/message/message-draft.ts';
+import type { Queue } from '../../core/queue/queue.ts';
+import type { Commits } from '../commit.ts';
+import type { EmbeddedContext } from '../context.ts';
+import { clientError } from '../errors.ts';
+import { fillDraft } from '../wire.ts';
+
+const STORED: SendOutcome = { duplicate: false };
+const DUPLICATE: SendOutcome = { duplicate: true };
+
+export class Sending {
+  readonly #context: EmbeddedContext;
+  readonly #commits: Commits;
+  /** One serves all: putting never waits. */
+  readonly #draft: MessageDraft = new MessageDraft();
+  readonly #targets: Queue[] = [];
+  /** Exchange and routing key, of the queue that was sent to last. */
+  #names: Buffer = Buffer.alloc(0);
+  #namedFor = '';
+
+  constructor(context: EmbeddedContext, commits: Commits) {
+    this.#context = context;
+    this.#commits = commits;
+  }
+
+  /** `undefined`: all were stored. */
+  async send(
+    queue: Queue,
+    messages: readonly OutgoingMessage[],
+  ): Promise<readonly SendOutcome[] | undefined> {
+    await this.#commits.room(`send to queue "${queue.name}"`);
+    if (queue.deleted) throw gone(queue);
+    let outcomes: SendOutcome[] | undefined;
+    const nowMs = this.#context.clock.nowMs();
+    for (let index = 0; index < messages.length; index++) {
+      const outcome = this.put(queue, messages[index]!, nowMs);
+      if (outcome === STORED && outcomes === undefined) continue;
+      outcomes ??= new Array<SendOutcome>(index).fill(STORED);
+      outcomes.push(outcome);
+    }
+    this.#draft.clear();
+    await this.#commits.durable();
+    return outcomes;
+  }
+
+  /** Puts one message, which is durable with the next commit. `returning`: see `MessageDraft`. */
+  put(queue: Queue, message: OutgoingMessage, nowMs: number, returning = false): SendOutcome {
+    try {
+      return message.dedupe === undefined
+        ? this.#publish(queue, message, nowMs, returning)
+        : this.#publishOnce(queue, message, message.dedupe, nowMs);
+    } catch (error: unknown) {
+      return { error: clientError(error, `send a message to queue "${queue.name}"`) };
+    }
+  }
+
+  #publishOnce(queue: Queue, message: OutgoingMessage, dedupe: string, nowMs: number): SendOutcome {
+    const { dedup } = this.#context.core;
+    const scope = `sdk/${queue.id}`;
+    if (dedup.find(scope, dedupe) !== undefined) return DUPLICATE;
+    const number = dedup.nextNumber();
+    const outcome = this.#publish(queue, message, nowMs, false);
+    if (outcome === STORED) dedup.remember(scope, dedupe, number);
+    return outcome;
+  }
+
+  #publish(queue: Queue, message: OutgoingMessage, nowMs: number, returning: boolean): SendOutcome {
+    const { messageBytesMax } = this.#context;
+    if (message.body.length > messageBytesMax)
+      return { error: tooLarge(queue, message, messageBytesMax) };
+    const draft = this.#draft;
+    fillDraft(draft, message);
+    const { delayMs, ttlMs } = message;
+    draft.publishedMs = nowMs;
+    draft.dueMs = delayMs === undefined || delayMs <= 0 ? 0 : nowMs + delayMs;
+    draft.ttlMs = ttlMs ?? -1;
+    draft.groupId = queue.definition.settings.groups === true ? message.key : undefined;
+    draft.returning = returning;
+    draft.names = this.#namesOf(queue);
+    draft.namesStart = 0;
+    draft.namesEnd = draft.names.length;
+    this.#targets[0] = queue;
+    return this.#context.core.queues.publish(draft, this.#targets) === 0
+      ? STORED
+      : { error: full(queue) };
+  }
+
+  #namesOf({ name }: Queue): Buffer {
+    if (name !== this.#namedFor) {
+      this.#names = shortNames('', name);
+      this.#namedFor = name;
+    }
+    return this.#names;
+  }
+}
+
+export function gone({ name }: { name: string }): PolymqError {
+  return new PolymqError('not-found', `there is no queue "${name}"; declare it first`);
+}
+
+function full({ name, readyCount }: Queue): PolymqError {
+  return new PolymqError(
+    'queue-full',
+    `queue "${name}" is full with ${readyCount} messages: wait until some were consumed, or raise its limit`,
+  );
+}
+
+function tooLarge({ name }: Queue, { id, body }: OutgoingMessage, bytesMax: number): PolymqError {
+  return new PolymqError(
+    'message-too-large',
+    `message ${id} for queue "${name}" has ${body.length} bytes; ${bytesMax} are allowed: ` +
+      'send a reference to the data, or raise amqp.messageBytesMax',
+  );
+}

@@ -4,11 +4,18 @@
  */
 import { afterAll, afterEach, describe, it } from 'vitest';
 import { describeBodies } from './bodies.ts';
+import { describeDeadLetters } from './dead-letters.ts';
+import { describeGroups } from './groups.ts';
+import { describeLeases } from './leases.ts';
+import { describeOptions } from './options.ts';
 import { describeReceiving } from './receiving.ts';
 import { describeRefusals } from './refusals.ts';
+import { describeRequests } from './requests.ts';
+import { describeRestarts } from './restarts.ts';
 import { describeSending } from './sending.ts';
 import { describeSettling } from './settling.ts';
 import { type DriverContract, Stage } from './stage.ts';
+import { describeTopics } from './topics.ts';
 
 export async function driverContract(contract: DriverContract): Promise<void> {
   if (contract.missing !== undefined) {
@@ -23,6 +30,10 @@ export async function driverContract(contract: DriverContract): Promise<void> {
     afterAll(() => stage.stop());
     describeRefusals(stage);
     if (stage.has('queue')) describeQueues(stage);
+    if (stage.has('topic')) describeTopics(stage);
+    describeGroups(stage);
+    describeRequests(stage);
+    describeRestarts(stage);
   });
 }
 
@@ -31,4 +42,7 @@ function describeQueues(stage: Stage): void {
   describeBodies(stage);
   describeReceiving(stage);
   describeSettling(stage);
+  describeOptions(stage);
+  describeDeadLetters(stage);
+  describeLeases(stage);
 }

@@ -54,6 +54,8 @@ export interface DriverContract {
   delayMsStep?: number;
   /** Bytes of the body of a message that the engine must take. Missing: 1 MiB. */
   bodyBytes?: number;
+  /** `false`: the engine cannot tell whether anybody serves a request. */
+  tellsNoResponder?: boolean;
 }
 
 /** How long anything may take before a test gives up. */

@@ -1,4 +1,10 @@
 /** The broker as a library: the same one that `polymq serve` runs, in this process. */
+export {
+  type EmbeddedClient,
+  type EmbeddedClock,
+  type EmbedOptions,
+  embed,
+} from './embed/embed.ts';
 export { openEmbeddedDriver } from './embed/open-driver.ts';
 export type { SharedBrokerOptions } from './embed/shared-broker.ts';
 export type { Environment } from './lib/environment/environment.ts';

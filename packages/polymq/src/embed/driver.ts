@@ -8,6 +8,8 @@ import type { SharedBroker } from './shared-broker.ts';
 export interface EmbeddedDriverOptions {
   readonly timeoutMs: number;
   readonly clientName: string;
+  /** Missing: that of the broker. */
+  readonly clock?: Clock;
 }
 
 export class EmbeddedDriver implements Driver {
@@ -23,14 +25,14 @@ export class EmbeddedDriver implements Driver {
   /** The broker was entered for this driver, which leaves it when it is closed. */
   constructor(broker: SharedBroker, options: EmbeddedDriverOptions) {
     this.broker = broker;
-    this.clock = broker.clock;
+    this.clock = options.clock ?? broker.clock;
     const manual = broker.manual === undefined ? false : 'native';
     this.capabilities = { ...EMBEDDED_CAPABILITIES, 'manual-clock': manual };
     const isClosed = (): boolean => this.#closed;
     const context: EmbeddedContext = {
       core: broker.core,
       environment: broker.environment,
-      clock: broker.clock,
+      clock: this.clock,
       timeoutMs: options.timeoutMs,
       clientName: options.clientName,
       messageBytesMax: broker.running.config.amqp.messageBytesMax,

@@ -33,6 +33,12 @@ export class EmbeddedEventLog implements EventLogDriver {
     );
   }
 
+  version(store: string, stream: string): Promise<number> {
+    return this.#now(`look at the event stream "${stream}" of "${store}"`, () =>
+      this.#log.version(store, stream),
+    );
+  }
+
   readStream(
     store: string,
     stream: string,

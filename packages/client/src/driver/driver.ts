@@ -261,7 +261,8 @@ export interface StoredEvent extends WireMessage {
 export interface EventLogDriver {
   /**
    * Appends all or none. `expected`: the version that the stream must have (0: it must not exist; undefined: any), else
-   * `version-conflict`. Durable when it resolves.
+   * `version-conflict`. Durable when it resolves. The same events (by id) where they are expected already: answered as before, so
+   * an append whose answer was lost may be sent again.
    */
   append(
     store: string,
@@ -269,7 +270,9 @@ export interface EventLogDriver {
     events: readonly WireMessage[],
     expected: number | undefined,
   ): Promise<{ readonly version: number; readonly position: string }>;
-  /** Events of one stream from `fromVersion` on, in order, at most `max`. */
+  /** The version of a stream: 0 if there is none. */
+  version(store: string, stream: string): Promise<number>;
+  /** Events of one stream from `fromVersion` on, in order, at most `max`, and fewer when they are large; none: there are no more. */
   readStream(
     store: string,
     stream: string,

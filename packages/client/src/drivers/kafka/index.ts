@@ -1,0 +1,111 @@
+/**
+ * `kafka://`: topics and groups as Kafka has them, queues and requests built on top. Loads `@platformatic/kafka`.
+ *
+ * Needs brokers of Apache Kafka 3.0 or newer, or PolyMQ. Not here, because Kafka lacks them: delays, priorities, deduplication, expiry
+ * and limits of queues, live topics.
+ */
+import type { Capabilities } from '../../driver/capabilities.ts';
+import type { Driver, DriverContext } from '../../driver/driver.ts';
+import type { PolymqError } from '../../errors.ts';
+import { loadLibrary } from './library.ts';
+import { type KafkaOptions, kafkaAddress } from './options.ts';
+import { KafkaProducer } from './producer.ts';
+import { KafkaTopics } from './topics.ts';
+import { Wire } from './wire.ts';
+
+export type { KafkaOptions } from './options.ts';
+
+const CAPABILITIES: Capabilities = {
+  queue: false,
+  delay: false,
+  priority: false,
+  fifo: false,
+  dedupe: false,
+  ttl: false,
+  limit: false,
+  'drop-lowest-priority': false,
+  peek: false,
+  topic: 'native',
+  live: false,
+  group: 'consumer groups',
+  replay: 'native',
+  fanout: false,
+  'request-reply': false,
+  'event-log': false,
+  transaction: false,
+  'manual-clock': false,
+};
+
+/** Connects to a cluster. `options.brokers` adds to the brokers of the URL. */
+export async function open(
+  url: URL,
+  options: KafkaOptions | undefined,
+  context: DriverContext,
+): Promise<Driver> {
+  const { queuePartitions: _, ...address } = kafkaAddress(url, options);
+  const library = await loadLibrary();
+  const { clock, timeoutMs } = context;
+  const clientId = context.clientName.replaceAll(/\s+/g, '-');
+  const watch = new ConnectionWatch(context);
+  const wire: Wire = new Wire({
+    library,
+    clock,
+    timeoutMs,
+    clientId,
+    ...address,
+    onLost: () => watch.lost(wire),
+  });
+  try {
+    await wire.retry(`connect to ${address.brokers.join(', ')}`, () => wire.metadata([], true));
+  } catch (error) {
+    await wire.close();
+    throw error;
+  }
+  const producer = new KafkaProducer(wire.another());
+  const topics = new KafkaTopics(wire, producer);
+  return {
+    engine: 'Kafka',
+    system: 'kafka',
+    capabilities: CAPABILITIES,
+    topics,
+    close: async () => {
+      await topics.close();
+      await producer.close();
+      await wire.close();
+    },
+  };
+}
+
+/** A closed connection is opened again when it is needed. It counts as lost when that fails. */
+class ConnectionWatch {
+  readonly #context: DriverContext;
+  #probing = false;
+
+  constructor(context: DriverContext) {
+    this.#context = context;
+  }
+
+  lost(wire: Wire): void {
+    if (this.#probing || wire.closed) return;
+    this.#probing = true;
+    void this.#probe(wire);
+  }
+
+  async #probe(wire: Wire): Promise<void> {
+    let told = false;
+    while (!wire.closed) {
+      try {
+        await wire.retry('connect again', () => wire.metadata([], true), {
+          timeoutMs: told ? 1_000 : 1,
+        });
+        break;
+      } catch (error) {
+        if (wire.closed) break;
+        if (!told) this.#context.onConnection('lost', error as PolymqError);
+        told = true;
+      }
+    }
+    this.#probing = false;
+    if (told && !wire.closed) this.#context.onConnection('back');
+  }
+}

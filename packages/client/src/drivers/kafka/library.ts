@@ -1,0 +1,17 @@
+import { PolymqError } from '../../errors.ts';
+
+/** `@platformatic/kafka`, of which the driver uses connections, codecs and metadata. */
+export type Library = typeof import('@platformatic/kafka');
+
+/** Throws `missing-package`. */
+export async function loadLibrary(): Promise<Library> {
+  try {
+    return await import('@platformatic/kafka');
+  } catch (cause) {
+    throw new PolymqError(
+      'missing-package',
+      'kafka:// needs the package @platformatic/kafka, which cannot be loaded: npm install @platformatic/kafka',
+      { cause },
+    );
+  }
+}

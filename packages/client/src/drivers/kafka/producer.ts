@@ -1,0 +1,444 @@
+/**
+ * Writes records: idempotent, acks from all in-sync replicas, one round of requests at a time. What is asked for while
+ * a round is on its way goes together into the next, so a thousand single sends cost about as much as one batch.
+ *
+ *   waiting jobs ──► round: one batch per partition, within the limits ──► one request per leader ──► outcomes
+ *                      ▲                                                        │ no answer, not the leader …
+ *                      └────────────── the same batch, the same numbers ◄───────┘ until time is up
+ *
+ * Always so: a batch that may be stored is sent again only with the sequence number it had, so that the broker knows it, and when it is
+ * given up, the numbers begin anew under another producer id: were they reused, the broker would take the next
+ * batch for that one and drop it.
+ */
+
+import type { PublishOutcome } from '../../driver/driver.ts';
+import { PolymqError } from '../../errors.ts';
+import { sleep } from '../../lib/clock.ts';
+import type { WireMessage } from '../../message/wire-message.ts';
+import {
+  asPolymqError,
+  isPassing,
+  isPassingName,
+  isUnanswered,
+  kafkaErrorOf,
+  namedError,
+} from './errors.ts';
+import { partitionOfKey } from './murmur2.ts';
+import { keyBytes, type OutgoingRecord, recordBytes, toRecord } from './records.ts';
+import type { Wire } from './wire.ts';
+
+/** Per message, in the order given. */
+export type ProduceOutcome = PublishOutcome | PolymqError;
+
+export interface ProduceOptions {
+  /** Records without a key: `batch` keeps those of one call together, `spread` deals them out. */
+  readonly keyless: 'batch' | 'spread';
+  /** Where they go whatever their keys are. */
+  readonly partition?: number | undefined;
+}
+
+/** Of records of one batch. Kafka's own default for a whole request is 1 MiB. */
+const BATCH_BYTES_MAX = 512 * 1024;
+const ROUND_RECORDS_MAX = 10_000;
+const ROUND_BYTES_MAX = 8 * 1024 * 1024;
+const RETRY_MS = { first: 20, longest: 500 } as const;
+/** Of sequence numbers: a 31-bit ring. */
+const SEQUENCES = 2 ** 31;
+const ACKS_ALL = -1;
+const DUPLICATE = 'DUPLICATE_SEQUENCE_NUMBER';
+/** The broker does not know these numbers; if it got them for the first time, nothing was stored. */
+const NUMBERS_REFUSED: ReadonlySet<string> = new Set([
+  'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  'UNKNOWN_PRODUCER_ID',
+  'INVALID_PRODUCER_EPOCH',
+  'INVALID_PRODUCER_ID_MAPPING',
+]);
+
+/** One call of `send`. */
+interface Job {
+  readonly topic: string;
+  readonly messages: readonly WireMessage[];
+  readonly options: ProduceOptions;
+  readonly outcomes: ProduceOutcome[];
+  /** Of messages, from the first. */
+  taken: number;
+  open: number;
+  /** The partition for its keyless records, drawn when the first of them is taken. */
+  sticky: number;
+  resolve(outcomes: ProduceOutcome[]): void;
+}
+
+interface Batch {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: OutgoingRecord[];
+  /** Whose message each record is: job and index. */
+  readonly jobs: Job[];
+  readonly indexes: number[];
+  bytes: number;
+  sequence: number;
+  /** It was sent, and no answer came: it may be stored. */
+  doubtful: boolean;
+  settled: boolean;
+}
+
+interface ProduceAnswer {
+  readonly responses: readonly {
+    readonly name: string;
+    readonly partitionResponses: readonly {
+      readonly index: number;
+      readonly errorCode: number;
+      readonly baseOffset: bigint;
+      readonly errorMessage: string | null;
+    }[];
+  }[];
+}
+
+interface ProducerIdentity {
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+}
+
+export class KafkaProducer {
+  readonly #wire: Wire;
+  readonly #waiting: Job[] = [];
+  readonly #sequences = new Map<string, number>();
+  readonly #turns = new Map<string, number>();
+  #identity: ProducerIdentity | undefined;
+  #running = false;
+
+  constructor(wire: Wire) {
+    this.#wire = wire;
+  }
+
+  /** Resolves when every message has its outcome. Rejects only if the topic cannot be found or reached at all. */
+  send(
+    topic: string,
+    messages: readonly WireMessage[],
+    options: ProduceOptions,
+  ): Promise<ProduceOutcome[]> {
+    if (messages.length === 0) return Promise.resolve([]);
+    return new Promise((resolve) => {
+      const outcomes = new Array<ProduceOutcome>(messages.length);
+      const open = messages.length;
+      this.#waiting.push({
+        topic,
+        messages,
+        options,
+        outcomes,
+        taken: 0,
+        open,
+        sticky: -1,
+        resolve,
+      });
+      if (this.#running) return;
+      this.#running = true;
+      queueMicrotask(() => void this.#run());
+    });
+  }
+
+  /** What is on its way fails. */
+  async close(): Promise<void> {
+    await this.#wire.close();
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const topics = new Set(this.#waiting.map((job) => job.topic));
+      const counts = await this.#partitionCounts(topics);
+      await this.#deliver(this.#nextRound(counts));
+    }
+    this.#running = false;
+  }
+
+  /** Jobs for topics that are not there fail here, without holding up the others. */
+  async #partitionCounts(topics: ReadonlySet<string>): Promise<Map<string, number>> {
+    const counts = new Map<string, number>();
+    await Promise.all(
+      [...topics].map(async (topic) => {
+        try {
+          const what = `send to "${topic}"`;
+          const found = await this.#wire.retry(what, () => this.#wire.metadata([topic]));
+          counts.set(topic, found.topics.get(topic)!.partitionsCount);
+        } catch (error) {
+          this.#failTopic(topic, asPolymqError(error, `send to "${topic}"`));
+        }
+      }),
+    );
+    return counts;
+  }
+
+  #failTopic(topic: string, error: PolymqError): void {
+    for (let at = this.#waiting.length - 1; at >= 0; at -= 1) {
+      const job = this.#waiting[at]!;
+      if (job.topic !== topic) continue;
+      this.#waiting.splice(at, 1);
+      while (job.taken < job.messages.length) settle(job, job.taken++, error);
+    }
+  }
+
+  #nextRound(counts: ReadonlyMap<string, number>): Batch[] {
+    const batches = new Map<string, Batch>();
+    const full = new Set<string>();
+    let bytes = 0;
+    let records = 0;
+    for (const job of this.#waiting) {
+      const count = counts.get(job.topic);
+      // A topic that came while the others were looked up waits for the next round, and so does what
+      // stands behind a full batch: the order of a topic's messages is kept.
+      if (count === undefined || full.has(job.topic)) continue;
+      while (job.taken < job.messages.length) {
+        if (records >= ROUND_RECORDS_MAX || bytes >= ROUND_BYTES_MAX) break;
+        const added = this.#take(job, count, batches);
+        if (added === 0) {
+          full.add(job.topic);
+          break;
+        }
+        bytes += added;
+        records += 1;
+      }
+    }
+    for (let at = this.#waiting.length - 1; at >= 0; at -= 1) {
+      const job = this.#waiting[at]!;
+      if (job.taken === job.messages.length) this.#waiting.splice(at, 1);
+    }
+    return [...batches.values()];
+  }
+
+  /** Puts the job's next message into its batch; 0 if that is full. */
+  #take(job: Job, partitions: number, batches: Map<string, Batch>): number {
+    const { topic } = job;
+    const index = job.taken;
+    const message = job.messages[index]!;
+    const key = keyBytes(message.key);
+    const partition = this.#partitionOf(job, key, partitions);
+    const record = toRecord(message, { topic, partition, key });
+    const bytes = recordBytes(record);
+    const name = `${topic}:${partition}`;
+    let batch = batches.get(name);
+    if (batch !== undefined && batch.bytes + bytes > BATCH_BYTES_MAX) {
+      if (job.options.keyless === 'spread' && key === undefined) this.#turns.set(topic, partition);
+      return 0;
+    }
+    if (batch === undefined) {
+      const lists = { records: [], jobs: [], indexes: [] };
+      batch = {
+        topic,
+        partition,
+        ...lists,
+        bytes: 0,
+        sequence: -1,
+        doubtful: false,
+        settled: false,
+      };
+      batches.set(name, batch);
+    }
+    batch.records.push(record);
+    batch.jobs.push(job);
+    batch.indexes.push(index);
+    batch.bytes += bytes;
+    job.taken += 1;
+    return bytes;
+  }
+
+  #partitionOf(job: Job, key: Buffer | undefined, partitions: number): number {
+    if (job.options.partition !== undefined) return job.options.partition;
+    if (key !== undefined) return partitionOfKey(key, partitions);
+    if (job.sticky >= 0 && job.options.keyless === 'batch') return job.sticky % partitions;
+    const turn = this.#turns.get(job.topic) ?? Math.floor(Math.random() * partitions);
+    this.#turns.set(job.topic, (turn + 1) % partitions);
+    job.sticky = turn;
+    return turn % partitions;
+  }
+
+  async #deliver(batches: Batch[]): Promise<void> {
+    const { clock, timeoutMs } = this.#wire.options;
+    const endMs = clock.nowMs() + timeoutMs;
+    let open = batches;
+    for (
+      let delayMs: number = RETRY_MS.first;
+      ;
+      delayMs = Math.min(2 * delayMs, RETRY_MS.longest)
+    ) {
+      const problems = new Map<Batch, PolymqError>();
+      open = await this.#attempt(open, problems);
+      if (open.length === 0) break;
+      if (this.#wire.closed || clock.nowMs() + delayMs > endMs) {
+        this.#abandon(open, problems);
+        break;
+      }
+      await sleep(clock, delayMs, this.#wire.signal);
+    }
+  }
+
+  /** Answers the batches that are worth another try. */
+  async #attempt(batches: readonly Batch[], problems: Map<Batch, PolymqError>): Promise<Batch[]> {
+    const again: Batch[] = [];
+    const failed = (some: readonly Batch[], error: unknown): void => {
+      for (const batch of some) this.#judge(batch, error, again, problems);
+    };
+    try {
+      const open = this.#identity === undefined ? this.#withoutNumbers(batches) : batches;
+      this.#identity ??= await this.#newIdentity();
+      for (const batch of open) this.#number(batch);
+      const byLeader = await this.#byLeader(open);
+      await Promise.all(
+        [...byLeader].map(async ([leader, some]) => {
+          try {
+            this.#read(some, await this.#produce(leader, some), again, problems);
+          } catch (error) {
+            const answer = answerWithin(error);
+            if (answer === undefined) {
+              if (isUnanswered(error)) for (const batch of some) batch.doubtful = true;
+              failed(some, error);
+            } else this.#read(some, answer, again, problems);
+          }
+        }),
+      );
+    } catch (error) {
+      again.length = 0;
+      failed(
+        batches.filter(({ settled }) => !settled),
+        error,
+      );
+    }
+    return again;
+  }
+
+  /** Numbers hold for one producer id only; under another one, what may be stored could be stored twice. */
+  #withoutNumbers(batches: readonly Batch[]): Batch[] {
+    const lost = batches.filter(({ doubtful }) => doubtful);
+    for (const batch of lost) this.#abandon([batch], new Map([[batch, doubt(batch)]]));
+    const open = batches.filter(({ doubtful }) => !doubtful);
+    for (const batch of open) batch.sequence = -1;
+    return open;
+  }
+
+  async #newIdentity(): Promise<ProducerIdentity> {
+    this.#sequences.clear();
+    return this.#wire.call('InitProducerId', undefined, [null, 60_000, -1n, -1]);
+  }
+
+  #number(batch: Batch): void {
+    if (batch.sequence >= 0) return;
+    const name = `${batch.topic}:${batch.partition}`;
+    batch.sequence = this.#sequences.get(name) ?? 0;
+    this.#sequences.set(name, (batch.sequence + batch.records.length) % SEQUENCES);
+  }
+
+  async #byLeader(batches: readonly Batch[]): Promise<Map<number, Batch[]>> {
+    const topics = [...new Set(batches.map(({ topic }) => topic))];
+    const metadata = await this.#wire.metadata(topics);
+    const byLeader = new Map<number, Batch[]>();
+    for (const batch of batches) {
+      const leader = metadata.topics.get(batch.topic)?.partitions[batch.partition]?.leader ?? -1;
+      const group = byLeader.get(leader);
+      if (group === undefined) byLeader.set(leader, [batch]);
+      else group.push(batch);
+    }
+    return byLeader;
+  }
+
+  #produce(leader: number, batches: readonly Batch[]): Promise<ProduceAnswer> {
+    const numbers = new Map(
+      batches.map(({ topic, partition, sequence }) => [`${topic}:${partition}`, sequence]),
+    );
+    const { timeoutMs } = this.#wire.options;
+    return this.#wire.call('Produce', leader, [
+      ACKS_ALL,
+      Math.min(timeoutMs, 30_000),
+      batches.flatMap(({ records }) => records),
+      {
+        ...this.#identity,
+        sequences: { getWithDefault: (name: string) => numbers.get(name) ?? 0 },
+      },
+    ]);
+  }
+
+  #read(
+    batches: readonly Batch[],
+    answer: ProduceAnswer,
+    again: Batch[],
+    problems: Map<Batch, PolymqError>,
+  ): void {
+    for (const batch of batches) {
+      const found = answer.responses
+        .find(({ name }) => name === batch.topic)
+        ?.partitionResponses.find(({ index }) => index === batch.partition);
+      const name = this.#errorName(found?.errorCode);
+      if (name === undefined) succeed(batch, Number(found!.baseOffset));
+      else if (name === DUPLICATE) succeed(batch, -1);
+      else {
+        const what = `send to "${batch.topic}"`;
+        this.#judge(batch, namedError(name, what, found?.errorMessage), again, problems, name);
+      }
+    }
+  }
+
+  #errorName(code: number | undefined): string | undefined {
+    if (code === 0) return undefined;
+    const names = this.#wire.options.library.protocolErrorsCodesById as Record<number, string>;
+    return code === undefined ? 'UNKNOWN_SERVER_ERROR' : (names[code] ?? `error ${code}`);
+  }
+
+  #judge(
+    batch: Batch,
+    error: unknown,
+    again: Batch[],
+    problems: Map<Batch, PolymqError>,
+    name: string | undefined = kafkaErrorOf(error),
+  ): void {
+    const what = `send to "${batch.topic}"`;
+    if (name !== undefined && NUMBERS_REFUSED.has(name)) {
+      // The broker forgot this producer: it begins anew. What is not doubtful is not stored.
+      this.#identity = undefined;
+    } else if (!(name === undefined ? isPassing(error) : isPassingName(name))) {
+      this.#abandon([batch], new Map([[batch, asPolymqError(error, what)]]));
+      return;
+    }
+    problems.set(batch, asPolymqError(error, what));
+    again.push(batch);
+  }
+
+  /** Gives up. What the broker has refused leaves its numbers to the next batch. */
+  #abandon(batches: readonly Batch[], problems: ReadonlyMap<Batch, PolymqError>): void {
+    for (const batch of batches) {
+      batch.settled = true;
+      if (batch.doubtful) this.#identity = undefined;
+      else if (batch.sequence >= 0) {
+        this.#sequences.set(`${batch.topic}:${batch.partition}`, batch.sequence);
+      }
+      const error =
+        problems.get(batch) ?? new PolymqError('timeout', `send to "${batch.topic}" took too long`);
+      for (const [at, job] of batch.jobs.entries()) settle(job, batch.indexes[at]!, error);
+    }
+  }
+}
+
+/** Kafka answers all partitions; the library throws when one of them has an error, and keeps the answer. */
+function answerWithin(error: unknown): ProduceAnswer | undefined {
+  const { response } = error as { response?: ProduceAnswer };
+  return response?.responses === undefined ? undefined : response;
+}
+
+function doubt(batch: Batch): PolymqError {
+  return new PolymqError(
+    'disconnected',
+    `send to "${batch.topic}" failed: the connection was lost before the answer, and the broker no longer knows this producer; the messages may or may not be stored`,
+  );
+}
+
+function succeed(batch: Batch, baseOffset: number): void {
+  const { partition } = batch;
+  batch.settled = true;
+  for (const [at, job] of batch.jobs.entries()) {
+    const offset = baseOffset < 0 ? -1 : baseOffset + at;
+    settle(job, batch.indexes[at]!, { partition, offset });
+  }
+}
+
+function settle(job: Job, index: number, outcome: ProduceOutcome): void {
+  job.outcomes[index] = outcome;
+  job.open -= 1;
+  if (job.open === 0) job.resolve(job.outcomes);
+}

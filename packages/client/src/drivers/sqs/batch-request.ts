@@ -1,8 +1,9 @@
 /**
- * One batch action of SQS, and what became of each entry. Entries that the engine was too busy for are sent again, with growing waits, until the time that
+ * One batch action of SQS or SNS, and what became of each entry. Entries that the engine was too busy for are sent again, with growing waits, until the time that
  * every call has is over.
  */
-import { type ClientErrorCode, PolymqError } from '../../errors.ts';
+import type { DriverContext } from '../../driver/driver.ts';
+import { PolymqError } from '../../errors.ts';
 import { sleep } from '../../lib/clock.ts';
 import type { Aws } from './aws.ts';
 import { entryError, isBusy } from './errors.ts';
@@ -10,7 +11,7 @@ import type { QueuePlace } from './places.ts';
 
 const BACKOFF_MS = { first: 50, max: 5_000 } as const;
 
-interface BatchAnswer {
+export interface BatchAnswer {
   readonly Successful?: readonly (BatchSuccess & { readonly Id?: string })[];
   readonly Failed?: readonly {
     readonly Id?: string;
@@ -25,25 +26,31 @@ export interface BatchSuccess {
   readonly SequenceNumber?: string;
 }
 
-/** Outcomes in the order of the entries. Rejects if the request failed as a whole. */
+/** One attempt with some of the entries, whose ids are their places. */
+export type BatchAction = (entries: readonly object[]) => Promise<BatchAnswer>;
+
+/** SQS's batch actions, which all look alike. */
+export function queueAction(aws: Aws, action: string, place: QueuePlace): BatchAction {
+  const target = { target: place.name };
+  return (Entries) => aws.sqs(action, { QueueUrl: place.url, Entries }, target);
+}
+
+/** Outcomes in the order of the entries. `what` is for errors. Rejects if the request failed as a whole. */
 export async function batchRequest(
-  aws: Aws,
-  action: string,
-  place: QueuePlace,
+  { clock, timeoutMs }: DriverContext,
+  what: { readonly action: string; readonly target: string },
   entries: readonly object[],
+  act: BatchAction,
 ): Promise<(BatchSuccess | PolymqError)[]> {
-  const { clock, timeoutMs } = aws.context;
   const endMs = clock.nowMs() + timeoutMs;
   const outcomes: (BatchSuccess | PolymqError)[] = [];
   let open = entries.map((_, index) => index);
   for (let backoffMs: number = BACKOFF_MS.first; ; backoffMs *= 2) {
-    const Entries = open.map((index) => ({ Id: `${index}`, ...entries[index] }));
-    const input = { QueueUrl: place.url, Entries };
-    const answer = await aws.sqs<BatchAnswer>(action, input, { target: place.name });
-    const again = take(answer, outcomes, action, place);
+    const answer = await act(open.map((index) => ({ Id: `${index}`, ...entries[index] })));
+    const again = take(answer, outcomes, what);
     const waitMs = Math.min(backoffMs, BACKOFF_MS.max) * (0.5 + Math.random() / 2);
     if (again.length === 0 || clock.nowMs() + waitMs >= endMs) {
-      return entries.map((_, index) => outcomes[index] ?? unanswered(action, place));
+      return entries.map((_, index) => outcomes[index] ?? unanswered(what));
     }
     open = again.sort((a, b) => a - b);
     await sleep(clock, waitMs);
@@ -54,22 +61,20 @@ export async function batchRequest(
 function take(
   { Successful = [], Failed = [] }: BatchAnswer,
   outcomes: (BatchSuccess | PolymqError)[],
-  action: string,
-  place: QueuePlace,
+  what: { readonly action: string; readonly target: string },
 ): number[] {
   const again: number[] = [];
   for (const success of Successful) outcomes[Number(success.Id)] = success;
   for (const failure of Failed) {
-    outcomes[Number(failure.Id)] = entryError(action, place.name, failure);
+    outcomes[Number(failure.Id)] = entryError(what.action, what.target, failure);
     if (isBusy(failure.Code ?? '')) again.push(Number(failure.Id));
   }
   return again;
 }
 
-function unanswered(action: string, place: QueuePlace): PolymqError {
-  const code: ClientErrorCode = 'engine-failed';
+function unanswered(what: { readonly action: string; readonly target: string }): PolymqError {
   return new PolymqError(
-    code,
-    `${action} of ${place.name}: SQS did not say what became of an entry`,
+    'engine-failed',
+    `${what.action} of ${what.target}: the answer does not say what became of an entry`,
   );
 }

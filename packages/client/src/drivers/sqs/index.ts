@@ -3,7 +3,7 @@
  * queue per subscriber. It stands on `@aws-sdk/client-sqs` and, for topics, `@aws-sdk/client-sns`.
  */
 import type { Capabilities } from '../../driver/capabilities.ts';
-import type { Driver, OpenDriver, QueueDriver } from '../../driver/driver.ts';
+import type { OpenDriver } from '../../driver/driver.ts';
 import { PolymqError } from '../../errors.ts';
 import { durationMs } from '../../lib/duration.ts';
 import { Aws } from './aws.ts';
@@ -12,6 +12,11 @@ import { WAIT_SECONDS_MAX } from './limits.ts';
 import type { SqsOptions } from './options.ts';
 import { QueuePlaces } from './places.ts';
 import { SqsQueues } from './queue-driver.ts';
+import { SqsRequests } from './request-driver.ts';
+import { Sender } from './send.ts';
+import { Settler } from './settle.ts';
+import { TemporaryQueues } from './temporary-queues.ts';
+import { SnsTopics } from './topic-driver.ts';
 
 export type { SqsCredentials, SqsOptions } from './options.ts';
 
@@ -41,17 +46,23 @@ export const open: OpenDriver<SqsOptions> = async (url, options, context) => {
   await checkReachable(aws);
   const pollMs = Math.min(durationMs(options.poll ?? '20s', 'poll'), WAIT_SECONDS_MAX * 1000);
   const places = new QueuePlaces(aws, options.queueAttributes ?? {});
-  const queues: QueueDriver = new SqsQueues(aws, places, pollMs);
-  const driver: Driver = {
+  const temporary = new TemporaryQueues(aws, places);
+  const sender = new Sender(aws, places);
+  const settler = new Settler(aws);
+  const parts = { aws, places, temporary, sender, settler, pollMs };
+  const requests = new SqsRequests(parts);
+  return {
     engine: 'SQS',
     system: 'aws_sqs',
     capabilities: CAPABILITIES,
-    queues,
+    queues: new SqsQueues(parts),
+    topics: new SnsTopics(parts),
+    requests,
     close: async () => {
+      await requests.close();
       aws.close();
     },
   };
-  return driver;
 };
 
 /** Asks for some queue. That it is not there, or that these keys may not ask, is an answer as well. */

@@ -50,9 +50,13 @@ export class QueuePlaces {
   }
 
   /** Answers its URL. `.fifo` in the name makes it one. */
-  async create(name: string, tags: Readonly<Record<string, string>>): Promise<string> {
+  async create(
+    name: string,
+    tags: Readonly<Record<string, string>>,
+    retentionSeconds: number = RETENTION_SECONDS,
+  ): Promise<string> {
     const Attributes = {
-      MessageRetentionPeriod: `${RETENTION_SECONDS}`,
+      MessageRetentionPeriod: `${retentionSeconds}`,
       ...this.#attributes,
       ...(name.endsWith(FIFO_SUFFIX) ? { FifoQueue: 'true' } : {}),
     };

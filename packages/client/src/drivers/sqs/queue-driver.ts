@@ -15,8 +15,8 @@ import type { SqsDelivery } from './delivery.ts';
 import { BATCH_ENTRIES_MAX, WAIT_SECONDS_MAX } from './limits.ts';
 import type { QueuePlace, QueuePlaces } from './places.ts';
 import { fetchOnce } from './receive.ts';
-import { Sender } from './send.ts';
-import { Settler } from './settle.ts';
+import type { Sender } from './send.ts';
+import type { Settler } from './settle.ts';
 import { PollingSubscription } from './subscription.ts';
 
 /** A peek gives back at once what it has seen, and by itself if this process dies meanwhile. */
@@ -30,6 +30,15 @@ const STATS = {
   delayed: 'ApproximateNumberOfMessagesDelayed',
 } as const;
 
+export interface QueueParts {
+  readonly aws: Aws;
+  readonly places: QueuePlaces;
+  readonly sender: Sender;
+  readonly settler: Settler;
+  /** How long a poll waits. */
+  readonly pollMs: number;
+}
+
 export class SqsQueues implements QueueDriver {
   readonly #aws: Aws;
   readonly #places: QueuePlaces;
@@ -37,12 +46,12 @@ export class SqsQueues implements QueueDriver {
   readonly #sender: Sender;
   readonly #settler: Settler;
 
-  constructor(aws: Aws, places: QueuePlaces, pollMs: number) {
+  constructor({ aws, places, sender, settler, pollMs }: QueueParts) {
     this.#aws = aws;
     this.#places = places;
     this.#pollMs = pollMs;
-    this.#sender = new Sender(aws, places);
-    this.#settler = new Settler(aws);
+    this.#sender = sender;
+    this.#settler = settler;
   }
 
   async declareQueue(spec: QueueSpec): Promise<void> {
@@ -162,13 +171,13 @@ export class SqsQueues implements QueueDriver {
     max: number,
     waitMs: number,
   ): Promise<SqsDelivery[] | undefined> {
-    if (signal?.aborted === true) return undefined;
+    if (isAborted(signal)) return undefined;
     const leastMs = this.#aws.endpoint.isAws ? AWS_WAIT_MS : 0;
     try {
       const fetch = { max, leaseMs, signal, waitMs: Math.max(waitMs, leastMs) };
       return await fetchOnce(this.#aws, place, fetch);
     } catch (error) {
-      if (signal?.aborted === true) return undefined;
+      if (isAborted(signal)) return undefined;
       throw error;
     }
   }
@@ -177,4 +186,9 @@ export class SqsQueues implements QueueDriver {
     const target = { target: place.name };
     return this.#aws.sqs<Output>(action, { QueueUrl: place.url, ...input }, target);
   }
+}
+
+/** Not narrowed: it can become true while something is awaited. */
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
 }

@@ -6,6 +6,10 @@ export class RecentNumbers {
   /** Those before; dropped when `#young` is full. */
   #old = new Set<string>();
 
+  get size(): number {
+    return this.#young.size + this.#old.size;
+  }
+
   /** Whether it was seen, and remembers it. */
   seen(number: string | undefined): boolean {
     if (number === undefined) return false;

@@ -5,21 +5,21 @@
  * Whether a message was known already (`dedupe`) SQS tells only by answering with the sequence number of the first one; so a
  * duplicate is seen as such if this process has sent or repeated the first one too.
  */
-import { createHash } from 'node:crypto';
 import type { SendOutcome } from '../../driver/driver.ts';
 import { PolymqError, UnsupportedError } from '../../errors.ts';
 import type { OutgoingMessage } from '../../message/wire-message.ts';
 import type { Aws } from './aws.ts';
-import { type BatchSuccess, batchRequest } from './batch-request.ts';
+import { type BatchSuccess, batchRequest, queueAction } from './batch-request.ts';
 import { Gatherer } from './gatherer.ts';
+import { groupOf, idOf, laneOf } from './groups.ts';
 import { DELAY_MS_MAX, MESSAGE_BYTES_MAX, REQUESTS_IN_FLIGHT_MAX } from './limits.ts';
 import { encodeMessage } from './message-format.ts';
 import type { QueuePlace, QueuePlaces } from './places.ts';
 import { RecentNumbers } from './recent-numbers.ts';
 
 const FIFO_LANES = 8;
-/** What a group or deduplication id may consist of. */
-const ID = /^[A-Za-z0-9!-/:-@[-`{-~]{1,128}$/;
+/** Queues that are sent to, beyond which those are looked for that are not any more. */
+const LANES_KEPT = 200;
 
 interface SendEntry {
   readonly input: object;
@@ -70,7 +70,7 @@ export class Sender {
           if (--open === 0) resolve(outcomes);
         };
         const entry = sendEntry(place, message, done);
-        if (entry !== undefined) lanes[laneOf(message, lanes.length)]!.add(entry);
+        if (entry !== undefined) lanes[laneOf(groupOf(message), lanes.length)]!.add(entry);
       });
     });
   }
@@ -78,20 +78,31 @@ export class Sender {
   #lanesOf(place: QueuePlace): SendLanes {
     let found = this.#lanes.get(place.url);
     if (found === undefined) {
+      this.#forgetIdle();
       const [count, inFlight] = place.fifo ? [FIFO_LANES, 1] : [1, REQUESTS_IN_FLIGHT_MAX];
+      const what = { action: 'SendMessageBatch', target: place.name };
+      const act = queueAction(this.#aws, what.action, place);
       const lane = (): Gatherer<BatchSuccess, SendEntry> =>
         new Gatherer(inFlight, (entries) =>
           batchRequest(
-            this.#aws,
-            'SendMessageBatch',
-            place,
+            this.#aws.context,
+            what,
             entries.map(({ input }) => input),
+            act,
           ),
         );
       found = { lanes: Array.from({ length: count }, lane), numbers: new RecentNumbers() };
       this.#lanes.set(place.url, found);
     }
     return found;
+  }
+
+  /** Replies go to the queues of many clients, which come and go. */
+  #forgetIdle(): void {
+    if (this.#lanes.size < LANES_KEPT) return;
+    for (const [url, { lanes, numbers }] of this.#lanes) {
+      if (numbers.size === 0 && lanes.every(({ idle }) => idle)) this.#lanes.delete(url);
+    }
   }
 
   #forget(place: QueuePlace): void {
@@ -118,7 +129,7 @@ function sendEntry(
     MessageAttributes: attributes,
     ...(delayMs > 0 && { DelaySeconds: Math.ceil(delayMs / 1000) }),
     ...(place.fifo && {
-      MessageGroupId: idOf(message.key ?? message.id),
+      MessageGroupId: groupOf(message),
       MessageDeduplicationId: idOf(message.dedupe ?? message.id),
     }),
   };
@@ -158,17 +169,4 @@ function tooLarge(place: QueuePlace, bytes: number): PolymqError {
     'message-too-large',
     `A message for ${place.name} has ${bytes} bytes with its attributes; SQS takes at most ${MESSAGE_BYTES_MAX} (queues made before August 2025: 262144). Store the data elsewhere and send where it is`,
   );
-}
-
-/** As an id of SQS; a text that is none is replaced by its hash, which is as good for comparing. */
-function idOf(text: string): string {
-  return ID.test(text) ? text : createHash('sha256').update(text).digest('hex');
-}
-
-function laneOf(message: OutgoingMessage, count: number): number {
-  if (count === 1) return 0;
-  const group = message.key ?? message.id;
-  let hash = 0;
-  for (let i = 0; i < group.length; i++) hash = (hash * 31 + group.charCodeAt(i)) | 0;
-  return Math.abs(hash) % count;
 }

@@ -1,7 +1,7 @@
 /** Deletions and changes of visibility, gathered into batches per queue. */
 import { PolymqError, UnsupportedError } from '../../errors.ts';
 import type { Aws } from './aws.ts';
-import { type BatchSuccess, batchRequest } from './batch-request.ts';
+import { type BatchSuccess, batchRequest, queueAction } from './batch-request.ts';
 import type { SqsDelivery } from './delivery.ts';
 import { Gatherer } from './gatherer.ts';
 import { REQUESTS_IN_FLIGHT_MAX, VISIBILITY_SECONDS_MAX } from './limits.ts';
@@ -72,12 +72,14 @@ export class Settler {
   }
 
   #gatherer(action: string, place: QueuePlace): SettleGatherer {
+    const what = { action, target: place.name };
+    const act = queueAction(this.#aws, action, place);
     return new Gatherer(REQUESTS_IN_FLIGHT_MAX, (entries) =>
       batchRequest(
-        this.#aws,
-        action,
-        place,
+        this.#aws.context,
+        what,
         entries.map(({ input }) => input),
+        act,
       ),
     );
   }

@@ -16,6 +16,7 @@ import type { CloseOptions, Queue, QueueOptions } from '../queue/queue.ts';
 import { planQueue } from '../queue/queue-plan.ts';
 import type { Topic, TopicOptions } from '../topic/topic.ts';
 import type { Client } from './client.ts';
+import { rememberContext } from './context-of.ts';
 import { sameOptions } from './same-options.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -68,6 +69,7 @@ class DriverClient implements CreatedClient {
     this.#timeoutMs =
       options.timeout === undefined ? TIMEOUT_MS : durationMs(options.timeout, 'timeout');
     this.#interceptors = [...(options.interceptors ?? [])];
+    rememberContext(this, () => this.#context());
   }
 
   get engine(): string {

@@ -1,5 +1,6 @@
 /** `npm run bench -- <protocol> [options]`: one folder per protocol. */
 import { benchAmqp } from './amqp/main.ts';
+import { benchJobs } from './jobs/main.ts';
 import { benchKafka } from './kafka/main.ts';
 import { benchMqtt } from './mqtt/main.ts';
 import { benchRedis } from './redis/main.ts';
@@ -8,6 +9,7 @@ import { benchStomp } from './stomp/main.ts';
 
 const BENCHES: Readonly<Record<string, (args: string[]) => Promise<number>>> = {
   amqp: benchAmqp,
+  jobs: benchJobs,
   kafka: benchKafka,
   mqtt: benchMqtt,
   redis: benchRedis,

@@ -41,6 +41,9 @@ export interface OpenTelemetryOptions {
 
 const NAME = '@polymq/client';
 
+/** Messages between being written and being sent. */
+const SENDING_MAX = 10_000;
+
 /**
  * `mq.use(await openTelemetry())`. Rejects with `missing-package` if `@opentelemetry/api` is not installed. Give it to `use` behind
  * interceptors that encrypt, so that headers it adds are bound by them.
@@ -71,8 +74,8 @@ class Telemetry implements Interceptor {
   readonly #sent: Counter;
   readonly #consumed: Counter;
   readonly #settled: Counter;
-  /** The span that a message is sent in, from `send` to `outgoing`. */
-  readonly #sending = new WeakMap<OutgoingMessage, Context>();
+  /** By message id, from `outgoing` to `send`: between them other interceptors may make other messages of it. */
+  readonly #sending = new Map<string, Span>();
 
   constructor(
     api: Api,
@@ -92,10 +95,15 @@ class Telemetry implements Interceptor {
     this.#settled = meter.createCounter(METRIC.settled, { unit: '{message}' });
   }
 
-  outgoing(message: OutgoingMessage): OutgoingMessage {
-    const context = this.#sending.get(message) ?? this.#api.context.active();
+  outgoing(message: OutgoingMessage, place: Place): OutgoingMessage {
+    const { trace, context, SpanKind } = this.#api;
+    const span = this.#tracer.startSpan(`send ${place.name}`, {
+      kind: SpanKind.PRODUCER,
+      attributes: { ...this.#attributes(place, 'send'), ...sendAttributes(message) },
+    });
+    this.#remember(message.id, span);
     const headers: Record<string, string> = { ...message.headers };
-    this.#inject(context, headers);
+    this.#inject(trace.setSpan(context.active(), span), headers);
     return { ...message, headers };
   }
 
@@ -104,26 +112,23 @@ class Telemetry implements Interceptor {
     place: Place,
     next: () => Promise<R>,
   ): Promise<R> {
-    const { trace, context, SpanKind } = this.#api;
     const attributes = this.#attributes(place, 'send');
-    const span = this.#tracer.startSpan(`send ${place.name}`, {
-      kind: SpanKind.PRODUCER,
-      attributes: { ...attributes, ...sendAttributes(messages) },
-    });
-    const within = trace.setSpan(context.active(), span);
-    for (const message of messages) this.#sending.set(message, within);
+    const spans = messages.flatMap(({ id }) => this.#forget(id));
+    if (messages.length > 1) {
+      for (const span of spans) span.setAttribute(ATTRIBUTE.batchCount, messages.length);
+    }
     const startMs = performance.now();
     let failure: Attributes = {};
     try {
-      return await context.with(within, next);
+      return await next();
     } catch (error: unknown) {
-      failure = this.#failed(span, error);
+      failure = this.#failed(spans, error);
       throw error;
     } finally {
       const durationS = (performance.now() - startMs) / 1_000;
       this.#operationDuration.record(durationS, { ...attributes, ...failure });
       this.#sent.add(messages.length, { ...attributes, ...failure });
-      span.end();
+      for (const span of spans) span.end();
     }
   }
 
@@ -147,7 +152,7 @@ class Telemetry implements Interceptor {
     try {
       await context.with(trace.setSpan(parent, span), next);
     } catch (error: unknown) {
-      failure = this.#failed(span, error);
+      failure = this.#failed([span], error);
       throw error;
     } finally {
       const durationS = (performance.now() - startMs) / 1_000;
@@ -172,14 +177,36 @@ class Telemetry implements Interceptor {
     return attributes;
   }
 
+  #remember(id: string, span: Span): void {
+    if (this.#sending.size >= SENDING_MAX) {
+      // Messages that another interceptor refused are never sent: the oldest are those.
+      const [oldest] = this.#sending;
+      if (oldest !== undefined) this.#end(oldest[0]);
+    }
+    this.#end(id);
+    this.#sending.set(id, span);
+  }
+
+  #forget(id: string): Span[] {
+    const span = this.#sending.get(id);
+    this.#sending.delete(id);
+    return span === undefined ? [] : [span];
+  }
+
+  #end(id: string): void {
+    for (const span of this.#forget(id)) span.end();
+  }
+
   /** What the metrics say of the failure. */
-  #failed(span: Span, error: unknown): Attributes {
+  #failed(spans: readonly Span[], error: unknown): Attributes {
     const { SpanStatusCode } = this.#api;
     const known = error instanceof Error ? error : new Error(String(error));
-    span.recordException(known);
-    span.setStatus({ code: SpanStatusCode.ERROR, message: known.message });
     const kind = error instanceof PolymqError ? error.code : known.name;
-    span.setAttribute(ATTRIBUTE.errorType, kind);
+    for (const span of spans) {
+      span.recordException(known);
+      span.setStatus({ code: SpanStatusCode.ERROR, message: known.message });
+      span.setAttribute(ATTRIBUTE.errorType, kind);
+    }
     return { [ATTRIBUTE.errorType]: kind };
   }
 
@@ -209,15 +236,12 @@ class Telemetry implements Interceptor {
   }
 }
 
-function sendAttributes(messages: readonly OutgoingMessage[]): Attributes {
-  const [only] = messages;
-  if (messages.length !== 1 || only === undefined)
-    return { [ATTRIBUTE.batchCount]: messages.length };
+function sendAttributes({ id, body, correlationId }: OutgoingMessage): Attributes {
   const attributes: Attributes = {
-    [ATTRIBUTE.messageId]: only.id,
-    [ATTRIBUTE.bodyBytes]: only.body.length,
+    [ATTRIBUTE.messageId]: id,
+    [ATTRIBUTE.bodyBytes]: body.length,
   };
-  if (only.correlationId !== undefined) attributes[ATTRIBUTE.conversationId] = only.correlationId;
+  if (correlationId !== undefined) attributes[ATTRIBUTE.conversationId] = correlationId;
   return attributes;
 }
 

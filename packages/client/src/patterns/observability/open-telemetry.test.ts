@@ -1,0 +1,126 @@
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics';
+import {
+  BasicTracerProvider,
+  InMemorySpanExporter,
+  SimpleSpanProcessor,
+} from '@opentelemetry/sdk-trace-base';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createClient } from '../../client/create-client.ts';
+import { MemoryDriver } from '../../driver/testing/memory-driver.ts';
+import { openTelemetry } from './open-telemetry.ts';
+
+let spans: InMemorySpanExporter;
+let tracerProvider: BasicTracerProvider;
+let meterProvider: MeterProvider;
+let metrics: InMemoryMetricExporter;
+
+beforeEach(() => {
+  spans = new InMemorySpanExporter();
+  tracerProvider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] });
+  metrics = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+  meterProvider = new MeterProvider({
+    readers: [
+      new PeriodicExportingMetricReader({ exporter: metrics, exportIntervalMillis: 3_600_000 }),
+    ],
+  });
+});
+
+async function sendAndConsume(
+  relation: 'parent' | 'link',
+  handler: () => unknown = () => undefined,
+): Promise<Record<string, string>[]> {
+  const mq = createClient(new MemoryDriver());
+  mq.use(await openTelemetry({ tracerProvider, meterProvider, relation }));
+  const orders = mq.queue<string>('orders', { retry: false });
+  const headers: Record<string, string>[] = [];
+  await orders.sendBatch([{ data: 'a', correlationId: 'c1' }, { data: 'b' }]);
+  let left = 2;
+  const consumer = orders.consume(async (message) => {
+    headers.push({ ...message.headers });
+    left -= 1;
+    await handler();
+  });
+  while (left > 0) await new Promise((resolve) => setImmediate(resolve));
+  await consumer.close();
+  await mq.close();
+  return headers;
+}
+
+async function counted(): Promise<Record<string, unknown>> {
+  await meterProvider.forceFlush();
+  const scopes = metrics.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics);
+  const points = scopes.flatMap((scope) => scope.metrics);
+  return Object.fromEntries(
+    points.map(({ descriptor, dataPoints }) => [
+      descriptor.name,
+      dataPoints.map(({ value, attributes }) => {
+        return { value: typeof value === 'number' ? value : value.count, ...attributes };
+      }),
+    ]),
+  );
+}
+
+describe('OpenTelemetry', () => {
+  it('makes one trace of sending and handling', async () => {
+    const headers = await sendAndConsume('parent');
+    const all = spans.getFinishedSpans();
+    const sent = all.filter(({ name }) => name === 'send orders');
+    const handled = all.filter(({ name }) => name === 'process orders');
+    expect(sent).toHaveLength(2);
+    expect(handled).toHaveLength(2);
+    for (const [index, send] of sent.entries()) {
+      const { traceId, spanId } = send.spanContext();
+      expect(headers[index]?.['traceparent']).toBe(`00-${traceId}-${spanId}-01`);
+      expect(handled[index]?.spanContext().traceId).toBe(traceId);
+      expect(handled[index]?.parentSpanContext?.spanId).toBe(spanId);
+    }
+    expect(sent[0]?.attributes).toMatchObject({
+      'messaging.system': 'memory',
+      'messaging.destination.name': 'orders',
+      'messaging.operation.type': 'send',
+      'messaging.message.conversation_id': 'c1',
+      'messaging.batch.message_count': 2,
+    });
+    expect(handled[0]?.attributes).toMatchObject({ 'polymq.message.retry_count': 0 });
+  });
+
+  it('links instead when it is asked to', async () => {
+    await sendAndConsume('link');
+    const all = spans.getFinishedSpans();
+    const send = all.find(({ name }) => name === 'send orders')!;
+    const handled = all.find(({ name }) => name === 'process orders')!;
+    expect(handled.parentSpanContext).toBeUndefined();
+    expect(handled.spanContext().traceId).not.toBe(send.spanContext().traceId);
+    expect(handled.links[0]?.context).toMatchObject({ spanId: send.spanContext().spanId });
+  });
+
+  it('counts by the names of the conventions', async () => {
+    await sendAndConsume('parent');
+    expect(await counted()).toMatchObject({
+      'messaging.client.sent.messages': [{ value: 2, 'messaging.destination.name': 'orders' }],
+      'messaging.client.consumed.messages': [{ value: 2 }],
+      'messaging.client.operation.duration': [{ value: 1 }],
+      'messaging.process.duration': [{ value: 2 }],
+      'polymq.client.settled.messages': [{ value: 2, 'polymq.message.outcome': 'ack' }],
+    });
+  });
+
+  it('marks what failed, and says with what', async () => {
+    await sendAndConsume('parent', () => {
+      throw new TypeError('no');
+    });
+    const handled = spans.getFinishedSpans().find(({ name }) => name === 'process orders')!;
+    expect(handled.status).toEqual({ code: 2, message: 'no' });
+    expect(handled.attributes['error.type']).toBe('TypeError');
+    expect(handled.events.map(({ name }) => name)).toEqual(['exception']);
+    expect(await counted()).toMatchObject({
+      'messaging.client.consumed.messages': [{ value: 2, 'error.type': 'TypeError' }],
+      'polymq.client.settled.messages': [{ value: 2, 'polymq.message.outcome': 'dead-letter' }],
+    });
+  });
+});

@@ -1,9 +1,13 @@
 /** The driver of the SDK for a broker in the same process: no socket, no serialization beyond what is stored. */
 import type { Clock, Driver } from '@polymq/client/driver';
 import { EMBEDDED_CAPABILITIES } from './capabilities.ts';
+import { Commits } from './commit.ts';
 import type { EmbeddedContext } from './context.ts';
 import { EmbeddedQueues } from './queue/queue-driver.ts';
+import { Sending } from './queue/sending.ts';
+import { EmbeddedRequests } from './requests.ts';
 import type { SharedBroker } from './shared-broker.ts';
+import { EmbeddedTopics } from './topic/topic-driver.ts';
 
 export interface EmbeddedDriverOptions {
   readonly timeoutMs: number;
@@ -18,6 +22,8 @@ export class EmbeddedDriver implements Driver {
   readonly capabilities: Driver['capabilities'];
   readonly clock: Clock;
   readonly queues: EmbeddedQueues;
+  readonly topics: EmbeddedTopics;
+  readonly requests: EmbeddedRequests;
   readonly broker: SharedBroker;
   #closing: Promise<void> | undefined;
   #closed = false;
@@ -41,7 +47,12 @@ export class EmbeddedDriver implements Driver {
       },
       track: (work) => broker.track(work),
     };
-    this.queues = new EmbeddedQueues(context);
+    const commits = new Commits(context);
+    const sending = new Sending(context, commits);
+    const sessionMs = broker.running.config.groups.sessionTimeoutMsMax;
+    this.queues = new EmbeddedQueues(context, commits, sending);
+    this.topics = new EmbeddedTopics(context, commits, { sessionMs });
+    this.requests = new EmbeddedRequests(context, sending);
   }
 
   close(): Promise<void> {
@@ -51,6 +62,8 @@ export class EmbeddedDriver implements Driver {
 
   async #close(): Promise<void> {
     this.#closed = true;
+    await this.topics.close();
+    await this.requests.close();
     await this.queues.close();
     await this.broker.leave();
   }

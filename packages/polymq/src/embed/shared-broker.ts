@@ -9,6 +9,7 @@ import type { Environment } from '../lib/environment/environment.ts';
 import { ManualClock } from '../lib/environment/manual/manual-clock.ts';
 import { type BrokerOptions, type RunningBroker, startWithCore } from '../server/broker.ts';
 import { MEMORY_DATA } from '../server/core.ts';
+import { IN_PROCESS } from './topic/membership.ts';
 
 export interface SharedBrokerOptions extends BrokerOptions {
   /** `manual`: time stands still until it is advanced. */
@@ -48,6 +49,7 @@ export class SharedBroker {
     const manual = clock === 'manual' ? new ManualClock() : undefined;
     const time = manual === undefined ? undefined : { clock: manual, timers: manual };
     const parts = await startWithCore(options, { quiet: true, time });
+    await forgetMembers(parts.core);
     return new SharedBroker(parts, manual, onStop);
   }
 
@@ -101,6 +103,19 @@ export async function joinBroker(options: SharedBrokerOptions): Promise<SharedBr
 function placeOf(data: string | undefined): string | undefined {
   if (data === undefined || data === MEMORY_DATA) return undefined;
   return data.startsWith(MEMORY_DATA) ? data : resolve(data);
+}
+
+/** Members of groups that were in an earlier life of this process are gone, so nobody shall wait for them. */
+async function forgetMembers({ groups }: Broker): Promise<void> {
+  for (const { groupId } of await groups.list()) {
+    const { members } = await groups.describe(groupId);
+    const gone = members.filter(({ clientHost }) => clientHost === IN_PROCESS);
+    if (gone.length === 0) continue;
+    await groups.leave(
+      groupId,
+      gone.map(({ memberId }) => ({ memberId })),
+    );
+  }
 }
 
 function clockOf({ clock, timers }: Environment): Clock {

@@ -3,6 +3,7 @@
  * what other protocols have written is read through the neutral form.
  */
 import { HEADER, type OutgoingMessage, type WireMessage } from '@polymq/client/driver';
+import { bodyOf } from '../core/exchange/draft-facts.ts';
 import { type DeathReason, readHistory } from '../core/message/history.ts';
 import type { MessageView } from '../core/message/message-bytes.ts';
 import type { MessageDraft } from '../core/message/message-draft.ts';
@@ -65,19 +66,42 @@ export function readView(
   formats: MessageFormats,
   fallbackId: string,
 ): WireFields {
-  const neutral = formats.neutralOf(view);
+  const { publishedMs } = view;
+  const body = Buffer.from(view.body);
+  const fields = fieldsOf(formats.neutralOf(view), body, { id: fallbackId, publishedMs });
+  if (view.hasHistory) addDeath(fields.headers as Record<string, string>, view.historyJson);
+  return fields;
+}
+
+/** The same of a message that is being published. */
+export function readDraft(
+  draft: MessageDraft,
+  formats: MessageFormats,
+  fallbackId: string,
+): WireFields {
+  const { content, contentStart, propertiesBytes, publishedMs } = draft;
+  const properties = content.subarray(contentStart, contentStart + propertiesBytes);
+  const body = Buffer.from(bodyOf(draft, Number.POSITIVE_INFINITY)!);
+  const neutral = formats.get(draft.format).toNeutral(properties);
+  return fieldsOf(neutral, body, { id: fallbackId, publishedMs });
+}
+
+function fieldsOf(
+  neutral: NeutralMessage,
+  body: Buffer,
+  fallback: { id: string; publishedMs: number },
+): WireFields {
   const headers = textHeaders(neutral);
-  if (view.hasHistory) addDeath(headers, view.historyJson);
   const key = neutral.key?.toString('utf8') ?? headers[HEADER.key];
   delete headers[HEADER.key];
   return {
-    id: neutral.messageId ?? fallbackId,
-    body: Buffer.from(view.body),
+    id: neutral.messageId ?? fallback.id,
+    body,
     contentType: neutral.contentType ?? '',
     type: neutral.type,
     headers,
     key,
-    timestampMs: neutral.timestampMs ?? view.publishedMs,
+    timestampMs: neutral.timestampMs ?? fallback.publishedMs,
     correlationId: neutral.correlationId,
     replyTo: neutral.replyTo,
     priority: neutral.priority,

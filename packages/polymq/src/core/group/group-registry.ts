@@ -82,6 +82,7 @@ export class GroupRegistry implements Groups {
   readonly #logger: Logger;
   readonly #context: RunnerContext;
   readonly #groups = new Map<string, GroupRunner>();
+  readonly #listeners = new Map<string, Set<() => void>>();
   readonly #stopListening: (() => void) | undefined;
   #sweepTimer: Timer | undefined;
   #closed = false;
@@ -95,7 +96,8 @@ export class GroupRegistry implements Groups {
     const subscribedStreams = setup.subscribedStreams ?? (() => undefined);
     const rules = { ...options, subscribedStreams };
     const { environment } = setup;
-    this.#context = { environment, journal, rules, logger: this.#logger };
+    const rebalancing = (groupId: string): void => this.#rebalancing(groupId);
+    this.#context = { environment, journal, rules, logger: this.#logger, rebalancing };
     for (const [groupId, { record }] of journal.store.groups()) {
       this.#groups.set(groupId, new GroupRunner(groupId, this.#context, record));
     }
@@ -231,6 +233,21 @@ export class GroupRegistry implements Groups {
     });
   }
 
+  onRebalance(groupId: string, listener: () => void): () => void {
+    let listeners = this.#listeners.get(groupId);
+    if (listeners === undefined) {
+      listeners = new Set();
+      this.#listeners.set(groupId, listeners);
+    }
+    listeners.add(listener);
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.#listeners.get(groupId) === listeners) {
+        this.#listeners.delete(groupId);
+      }
+    };
+  }
+
   async delete(groupId: string): Promise<void> {
     this.#check(groupId);
     const group = this.#groups.get(groupId);
@@ -290,6 +307,10 @@ export class GroupRegistry implements Groups {
     this.#environment.timers.clear(this.#sweepTimer);
     for (const group of this.#groups.values()) group.stop('stopping');
     await this.#journal.close();
+  }
+
+  #rebalancing(groupId: string): void {
+    for (const listener of [...(this.#listeners.get(groupId) ?? [])]) listener();
   }
 
   #checkOpen(groupId: string): void {

@@ -29,6 +29,8 @@ export interface RunnerContext {
   journal: GroupJournal;
   rules: GroupRules;
   logger: Logger;
+  /** The group has begun a rebalance. */
+  rebalancing?: (groupId: string) => void;
 }
 
 interface Waiter {
@@ -165,7 +167,9 @@ export class GroupRunner {
   #deliver(): void {
     for (const output of this.machine.takeOutputs()) this.#perform(output);
     this.#arm();
-    if (this.machine.state !== this.#loggedState) this.#logState();
+    if (this.machine.state === this.#loggedState) return;
+    this.#logState();
+    if (this.machine.state === 'preparing-rebalance') this.#context.rebalancing?.(this.groupId);
   }
 
   #perform(output: GroupOutput): void {

@@ -26,6 +26,11 @@ export interface Groups {
   deleteOffsets(groupId: string, partitions: readonly StreamPartition[]): Promise<OffsetOutcome[]>;
   describe(groupId: string): Promise<GroupDescription>;
   list(): Promise<GroupListing[]>;
+  /**
+   * Calls the listener when the group begins a rebalance, so that a member in this process need not ask by heartbeats. It takes
+   * note and returns. Returns a function that stops it.
+   */
+  onRebalance(groupId: string, listener: () => void): () => void;
   /** Deletes a group without members and its offsets. `group-not-empty`, `unknown-group`. */
   delete(groupId: string): Promise<void>;
 }

@@ -14,14 +14,14 @@ import type {
 import { PolymqError } from '@polymq/client/driver';
 import { BrokerError } from '../../core/errors.ts';
 import type { Queue } from '../../core/queue/queue.ts';
-import { Commits } from '../commit.ts';
+import type { Commits } from '../commit.ts';
 import { type EmbeddedContext, NAMESPACE } from '../context.ts';
 import { clientError, closedError } from '../errors.ts';
 import { readView } from '../wire.ts';
 import type { EmbeddedDelivery } from './embedded-delivery.ts';
 import { checkSame, definitionOf } from './queue-spec.ts';
 import { Reception } from './reception.ts';
-import { gone, Sending } from './sending.ts';
+import { gone, type Sending } from './sending.ts';
 import { EmbeddedSubscription, type SubscriptionOptions } from './subscription.ts';
 
 export class EmbeddedQueues implements QueueDriver {
@@ -33,10 +33,10 @@ export class EmbeddedQueues implements QueueDriver {
   /** The queue that was looked up last. */
   #last: Queue | undefined;
 
-  constructor(context: EmbeddedContext) {
+  constructor(context: EmbeddedContext, commits: Commits, sending: Sending) {
     this.#context = context;
-    this.#commits = new Commits(context);
-    this.#sending = new Sending(context, this.#commits);
+    this.#commits = commits;
+    this.#sending = sending;
   }
 
   async declareQueue(spec: QueueSpec): Promise<void> {

@@ -25,5 +25,22 @@ export {
 } from './patterns/contract/registry.ts';
 export type { SchemaDocument, StandardSchema } from './patterns/contract/schema.ts';
 export { type TopicRegistry, topicRegistry } from './patterns/contract/topic-registry.ts';
+export {
+  type LoopBlocked,
+  type LoopWatch,
+  loopWatch,
+} from './patterns/observability/loop-watch.ts';
+export {
+  type Alert,
+  type Monitor,
+  type MonitorLimits,
+  type MonitorOptions,
+  monitor,
+  type Sample,
+} from './patterns/observability/monitor.ts';
+export {
+  type OpenTelemetryOptions,
+  openTelemetry,
+} from './patterns/observability/open-telemetry.ts';
 export type * from './queue/queue.ts';
 export type * from './topic/topic.ts';

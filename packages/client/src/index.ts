@@ -3,11 +3,17 @@ export type { Client } from './client/client.ts';
 export { type ClientOptions, type CreatedClient, createClient } from './client/create-client.ts';
 export { CAPABILITIES, type Capabilities, type Capability } from './driver/capabilities.ts';
 export type { QueueLimit, QueueStats } from './driver/driver.ts';
+export type { SqsCredentials, SqsOptions } from './drivers/sqs/options.ts';
 export { CLIENT_ERRORS, type ClientErrorCode, PolymqError, UnsupportedError } from './errors.ts';
 export type { Duration } from './lib/duration.ts';
 export type { DataOf, EncodedData, MessageContract } from './message/contract.ts';
 export type { Interceptor, Place } from './message/interceptor.ts';
 export type * from './message/message.ts';
+export {
+  type AutoscaleOptions,
+  type Autoscaler,
+  autoscale,
+} from './patterns/autoscale/autoscale.ts';
 export { avro } from './patterns/contract/avro.ts';
 export {
   type ContractOptions,
@@ -25,6 +31,7 @@ export {
 } from './patterns/contract/registry.ts';
 export type { SchemaDocument, StandardSchema } from './patterns/contract/schema.ts';
 export { type TopicRegistry, topicRegistry } from './patterns/contract/topic-registry.ts';
+export { type Fanout, type FanoutQueue, fanout } from './patterns/fanout/fanout.ts';
 export {
   type LoopBlocked,
   type LoopWatch,
@@ -42,5 +49,20 @@ export {
   type OpenTelemetryOptions,
   openTelemetry,
 } from './patterns/observability/open-telemetry.ts';
+export {
+  type RateLimit,
+  type RateLimitOptions,
+  rateLimit,
+} from './patterns/rate-limit/rate-limit.ts';
+export { service } from './patterns/service/service.ts';
+export type {
+  AnyService,
+  RequestOptions,
+  Service,
+  ServiceHandler,
+  ServiceOptions,
+  ServiceRequest,
+  ServiceShape,
+} from './patterns/service/types.ts';
 export type * from './queue/queue.ts';
 export type * from './topic/topic.ts';

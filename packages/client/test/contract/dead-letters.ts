@@ -2,7 +2,7 @@
 
 import type { Queue } from '@polymq/client';
 import { describe, expect, it } from 'vitest';
-import { drain, eventually, expectNothingBefore, type Stage, take } from './stage.ts';
+import { drain, eventually, expectNothingBefore, facts, type Stage, take } from './stage.ts';
 
 export function describeDeadLetters(stage: Stage): void {
   /** Kills a message for each of the numbers, in this order. */
@@ -76,7 +76,7 @@ export function describeDeadLetters(stage: Stage): void {
       await eventually('it is dead', async () => (await queue.deadLetters.list()).length === 1);
       expect(await queue.deadLetters.redrive()).toBe(1);
       const again = await take(queue);
-      expect(again).toMatchObject({
+      expect(facts(again)).toMatchObject({
         data: 1,
         key: 'k',
         type: 'T',

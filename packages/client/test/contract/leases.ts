@@ -7,6 +7,7 @@ import {
   drain,
   eventually,
   expectNothingBefore,
+  facts,
   gate,
   inTime,
   QUICK,
@@ -23,11 +24,11 @@ export function describeLeases(stage: Stage): void {
     it('give a message to the next one when they end, and count that', async () => {
       const queue = stage.queue({ lease });
       await queue.send('forgotten');
-      const takenMs = Date.now();
+      const takenMs = stage.client.clock.nowMs();
       const first = await take(queue);
       const second = await take(queue);
-      expect(Date.now()).toBeGreaterThanOrEqual(takenMs + lease - CLOCKS_MS);
-      expect(second).toMatchObject({ id: first.id, retryCount: 1 });
+      expect(stage.client.clock.nowMs()).toBeGreaterThanOrEqual(takenMs + lease - CLOCKS_MS);
+      expect(facts(second)).toMatchObject({ id: first.id, retryCount: 1 });
       await second.ack();
       await expectNothingBefore(queue, 'it was acknowledged');
     });
@@ -55,10 +56,10 @@ export function describeLeases(stage: Stage): void {
       const queue = stage.queue({ lease });
       await queue.send('mine for longer');
       const first = await take(queue);
-      const extendedMs = Date.now();
+      const extendedMs = stage.client.clock.nowMs();
       await first.extend(lease * 3);
       const second = await take(queue);
-      expect(Date.now()).toBeGreaterThanOrEqual(extendedMs + lease * 3 - CLOCKS_MS);
+      expect(stage.client.clock.nowMs()).toBeGreaterThanOrEqual(extendedMs + lease * 3 - CLOCKS_MS);
       expect(second.id).toBe(first.id);
       await second.ack();
     });

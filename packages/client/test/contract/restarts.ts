@@ -69,14 +69,14 @@ function describeStored(stage: Stage, how: How): void {
     it('keeps delays', async () => {
       const before = stage.queue<string>();
       const delayMs = Math.max(3000, stage.delay(5));
-      const sentMs = Date.now();
+      const sentMs = stage.client.clock.nowMs();
       await before.send('later', { delay: delayMs });
       await before.send('now');
       await stage.restart(how);
       const queue = stage.client.queue<string>(before.name, { retry: QUICK });
       expect((await drain(queue, 1))[0]?.data).toBe('now');
       expect((await drain(queue, 1))[0]?.data).toBe('later');
-      expect(Date.now()).toBeGreaterThanOrEqual(sentMs + delayMs - CLOCKS_MS);
+      expect(stage.client.clock.nowMs()).toBeGreaterThanOrEqual(sentMs + delayMs - CLOCKS_MS);
     });
   }
 

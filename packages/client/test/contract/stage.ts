@@ -54,12 +54,14 @@ export interface DriverContract {
   delayMsStep?: number;
   /** Bytes of the body of a message that the engine must take. Missing: 1 MiB. */
   bodyBytes?: number;
+  /** How long anything may take before a test gives up. Missing: 30 s. */
+  patienceMs?: number;
   /** `false`: the engine cannot tell whether anybody serves a request. */
   tellsNoResponder?: boolean;
 }
 
 /** How long anything may take before a test gives up. */
-export const PATIENCE_MS = 30_000;
+let patienceMs = 30_000;
 
 let names = 0;
 
@@ -73,6 +75,7 @@ export class Stage {
     this.contract = contract;
     this.engine = engine;
     this.#client = client;
+    patienceMs = contract.patienceMs ?? patienceMs;
   }
 
   /** The client that the tests share. Nobody closes it. */
@@ -142,7 +145,7 @@ export async function eventually<T>(
   what: string,
   ask: () => T | undefined | false | Promise<T | undefined | false>,
 ): Promise<T> {
-  const endMs = Date.now() + PATIENCE_MS;
+  const endMs = Date.now() + patienceMs;
   for (;;) {
     let cause: unknown;
     try {
@@ -173,7 +176,7 @@ export function gate<T = void>(): { promise: Promise<T>; open: (value: T) => voi
 export async function inTime<T>(what: string, promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`still waiting: ${what}`)), PATIENCE_MS);
+    timer = setTimeout(() => reject(new Error(`still waiting: ${what}`)), patienceMs);
   });
   try {
     return await Promise.race([promise, late]);
@@ -184,9 +187,18 @@ export async function inTime<T>(what: string, promise: Promise<T>): Promise<T> {
 
 /** The next message; fails if none comes. */
 export async function take<T>(queue: Queue<T>): Promise<Message<T>> {
-  const message = await queue.receive({ wait: PATIENCE_MS });
+  const message = await queue.receive({ wait: patienceMs });
   if (message === undefined) throw new Error(`no message came from ${queue.name}`);
   return message;
+}
+
+/** What can be seen of a message, as a plain object to compare with. */
+export function facts(message: Message | undefined): Record<string, unknown> {
+  if (message === undefined) return {};
+  const { id, data, type, headers, key, timestamp, correlationId, replyTo } = message;
+  const { retryCount, errors, redriven, source, partition, offset } = message;
+  const sent = { id, data, type, headers, key, timestamp, correlationId, replyTo };
+  return { ...sent, retryCount, errors, redriven, source, partition, offset };
 }
 
 /** Takes and acknowledges until there are `count`, in the order they came. */

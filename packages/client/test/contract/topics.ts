@@ -7,6 +7,7 @@ import {
   drain,
   eventually,
   expectNothingBefore,
+  facts,
   gate,
   Seen,
   type Stage,
@@ -206,8 +207,12 @@ function describeRecords(stage: Stage, options: { live?: boolean }): void {
       };
       await topic.publish({ a: ['ü'] }, properties);
       const [message] = await seen.until(1);
-      expect(message).toMatchObject({ ...properties, data: { a: ['ü'] }, source: topic.name });
-      expect(message).toMatchObject({ retryCount: 0, errors: [], redriven: 0 });
+      expect(facts(message)).toMatchObject({
+        ...properties,
+        data: { a: ['ü'] },
+        source: topic.name,
+      });
+      expect(facts(message)).toMatchObject({ retryCount: 0, errors: [], redriven: 0 });
       expect(message!.timestamp).toBeGreaterThanOrEqual(beforeMs);
       await seen.close();
     });
@@ -237,7 +242,7 @@ function describeRecords(stage: Stage, options: { live?: boolean }): void {
       expect(messages.map(({ id }) => id)).toEqual(published.map(({ id }) => id));
       if (published[0]?.offset !== undefined) {
         for (const [index, { partition, offset }] of published.entries()) {
-          expect(messages[index]).toMatchObject({ partition, offset });
+          expect(facts(messages[index])).toMatchObject({ partition, offset });
         }
         expect(new Set(published.map(({ partition }) => partition)).size).toBe(1);
         const offsets = published.map(({ offset }) => offset!);
@@ -279,7 +284,7 @@ function describeLive(stage: Stage): void {
       });
       await Promise.all([a.until(1), b.until(1)]);
       expect([a.data, b.data]).toEqual([['both hear'], ['both hear']]);
-      expect(a.messages[0]).toMatchObject({ offset: undefined, partition: undefined });
+      expect(facts(a.messages[0])).toMatchObject({ offset: undefined, partition: undefined });
       await Promise.all([a.close(), b.close()]);
     });
 
@@ -391,7 +396,12 @@ function describeFanout(stage: Stage): void {
       const { id } = await topic.publish({ n: 1 }, properties);
       for (const queue of queues) {
         const [message] = await drain(queue, 1);
-        expect(message).toMatchObject({ ...properties, id, data: { n: 1 }, source: queue.name });
+        expect(facts(message)).toMatchObject({
+          ...properties,
+          id,
+          data: { n: 1 },
+          source: queue.name,
+        });
         expect(message?.retryCount).toBe(0);
         await expectNothingBefore(queue, 'one copy each');
       }
@@ -424,7 +434,7 @@ function describeFanout(stage: Stage): void {
       });
       await opened.promise;
       await eventually('it is dead', async () => (await a.deadLetters.list()).length === 1);
-      expect((await drain(b, 1))[0]).toMatchObject({ data: 'x', retryCount: 0 });
+      expect(facts((await drain(b, 1))[0])).toMatchObject({ data: 'x', retryCount: 0 });
       expect(await b.deadLetters.list()).toEqual([]);
       await consumer.close();
     });

@@ -3,6 +3,7 @@ import type { Clock, Driver } from '@polymq/client/driver';
 import { EMBEDDED_CAPABILITIES } from './capabilities.ts';
 import { Commits } from './commit.ts';
 import type { EmbeddedContext } from './context.ts';
+import { EmbeddedEventLog } from './event-log.ts';
 import { EmbeddedQueues } from './queue/queue-driver.ts';
 import { Sending } from './queue/sending.ts';
 import { EmbeddedRequests } from './requests.ts';
@@ -24,6 +25,7 @@ export class EmbeddedDriver implements Driver {
   readonly queues: EmbeddedQueues;
   readonly topics: EmbeddedTopics;
   readonly requests: EmbeddedRequests;
+  readonly eventLog: EmbeddedEventLog;
   readonly broker: SharedBroker;
   #closing: Promise<void> | undefined;
   #closed = false;
@@ -52,6 +54,7 @@ export class EmbeddedDriver implements Driver {
     const sessionMs = broker.running.config.groups.sessionTimeoutMsMax;
     this.queues = new EmbeddedQueues(context, commits, sending);
     this.topics = new EmbeddedTopics(context, commits, { sessionMs });
+    this.eventLog = new EmbeddedEventLog(context);
     this.requests = new EmbeddedRequests(context, sending);
   }
 

@@ -53,10 +53,10 @@ export class EmbeddedQueues implements QueueDriver {
       const declared = queues.declare(NAMESPACE, spec.name, definitionOf(spec));
       await this.#context.track(declared);
     } catch (error: unknown) {
-      const twin = queues.get(NAMESPACE, spec.name);
-      const same = error instanceof BrokerError && error.code === 'queue-exists';
-      if (!same || twin === undefined) throw clientError(error, what);
-      checkSame(twin, spec);
+      const exists = error instanceof BrokerError && error.code === 'queue-exists';
+      if (!exists) throw clientError(error, what);
+      // Somebody else was quicker: is it the same? It may be there a moment later only.
+      await this.declareQueue(spec);
     }
   }
 

@@ -31,6 +31,24 @@ export {
 } from './patterns/contract/registry.ts';
 export type { SchemaDocument, StandardSchema } from './patterns/contract/schema.ts';
 export { type TopicRegistry, topicRegistry } from './patterns/contract/topic-registry.ts';
+export type { Decided, DecideOptions } from './patterns/events/decide.ts';
+export {
+  type Appended,
+  type AppendOptions,
+  type EventStore,
+  type EventStoreOptions,
+  eventStore,
+  type ReadAllOptions,
+  type ReadOptions,
+} from './patterns/events/event-store.ts';
+export type {
+  AnyEvents,
+  Decider,
+  Folded,
+  NewEvent,
+  RecordedEvent,
+} from './patterns/events/event-types.ts';
+export type { Snapshot, SnapshotOptions, SnapshotStore } from './patterns/events/snapshots.ts';
 export { type Fanout, type FanoutQueue, fanout } from './patterns/fanout/fanout.ts';
 export {
   type LoopBlocked,
@@ -49,11 +67,35 @@ export {
   type OpenTelemetryOptions,
   openTelemetry,
 } from './patterns/observability/open-telemetry.ts';
+export type {
+  CheckpointStore,
+  Projection,
+  ProjectionContext,
+  ProjectionHandlers,
+  ProjectionLag,
+  ProjectOptions,
+} from './patterns/projection/projection.ts';
+export { publishEvents } from './patterns/projection/publish-events.ts';
 export {
   type RateLimit,
   type RateLimitOptions,
   rateLimit,
 } from './patterns/rate-limit/rate-limit.ts';
+export { saga } from './patterns/saga/saga.ts';
+export type { SagaRecord, SagaStore, VersionedRecord } from './patterns/saga/saga-record.ts';
+export type {
+  BySaga,
+  CompensationOptions,
+  KindData,
+  MessageKind,
+  Saga,
+  SagaContext,
+  SagaHandler,
+  SagaMessage,
+  SagaOptions,
+  SagaSendOptions,
+  SagaStatus,
+} from './patterns/saga/saga-types.ts';
 export { service } from './patterns/service/service.ts';
 export type {
   AnyService,

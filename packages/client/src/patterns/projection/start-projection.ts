@@ -222,7 +222,7 @@ class RunningProjection<E> implements Projection {
         else failures += 1;
         const cause = error instanceof HandlerError ? this.#explain(error) : error;
         this.#report(cause);
-        if (failures > policy.max) throw cause;
+        if (failures > policy.max || isClosed(cause)) throw cause;
         const delayMs = policy.delayMs(Math.max(1, outage ? outages : failures), cause);
         await sleep(this.#clock, delayMs, abort.signal);
       }
@@ -282,4 +282,9 @@ class RunningProjection<E> implements Projection {
 /** Nothing is wrong with the event: the store or the database cannot be reached now. */
 function isOutage(error: unknown): boolean {
   return error instanceof PolymqError ? error.retryable : true;
+}
+
+/** The client is gone: there is nothing to wait for. */
+function isClosed(error: unknown): boolean {
+  return error instanceof PolymqError && error.code === 'closed';
 }

@@ -1,0 +1,20 @@
+/** The shop's own database: SQLite in memory, by whatever this Node has. */
+import { type SqlDatabase, sqlite } from '@polymq/client';
+
+export async function openDatabase(): Promise<SqlDatabase> {
+  const database = await openSqlite();
+  const db = sqlite(database);
+  await db.query('create table orders (id text primary key, state text not null)');
+  return db;
+}
+
+/** Node has SQLite from 22.5 on. */
+async function openSqlite(): Promise<Parameters<typeof sqlite>[0]> {
+  try {
+    const { DatabaseSync } = await import('node:sqlite');
+    return new DatabaseSync(':memory:');
+  } catch {
+    const { default: wasm } = await import('node-sqlite3-wasm');
+    return new wasm.Database(':memory:');
+  }
+}

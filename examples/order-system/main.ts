@@ -89,9 +89,10 @@ async function place(
   const { orderId } = order;
   await database.transaction(async (tx) => {
     await tx.query("insert into orders (id, state) values ($1, 'placed')", [orderId]);
-    const { body } = await OrderPlaced.encode(order);
+    // Throws for what is no order, and nothing has happened then.
+    await OrderPlaced.encode(order);
     const options = { type: OrderPlaced.name, correlationId: orderId, key: orderId };
-    await box.add(tx, orders.queue, JSON.parse(String(body)), options);
+    await box.add(tx, orders.queue, order, options);
   });
   say(`shop: order ${orderId} is placed`);
 }

@@ -9,11 +9,12 @@ import { type TemporaryFolder, temporaryFolder } from '../support/temporary-fold
 
 /** What a snippet prints, where the text says so. Others must just end well. */
 const OUTPUT: Readonly<Record<string, RegExp>> = {
-  'README.md, 1': /^order-123: \{"amount":100\}$/m,
-  'README.md, 2': /^hello$/m,
+  'README.md, 1': /^attempt 4 of order 123\n123 Error: the bank is closed$/m,
+  'README.md, 2': /^order-123: \{"amount":100\}$/m,
   'README.md, 3': /^hello$/m,
-  'README.md, 4': /^order 1$/m,
-  'README.md, 5': /^\d+$/m,
+  'README.md, 4': /^hello$/m,
+  'README.md, 5': /^order 1$/m,
+  'README.md, 6': /^\d+$/m,
   'docs/guides/amqp-clients.md, 1': /^hello$/m,
   'docs/guides/amqp-clients.md, 2': /^hello$/m,
   'docs/guides/amqp-clients.md, 4': /^user\.created anna$/m,

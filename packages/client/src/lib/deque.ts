@@ -8,6 +8,10 @@ export class Deque<T> {
     return this.#size;
   }
 
+  first(): T | undefined {
+    return this.#ring[this.#head];
+  }
+
   push(value: T): void {
     if (this.#size === this.#ring.length) this.#grow();
     this.#ring[(this.#head + this.#size) & (this.#ring.length - 1)] = value;

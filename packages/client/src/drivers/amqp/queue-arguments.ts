@@ -1,0 +1,30 @@
+import type { QueueSpec } from '../../driver/driver.ts';
+import type { QueueDeclaration } from './library.ts';
+import type { Link } from './link.ts';
+
+/**
+ * How a queue is declared. Quorum queues count deliveries, which a PolyMQ offers for every durable queue; on RabbitMQ they
+ * have no priorities, so only fifo queues are of that type there.
+ */
+export function queueDeclaration(spec: QueueSpec, link: Link): QueueDeclaration {
+  const { durable, fifo, priorityMax, deadLetter, ttlMs, limit } = spec;
+  const all: Record<string, unknown> = {};
+  if (durable && (link.isPolymq || fifo)) {
+    all['x-queue-type'] = 'quorum';
+    // From RabbitMQ 4 on there is a limit unless one says otherwise; before, no number meant none.
+    if (link.majorVersion >= 4) all['x-delivery-limit'] = -1;
+  }
+  if (priorityMax > 0) all['x-max-priority'] = priorityMax;
+  if (fifo) all['x-single-active-consumer'] = true;
+  if (ttlMs !== undefined) all['x-message-ttl'] = Math.ceil(ttlMs);
+  if (deadLetter !== undefined) {
+    all['x-dead-letter-exchange'] = '';
+    all['x-dead-letter-routing-key'] = deadLetter;
+  }
+  if (limit?.messages !== undefined) all['x-max-length'] = limit.messages;
+  if (limit?.bytes !== undefined) all['x-max-length-bytes'] = limit.bytes;
+  if (limit !== undefined) {
+    all['x-overflow'] = limit.overflow === 'drop-oldest' ? 'drop-head' : 'reject-publish';
+  }
+  return { durable, arguments: all };
+}

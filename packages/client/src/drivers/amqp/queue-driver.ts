@@ -1,0 +1,248 @@
+/** Queues of an AMQP server, as the SDK wants them. */
+import type {
+  DeliverySink,
+  QueueDriver,
+  QueueSpec,
+  QueueStats,
+  QueueSubscription,
+  ReceiveRequest,
+} from '../../driver/driver.ts';
+import { UnsupportedError } from '../../errors.ts';
+import { HEADER } from '../../message/headers.ts';
+import type { Delivery, OutgoingMessage, WireMessage } from '../../message/wire-message.ts';
+import type { Outcomes, Publication } from './batch.ts';
+import { type DelayRoute, Delays } from './delays.ts';
+import { amqpError } from './errors.ts';
+import { FifoReceiver } from './fifo-receiver.ts';
+import type { AmqpDelivery } from './leases.ts';
+import type { AmqpMessage } from './library.ts';
+import type { Link } from './link.ts';
+import { ReceivedWire, toBuffer, toProperties } from './message-format.ts';
+import type { Publisher } from './publisher.ts';
+import { queueDeclaration } from './queue-arguments.ts';
+import { Receiver } from './receiver.ts';
+import { AmqpSubscription } from './subscription.ts';
+import type { Topology } from './topology.ts';
+import { Untouched } from './untouched.ts';
+
+export class AmqpQueues implements QueueDriver {
+  readonly keyOrder = 'client';
+  readonly #link: Link;
+  readonly #topology: Topology;
+  readonly #publisher: Publisher;
+  readonly #delays: Delays;
+  readonly #receiver: Receiver;
+  readonly #fifoReceiver: FifoReceiver;
+  readonly #untouched: Untouched = new Untouched();
+  readonly #fifo = new Set<string>();
+
+  constructor(link: Link, topology: Topology, publisher: Publisher) {
+    this.#link = link;
+    this.#topology = topology;
+    this.#publisher = publisher;
+    this.#delays = new Delays(link, topology);
+    const parts = { untouched: this.#untouched, divert: this.#divert };
+    this.#receiver = new Receiver(link, parts);
+    this.#fifoReceiver = new FifoReceiver(link, parts);
+  }
+
+  async declareQueue(spec: QueueSpec): Promise<void> {
+    const { name } = spec;
+    await this.#link.ready(`declaring queue "${name}"`);
+    const declaration = queueDeclaration(spec, this.#link);
+    await this.#topology.declare(`queue ${name}`, `declaring queue "${name}"`, (channel) =>
+      channel.assertQueue(name, declaration),
+    );
+    if (spec.fifo) this.#fifo.add(name);
+  }
+
+  async deleteQueue(queue: string): Promise<void> {
+    this.#topology.forget(`queue ${queue}`);
+    await this.#topology.run(`deleting queue "${queue}"`, (channel) => channel.deleteQueue(queue));
+    this.#fifo.delete(queue);
+    this.#delays.forget(queue);
+  }
+
+  async purgeQueue(queue: string): Promise<number> {
+    const { messageCount } = await this.#topology.run(`purging queue "${queue}"`, (channel) =>
+      channel.purgeQueue(queue),
+    );
+    return messageCount;
+  }
+
+  async queueStats(queue: string): Promise<QueueStats> {
+    const { messageCount, consumerCount } = await this.#topology.run(
+      `asking for the state of queue "${queue}"`,
+      (channel) => channel.checkQueue(queue),
+    );
+    return { ready: messageCount, consumers: consumerCount };
+  }
+
+  /** Takes and gives back: others who receive at that moment do not see these messages. */
+  async peek(queue: string, max: number): Promise<readonly WireMessage[]> {
+    const what = `looking into queue "${queue}"`;
+    const channel = await this.#link.channel(what);
+    const nowMs = this.#link.context.clock.nowMs();
+    const seen: WireMessage[] = [];
+    try {
+      let last: AmqpMessage | undefined;
+      while (seen.length < max) {
+        const message = await channel.get(queue, { noAck: false });
+        if (message === false) break;
+        last = message;
+        const wire = new ReceivedWire(message, nowMs);
+        this.#untouched.add(wire.id);
+        seen.push(wire);
+      }
+      if (last !== undefined) channel.nack(last, true, true);
+      await channel.close();
+      return seen;
+    } catch (error) {
+      throw amqpError(error, what);
+    }
+  }
+
+  send(queue: string, messages: readonly OutgoingMessage[]): Promise<Outcomes> {
+    const what = `sending to queue "${queue}"`;
+    for (const message of messages) {
+      if ((message.delayMs ?? 0) > 0) return this.#sendLater(queue, messages, what);
+    }
+    const publications = messages.map((message) => new QueuePublication(message, queue));
+    return this.#publisher.publish(publications, what);
+  }
+
+  receive(queue: string, request: ReceiveRequest): Promise<Delivery[]> {
+    const receiver = this.#fifo.has(queue) ? this.#fifoReceiver : this.#receiver;
+    return receiver.receive(queue, request);
+  }
+
+  async subscribeQueue(
+    queue: string,
+    { prefetch }: { readonly prefetch: number },
+    sink: DeliverySink,
+  ): Promise<QueueSubscription> {
+    await this.#link.ready(`consuming queue "${queue}"`);
+    // A limit of the channel costs RabbitMQ an extra process; in fifo queues a change must not move the consumer.
+    const channelPrefetch = this.#link.isPolymq;
+    const subscription = new AmqpSubscription(
+      this.#link,
+      { queue, prefetch, channelPrefetch, untouched: this.#untouched, divert: this.#divert },
+      sink,
+    );
+    await subscription.open();
+    return subscription;
+  }
+
+  ack(delivery: Delivery): Promise<void> | undefined {
+    const own = delivery as AmqpDelivery;
+    return own.handle.ack(own);
+  }
+
+  release(delivery: Delivery, delayMs: number, untouched = false): Promise<void> | undefined {
+    const own = delivery as AmqpDelivery;
+    if (delayMs > 0 && !this.#fifo.has(own.queue)) {
+      return this.move(own, own.queue, { ...copyOf(own), delayMs });
+    }
+    if (untouched) this.#untouched.add(own.id);
+    if (delayMs <= 0) return own.handle.requeue(own);
+    // A fifo queue waits with it: what is behind it must not overtake.
+    this.#link.context.clock.after(delayMs, () => {
+      own.handle.requeue(own)?.catch(() => undefined);
+    });
+    return undefined;
+  }
+
+  async move(delivery: Delivery, to: string, message: OutgoingMessage): Promise<void> {
+    const own = delivery as AmqpDelivery;
+    if (!own.handle.holds(own)) await own.handle.ack(own);
+    const outcomes = await this.send(to, [message]);
+    const outcome = outcomes?.[0];
+    if (outcome !== undefined && 'error' in outcome) throw outcome.error;
+    await own.handle.ack(own);
+  }
+
+  async #sendLater(
+    queue: string,
+    messages: readonly OutgoingMessage[],
+    what: string,
+  ): Promise<Outcomes> {
+    const publications: Publication[] = [];
+    for (const message of messages) {
+      const delayMs = message.delayMs ?? 0;
+      const route = delayMs > 0 ? await this.#delays.route(queue, delayMs) : undefined;
+      if (route !== undefined && message.ttlMs !== undefined && !this.#link.isPolymq) {
+        throw new UnsupportedError(
+          'RabbitMQ',
+          'delay together with ttl',
+          'leave out one of them, or give the queue a ttl',
+        );
+      }
+      publications.push(new QueuePublication(message, queue, route));
+    }
+    try {
+      return await this.#publisher.publish(publications, what);
+    } catch (error) {
+      this.#delays.forget(queue);
+      throw error;
+    }
+  }
+
+  /** Sends a message that is not due yet around once more. */
+  readonly #divert = (delivery: AmqpDelivery): boolean => {
+    const stillMs = this.#delays.stillMs(delivery.headers);
+    if (stillMs === 0) return false;
+    this.move(delivery, delivery.queue, { ...copyOf(delivery), delayMs: stillMs }).catch(() => {
+      // It stays leased and comes again with the next connection.
+    });
+    return true;
+  };
+}
+
+/** A message for a queue, by the default exchange or by one of those that delay. */
+class QueuePublication implements Publication {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly #message: OutgoingMessage;
+  readonly #route: DelayRoute | undefined;
+
+  constructor(message: OutgoingMessage, queue: string, route?: DelayRoute) {
+    this.#message = message;
+    this.#route = route;
+    this.exchange = route === undefined ? '' : route.exchange;
+    this.routingKey = queue;
+  }
+
+  get id(): string {
+    return this.#message.id;
+  }
+
+  get body(): Buffer {
+    return toBuffer(this.#message.body);
+  }
+
+  properties(): Readonly<Record<string, unknown>> {
+    return toProperties(this.#message, {
+      mandatory: true,
+      persistent: true,
+      headers: this.#route?.headers,
+    });
+  }
+}
+
+/** The same message as it goes out once more. */
+function copyOf(delivery: AmqpDelivery): OutgoingMessage {
+  const { id, body, contentType, type, key, timestampMs, correlationId, replyTo } = delivery;
+  const { [HEADER.due]: _, ...headers } = delivery.headers;
+  return {
+    id,
+    body,
+    contentType,
+    type,
+    headers,
+    key,
+    timestampMs,
+    correlationId,
+    replyTo,
+    priority: delivery.priority,
+  };
+}

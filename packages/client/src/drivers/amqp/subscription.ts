@@ -1,0 +1,188 @@
+/**
+ * A consumer of a queue on a channel of its own, which comes back by itself when the connection or the channel was lost.
+ *
+ *   opening ──► consuming ── channel or connection lost: `lost` ──► opening
+ *                  │  └── queue deleted, rights withdrawn: `ended` ──► over
+ *                  └── close: cancelled; the channel stays until all deliveries are settled ──► over
+ */
+import type { DeliverySink, QueueSubscription } from '../../driver/driver.ts';
+import { PolymqError } from '../../errors.ts';
+import { amqpError } from './errors.ts';
+import { type AmqpDelivery, LeaseChannel } from './leases.ts';
+import type { AmqpConnection, AmqpMessage } from './library.ts';
+import { type Link, type LinkPart, openChannel } from './link.ts';
+import type { Untouched } from './untouched.ts';
+
+export interface SubscriptionOptions {
+  readonly queue: string;
+  readonly prefetch: number;
+  /** Whether the limit is the channel's: then it can change without a new consumer. */
+  readonly channelPrefetch: boolean;
+  readonly untouched: Untouched;
+  /** Takes a delivery that is not due yet; `true`: it has. */
+  readonly divert: (delivery: AmqpDelivery) => boolean;
+}
+
+export class AmqpSubscription implements QueueSubscription, LinkPart {
+  readonly #link: Link;
+  readonly #options: SubscriptionOptions;
+  readonly #sink: DeliverySink;
+  #prefetch: number;
+  #leases: LeaseChannel | undefined = undefined;
+  #tag = '';
+  #closed = false;
+  /** Came since the last turn of the event loop. */
+  #arrived: AmqpDelivery[] = [];
+  #changing: Promise<unknown> = Promise.resolve();
+
+  constructor(link: Link, options: SubscriptionOptions, sink: DeliverySink) {
+    this.#link = link;
+    this.#options = options;
+    this.#sink = sink;
+    this.#prefetch = options.prefetch;
+  }
+
+  async open(): Promise<void> {
+    const connection = await this.#link.ready(this.#what);
+    await this.#consume(connection);
+    this.#link.add(this);
+  }
+
+  setPrefetch(prefetch: number): void {
+    if (prefetch === this.#prefetch) return;
+    this.#prefetch = prefetch;
+    this.#changing = this.#changing.then(() => this.#applyPrefetch()).catch(() => undefined);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#link.remove(this);
+    const leases = this.#leases;
+    if (leases === undefined || !leases.alive) return;
+    await this.#changing;
+    try {
+      await leases.channel.cancel(this.#tag);
+    } catch {
+      // The channel has ended, and with it the consumer.
+    }
+    this.#flush();
+    leases.whenIdle(() => leases.close());
+  }
+
+  lost(): void {
+    const leases = this.#leases;
+    this.#leases = undefined;
+    this.#arrived = [];
+    const open = leases?.end() ?? [];
+    if (open.length > 0) this.#sink.lost(open);
+  }
+
+  async restore(connection: AmqpConnection): Promise<void> {
+    if (this.#closed) return;
+    try {
+      await this.#consume(connection);
+    } catch (error) {
+      const failed = amqpError(error, this.#what);
+      if (failed.code === 'disconnected') throw failed;
+      this.#end(failed);
+    }
+  }
+
+  get #what(): string {
+    return `consuming queue "${this.#options.queue}"`;
+  }
+
+  async #consume(connection: AmqpConnection): Promise<void> {
+    const { queue, channelPrefetch, untouched } = this.#options;
+    const channel = await openChannel(connection, this.#what);
+    const leases = new LeaseChannel(channel, queue, untouched);
+    this.#leases = leases;
+    let cause: unknown;
+    channel.on('error', (error: unknown) => {
+      cause = error;
+    });
+    channel.on('close', () => this.#channelClosed(leases, cause));
+    try {
+      await channel.prefetch(this.#prefetch, channelPrefetch);
+      await this.#start(leases);
+    } catch (error) {
+      if (this.#leases === leases) this.#leases = undefined;
+      leases.close();
+      throw amqpError(error, this.#what);
+    }
+  }
+
+  async #start(leases: LeaseChannel): Promise<void> {
+    const arrive = (message: AmqpMessage | null): void => {
+      if (message === null) this.#cancelled(leases);
+      else this.#arrive(leases, message);
+    };
+    const { consumerTag } = await leases.channel.consume(this.#options.queue, arrive, {});
+    this.#tag = consumerTag;
+  }
+
+  #arrive(leases: LeaseChannel, message: AmqpMessage): void {
+    const delivery = leases.take(message, this.#link.context.clock.nowMs());
+    if (this.#options.divert(delivery)) return;
+    // Everything that one read of the socket brought goes on together.
+    if (this.#arrived.push(delivery) === 1) queueMicrotask(() => this.#flush());
+  }
+
+  #flush(): void {
+    const arrived = this.#arrived;
+    if (arrived.length === 0) return;
+    this.#arrived = [];
+    this.#sink.deliver(arrived);
+  }
+
+  /** By the server: the queue was deleted, or its node has gone. */
+  #cancelled(leases: LeaseChannel): void {
+    if (this.#closed || this.#leases !== leases) return;
+    const { queue } = this.#options;
+    this.#end(
+      new PolymqError(
+        'not-found',
+        `${this.#what} is over: the broker cancelled it, since queue "${queue}" was deleted or has moved`,
+      ),
+    );
+  }
+
+  /** Without the connection: something was not to the server's liking, or an answer took longer than it allows. */
+  #channelClosed(leases: LeaseChannel, cause: unknown): void {
+    if (this.#leases !== leases || cause === undefined) return;
+    const wasOpen = this.#tag !== '';
+    this.#tag = '';
+    this.lost();
+    if (this.#closed || !wasOpen) return;
+    this.#link
+      .ready(this.#what)
+      .then((connection) => this.restore(connection))
+      .catch(() => undefined);
+  }
+
+  #end(error: PolymqError): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#link.remove(this);
+    const leases = this.#leases;
+    this.#flush();
+    leases?.whenIdle(() => leases.close());
+    this.#sink.ended(error);
+  }
+
+  /** A limit per consumer only holds for new ones, so there the consumer is replaced by another one. */
+  async #applyPrefetch(): Promise<void> {
+    const leases = this.#leases;
+    if (leases === undefined || this.#closed) return;
+    const { channelPrefetch } = this.#options;
+    const { channel } = leases;
+    if (channelPrefetch) {
+      await channel.prefetch(this.#prefetch, true);
+      return;
+    }
+    await channel.cancel(this.#tag);
+    await channel.prefetch(this.#prefetch, false);
+    if (!this.#closed) await this.#start(leases);
+  }
+}

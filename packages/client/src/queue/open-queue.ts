@@ -2,10 +2,13 @@
 import type { QueueStats, SendOutcome } from '../driver/driver.ts';
 import type { PolymqError } from '../errors.ts';
 import { durationMs } from '../lib/duration.ts';
-import { isPromise } from '../lib/maybe.ts';
+import { isPromise, type Maybe } from '../lib/maybe.ts';
+import { ENCODE, type Encodes } from '../message/encodes.ts';
 import type { Handler, Message } from '../message/message.ts';
 import type { OutgoingMessage } from '../message/wire-message.ts';
+import { QueueDeadLetters } from './dead-letters.ts';
 import { Declaration } from './declaration.ts';
+import { loopOptions, MessageIterator } from './message-iterator.ts';
 import type {
   BatchItem,
   BatchOutcome,
@@ -18,6 +21,7 @@ import type {
   SendOptions,
   Sent,
 } from './queue.ts';
+import { QueueConsumer } from './queue-consumer.ts';
 import type { QueuePlan } from './queue-plan.ts';
 import { QueueReceiver } from './queue-receiver.ts';
 import { QueueSender } from './queue-sender.ts';
@@ -25,18 +29,20 @@ import { Settling } from './settling.ts';
 
 const NO_OPTIONS: SendOptions = Object.freeze({});
 
-export class OpenQueue<T = unknown> implements Queue<T> {
+export class OpenQueue<T = unknown> implements Queue<T>, Encodes<T, SendOptions> {
   readonly #plan: QueuePlan;
   readonly #declaration: Declaration;
   readonly #sender: QueueSender;
   readonly #receiver: QueueReceiver;
   readonly #settling: Settling;
+  readonly deadLetters: DeadLetters<T>;
 
   constructor(plan: QueuePlan) {
     this.#plan = plan;
     this.#declaration = new Declaration(() => this.#declare());
     this.#settling = new Settling(plan);
     this.#sender = new QueueSender(plan, this.#declaration);
+    this.deadLetters = new QueueDeadLetters<T>(plan, this.#declaration);
     this.#receiver = new QueueReceiver(plan, this.#declaration, this.#settling);
   }
 
@@ -57,6 +63,10 @@ export class OpenQueue<T = unknown> implements Queue<T> {
     if (outcome === undefined) return { id: message.id, duplicate: false };
     if ('error' in outcome) throw outcome.error;
     return { id: message.id, duplicate: outcome.duplicate };
+  }
+
+  [ENCODE](data: T | Message<T>, options: SendOptions): Maybe<OutgoingMessage> {
+    return this.#sender.write(data, options);
   }
 
   async sendBatch(items: readonly BatchItem<T>[]): Promise<BatchOutcome[]> {
@@ -93,16 +103,13 @@ export class OpenQueue<T = unknown> implements Queue<T> {
     return (await this.#receiver.receive(options)) as Message<T>[];
   }
 
-  consume(_handler: Handler<T>, _options: ConsumeOptions = {}): Consumer {
-    throw new Error('not yet');
+  consume(handler: Handler<T>, options: ConsumeOptions = {}): Consumer {
+    return this.#consume(handler as Handler, options);
   }
 
-  messages(_options: ConsumeOptions = {}): AsyncIterableIterator<Message<T>> {
-    throw new Error('not yet');
-  }
-
-  get deadLetters(): DeadLetters<T> {
-    throw new Error('not yet');
+  messages(options: ConsumeOptions = {}): AsyncIterableIterator<Message<T>> {
+    const one = loopOptions(options, this.#plan.label);
+    return new MessageIterator<T>((handler) => this.#consume(handler, one));
   }
 
   async stats(): Promise<QueueStats> {
@@ -119,6 +126,11 @@ export class OpenQueue<T = unknown> implements Queue<T> {
     this.#plan.context.checkOpen();
     await this.#plan.queues.deleteQueue(this.name);
     this.#declaration.forget();
+  }
+
+  #consume(handler: Handler, options: ConsumeOptions): Consumer {
+    const parts = { settling: this.#settling, declaration: this.#declaration };
+    return new QueueConsumer(parts, handler, options);
   }
 
   async #declare(): Promise<void> {

@@ -4,7 +4,8 @@
  *   open ──► settling ──► ack | retry | dead-letter | released
  *    ▲          │ the engine could not be reached
  *    ├──────────┘
- *    └────► lost   (the lease ended, or the engine says that it is somebody else's)
+ *    ├────► waiting   (the attempt failed, and the next one is made with the message as it is held here)
+ *    └────► lost      (the lease ended, or the engine says that it is somebody else's)
  */
 import type { PolymqError } from '../errors.ts';
 import { type Duration, durationMs } from '../lib/duration.ts';
@@ -18,6 +19,7 @@ import type { Settling } from './settling.ts';
 export type MessageState =
   | 'open'
   | 'settling'
+  | 'waiting'
   | 'ack'
   | 'retry'
   | 'dead-letter'
@@ -31,11 +33,15 @@ export class QueueMessage<T = unknown> extends ReceivedMessage<T> {
   leaseEndMs: number;
   /** A consumer keeps the lease alive. */
   kept = false;
+  /** A handler has got it. */
+  started = false;
   /** When this process got it. */
   readonly arrivedMs: number;
   /** Attempts that failed here without the message having left: fifo queues whose order the client keeps. */
   localErrors: readonly AttemptError[] | undefined = undefined;
   localAttempts = 0;
+  /** How long it is `waiting`. */
+  retryAfterMs = 0;
   readonly #settling: Settling;
 
   constructor(delivery: Delivery, settling: Settling, nowMs: number) {
@@ -67,11 +73,17 @@ export class QueueMessage<T = unknown> extends ReceivedMessage<T> {
     return this.localErrors ?? errorsIn(this.delivery.headers);
   }
 
+  /** Whether it is ours as far as we know, and not settled. */
+  get isLeased(): boolean {
+    return this.state === 'open' || this.state === 'settling' || this.state === 'waiting';
+  }
+
   /** An attempt failed and the message stays here for the next. */
-  failedHere(error: unknown, nowMs: number): void {
+  failedHere(error: unknown, nowMs: number, retryAfterMs: number): void {
     this.localErrors = withError(this.errors, attemptError(error, nowMs));
     this.localAttempts += 1;
-    if (this.state === 'settling') this.state = 'open';
+    this.retryAfterMs = retryAfterMs;
+    this.state = 'waiting';
   }
 
   async ack(): Promise<void> {
@@ -105,7 +117,7 @@ export class QueueMessage<T = unknown> extends ReceivedMessage<T> {
 
   /** It is somebody else's now. */
   lose(error: PolymqError): void {
-    if (this.state !== 'open' && this.state !== 'settling') return;
+    if (!this.isLeased) return;
     this.state = 'lost';
     this.abort(error);
   }

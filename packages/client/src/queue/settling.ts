@@ -48,6 +48,10 @@ export class Settling {
     const failed = message.retryCount + 1;
     if (failed > retry.max) return this.#die(message, reasonOf(error), failed, error);
     const waitMs = delayMs ?? retry.delayMs(failed, error);
+    if (spec.fifo && queues.keyOrder === 'client' && message.kept) {
+      message.failedHere(error, context.clock.nowMs(), waitMs);
+      return this.#tell(message, 'retry');
+    }
     if (spec.fifo) {
       const released = queues.release(message.delivery, waitMs);
       return this.#settle(message, 'retry', released ?? Promise.resolve());
@@ -77,16 +81,16 @@ export class Settling {
   }
 
   /** Gives it back as it is: nothing failed. */
-  async release(message: QueueMessage): Promise<void> {
-    if (message.state !== 'open') return;
+  async release(message: QueueMessage, delayMs = 0): Promise<void> {
+    if (message.state !== 'open' && message.state !== 'waiting') return;
     message.state = 'released';
-    await this.plan.queues.release(message.delivery, 0);
+    await this.plan.queues.release(message.delivery, delayMs);
   }
 
   async extend(message: QueueMessage, leaseMs: number): Promise<void> {
-    if (!this.#isOpen(message)) return;
     const { queues, context } = this.plan;
-    if (queues.extend === undefined) return;
+    if (message.state === 'lost') throw this.lost(message);
+    if (queues.extend === undefined || !message.isLeased) return;
     try {
       await queues.extend(message.delivery, leaseMs);
       message.leaseEndMs = context.clock.nowMs() + leaseMs;
@@ -113,7 +117,7 @@ export class Settling {
 
   /** The engine gives it to somebody else, or has done so. */
   lose(message: QueueMessage, why: string): void {
-    if (message.state !== 'open' && message.state !== 'settling') return;
+    if (!message.isLeased) return;
     message.lose(leaseLost(message.wire, this.plan.label, why));
     this.#tell(message, 'lost');
   }

@@ -86,7 +86,8 @@ export class MemoryDriver implements Driver, QueueDriver {
   async declareQueue(spec: QueueSpec): Promise<void> {
     this.#call('declare', spec.name);
     if (!this.#queues.has(spec.name)) {
-      this.#queues.set(spec.name, new MemoryQueue(spec, this.clock));
+      const own = this.keyOrder === 'client' ? { ...spec, fifo: false } : spec;
+      this.#queues.set(spec.name, new MemoryQueue(own, this.clock));
     }
   }
 

@@ -1,0 +1,253 @@
+/**
+ * What consumers of queues and topics have in common: a number of handlers at a time, pausing, and an orderly life.
+ *
+ *   opening ──► open ──► closing ──► closed        close(), the signal, or the client's close
+ *      │          └────────────────► failed        the engine ended the subscription
+ *      └─ a failure that may pass: tried again, and onError told; another one: failed
+ *
+ * Closing stops fetching, gives back what no handler has begun, waits for the handlers and for what they have settled, and after the
+ * drain time tells the rest to stop and gives that back, too.
+ */
+import type { ClientContext } from '../driver/client-context.ts';
+import { PolymqError } from '../errors.ts';
+import { sleep } from '../lib/clock.ts';
+import { checkedConcurrency, checkedPrefetch } from '../lib/concurrency.ts';
+import { deferred } from '../lib/deferred.ts';
+import { warn } from '../lib/describe.ts';
+import { durationMs } from '../lib/duration.ts';
+import type { CloseOptions, ConsumeOptions, Consumer } from './queue.ts';
+
+const DRAIN_MS = 10_000;
+const AGAIN_FIRST_MS = 500;
+const AGAIN_MAX_MS = 30_000;
+
+export abstract class BaseConsumer implements Consumer {
+  protected readonly context: ClientContext;
+  /** For errors: `queue "orders"`. */
+  protected readonly label: string;
+  /** Aborted when closing begins. */
+  protected readonly stopped: AbortController = new AbortController();
+  readonly #onError: (error: unknown) => void;
+  readonly #prefetchAsked: number | undefined;
+  readonly #ready = deferred<void>();
+  readonly #closed = deferred<void>();
+  #forget: () => void = noop;
+  #opening: Promise<void> = Promise.resolve();
+  #concurrency: number;
+  #running = 0;
+  /** What is on its way to the engine: acknowledgements, moves, commits. */
+  #pending = 0;
+  #paused = false;
+  #pumping = false;
+  #closing: Promise<void> | undefined = undefined;
+  #whenIdle: (() => void) | undefined = undefined;
+
+  constructor(context: ClientContext, label: string, options: ConsumeOptions) {
+    context.checkOpen();
+    this.context = context;
+    this.label = label;
+    this.#concurrency = checkedConcurrency(options.concurrency, label);
+    this.#prefetchAsked = options.prefetch;
+    checkedPrefetch(options.prefetch, this.#concurrency, label);
+    this.#onError = options.onError ?? context.onError;
+    this.#ready.promise.catch(noop);
+    this.#closed.promise.catch(noop);
+  }
+
+  /** Subscribes. */
+  protected abstract open(): Promise<void>;
+  /** Starts the next piece of work between `begin` and `end`; `false`: there is none. */
+  protected abstract startNext(): boolean;
+  /** The credit has changed. */
+  protected abstract creditChanged(): void;
+  /** Nothing more is delivered when it resolves. */
+  protected abstract stopFetching(): Promise<void>;
+  /** What no handler has begun goes back. */
+  protected abstract giveBackWaiting(): Promise<void>;
+  /** What handlers work on is to be stopped and goes back. */
+  protected abstract giveBackRunning(reason: PolymqError): Promise<void>;
+  /** Everything else that has to be done at the end. */
+  protected abstract finished(): Promise<void>;
+
+  get running(): number {
+    return this.#running;
+  }
+
+  get concurrency(): number {
+    return this.#concurrency;
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  setConcurrency(concurrency: number): void {
+    this.#concurrency = checkedConcurrency(concurrency, this.label);
+    this.creditChanged();
+    this.pump();
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.pump();
+  }
+
+  close(options: CloseOptions = {}): Promise<void> {
+    const { drain } = options;
+    this.#closing ??= this.#close(drain === undefined ? DRAIN_MS : durationMs(drain, 'drain'));
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** To be called once by the constructor of the class itself. */
+  protected begin(signal: AbortSignal | undefined): void {
+    this.#forget = this.context.closeWithClient(this);
+    this.#opening = this.#open();
+    const stop = (): void => void this.close();
+    if (signal?.aborted === true) stop();
+    signal?.addEventListener('abort', stop, { once: true, signal: this.stopped.signal });
+  }
+
+  protected get isClosing(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /** How much may be held at a time. */
+  protected get credit(): number {
+    const prefetch = checkedPrefetch(this.#prefetchAsked, this.#concurrency, this.label);
+    return this.#concurrency + prefetch;
+  }
+
+  /** Starts as many handlers as may run. */
+  protected pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    while (this.#running < this.#concurrency && !this.#paused && this.#closing === undefined) {
+      this.#running += 1;
+      if (this.startNext()) continue;
+      this.#running -= 1;
+      break;
+    }
+    this.#pumping = false;
+  }
+
+  /** What `startNext` started is over. */
+  protected workDone(): void {
+    this.#running -= 1;
+    if (this.#closing === undefined) this.pump();
+    else this.#checkIdle();
+  }
+
+  /** Closing waits for it; its error is reported. Nobody else needs to. */
+  protected watch(settlement: Promise<unknown>): void {
+    this.#pending += 1;
+    settlement.then(this.#settled, this.#settledBadly);
+  }
+
+  readonly #settled = (): void => {
+    this.#pending -= 1;
+    if (this.#closing !== undefined) this.#checkIdle();
+  };
+
+  readonly #settledBadly = (error: unknown): void => {
+    this.report(error);
+    this.#settled();
+  };
+
+  protected report(error: unknown): void {
+    try {
+      this.#onError(error);
+    } catch (another) {
+      warn(another);
+    }
+  }
+
+  /** It is over, and not by `close`. */
+  protected fail(error: unknown): void {
+    if (this.#closing !== undefined) return;
+    this.report(error);
+    this.#ready.reject(error);
+    this.#closed.reject(error);
+    this.#closing = this.#closed.promise.catch(noop);
+    this.stopped.abort();
+    this.#forget();
+  }
+
+  async #open(): Promise<void> {
+    for (
+      let waitMs = AGAIN_FIRST_MS;
+      !this.isClosing;
+      waitMs = Math.min(waitMs * 2, AGAIN_MAX_MS)
+    ) {
+      try {
+        await this.open();
+        this.#ready.resolve();
+        return;
+      } catch (error) {
+        if (!(error instanceof PolymqError && error.retryable)) return this.fail(error);
+        this.report(error);
+        await sleep(this.context.clock, waitMs, this.stopped.signal);
+      }
+    }
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    this.stopped.abort();
+    await this.#opening;
+    await this.#try(this.stopFetching());
+    await this.#try(this.giveBackWaiting());
+    await this.#idle(drainMs);
+    await this.#try(this.giveBackRunning(this.#closedError()));
+    await this.#try(this.finished());
+    this.#forget();
+    this.#ready.reject(this.#closedError());
+    this.#closed.resolve();
+  }
+
+  async #try(step: Promise<void>): Promise<void> {
+    try {
+      await step;
+    } catch (error) {
+      this.report(error);
+    }
+  }
+
+  #idle(drainMs: number): Promise<void> {
+    if (this.#running === 0 && this.#pending === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = this.context.clock.after(drainMs, resolve);
+      this.#whenIdle = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+  }
+
+  #checkIdle(): void {
+    if (this.#running === 0 && this.#pending === 0) this.#whenIdle?.();
+  }
+
+  #closedError(): PolymqError {
+    return new PolymqError(
+      'closed',
+      `the consumer of ${this.label} has been closed; make a new one`,
+    );
+  }
+}
+
+function noop(): void {}

@@ -1,0 +1,273 @@
+/**
+ * Hands the messages of a queue to a handler: return acknowledges, throw retries.
+ *
+ *   driver ─ deliver ─► held + work list ─ pump ─► decode ─► handler ─► ack | retry | dead letter
+ *                            │ leases are kept alive           │ at most `concurrency`
+ *                            └────────────── at most concurrency + prefetch ──────────────┘
+ *
+ * A message is in `held` from its delivery until its handler has ended and it is settled. Nothing on the way of a
+ * message that goes well waits for a promise unless the handler, an interceptor or a contract gives one.
+ */
+import type { DeliverySink, QueueSubscription } from '../driver/driver.ts';
+import type { PolymqError } from '../errors.ts';
+import { receiveChannel } from '../lib/diagnostics.ts';
+import { isPromise } from '../lib/maybe.ts';
+import { KeyedWork, PlainWork, type WorkList } from '../lib/work-list.ts';
+import type { Message } from '../message/message.ts';
+import { MessageReader } from '../message/message-reader.ts';
+import type { Delivery } from '../message/wire-message.ts';
+import { BaseConsumer } from './base-consumer.ts';
+import type { Declaration } from './declaration.ts';
+import { type Handling, handlingOf } from './handling.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
+import { GIVE_BACK } from './message-iterator.ts';
+import type { ConsumeOptions } from './queue.ts';
+import { QueueMessage } from './queue-message.ts';
+import type { QueuePlan } from './queue-plan.ts';
+import type { Settling } from './settling.ts';
+
+/** So that what cannot be put anywhere does not go round and round. */
+const GIVE_BACK_MS_MIN = 1_000;
+
+export class QueueConsumer extends BaseConsumer implements DeliverySink {
+  readonly #plan: QueuePlan;
+  readonly #declaration: Declaration;
+  readonly #settling: Settling;
+  readonly #reader: MessageReader;
+  readonly #handle: Handling;
+  readonly #held = new Map<Delivery, QueueMessage>();
+  readonly #work: WorkList<QueueMessage>;
+  /** They wait here for their next attempt. */
+  readonly #parked = new Set<QueueMessage>();
+  readonly #leases: LeaseKeeper;
+  #subscription: QueueSubscription | undefined = undefined;
+
+  constructor(
+    parts: { settling: Settling; declaration: Declaration },
+    handler: (message: Message) => unknown,
+    options: ConsumeOptions,
+  ) {
+    const { plan } = parts.settling;
+    super(plan.context, plan.label, options);
+    this.#plan = plan;
+    this.#settling = parts.settling;
+    this.#declaration = parts.declaration;
+    this.#reader = new MessageReader(plan.place, plan.contracts, plan.interceptors);
+    const onError = (error: unknown): void => this.report(error);
+    this.#handle = handlingOf(parts.settling, handler, onError);
+    const ordersHere = plan.spec.fifo && plan.queues.keyOrder === 'client';
+    this.#work = ordersHere ? new KeyedWork() : new PlainWork();
+    const onLost = (message: QueueMessage): void => this.#dropLost([message]);
+    this.#leases = new LeaseKeeper({ settling: parts.settling, held: this.#held, onLost, onError });
+    this.begin(options.signal);
+  }
+
+  // ── What the driver tells ───────────────────────────────────────────────────────────────────
+
+  deliver(deliveries: readonly Delivery[]): void {
+    const nowMs = this.#plan.context.clock.nowMs();
+    for (const delivery of deliveries) {
+      const message = new QueueMessage(delivery, this.#settling, nowMs);
+      message.kept = true;
+      this.#held.set(delivery, message);
+      this.#work.push(message);
+    }
+    this.#leases.arm();
+    this.pump();
+  }
+
+  lost(deliveries: readonly Delivery[]): void {
+    const messages: QueueMessage[] = [];
+    for (const delivery of deliveries) {
+      const message = this.#held.get(delivery);
+      if (message === undefined) continue;
+      this.#settling.lose(message, 'the engine has taken it back');
+      messages.push(message);
+    }
+    this.#dropLost(messages);
+  }
+
+  ended(error: PolymqError): void {
+    this.#subscription = undefined;
+    this.lost([...this.#held.keys()]);
+    this.#leases.stop();
+    this.fail(error);
+  }
+
+  // ── From the list to the handler and out ────────────────────────────────────────────────────
+
+  protected override startNext(): boolean {
+    const message = this.#work.next();
+    if (message === undefined) return false;
+    message.started = true;
+    if (this.#settling.isPoison(message)) {
+      void this.#settle(message, this.#settling.giveUp(message));
+      return true;
+    }
+    let reading: Promise<void> | undefined;
+    try {
+      reading = this.#reader.read(message);
+    } catch (error) {
+      this.#unreadable(message, error);
+      return true;
+    }
+    if (reading === undefined) this.#run(message);
+    else {
+      reading.then(
+        () => this.#run(message),
+        (error: unknown) => this.#unreadable(message, error),
+      );
+    }
+    return true;
+  }
+
+  #run(message: QueueMessage): void {
+    if (receiveChannel.hasSubscribers) {
+      receiveChannel.publish({ place: this.#plan.place, message });
+    }
+    let result: unknown;
+    try {
+      result = this.#handle(message);
+    } catch (error) {
+      this.#failed(message, error);
+      return;
+    }
+    if (!isPromise(result)) this.#succeeded(message);
+    else {
+      result.then(
+        () => this.#succeeded(message),
+        (error: unknown) => this.#failed(message, error),
+      );
+    }
+  }
+
+  /** The handler is free at once; what becomes of the acknowledgement is only watched. */
+  #succeeded(message: QueueMessage): void {
+    if (message.state === 'open') {
+      const acked = this.#settling.ack(message);
+      if (acked !== undefined) this.watch(acked);
+    } else if (message.state === 'lost') {
+      this.report(this.#settling.lost(message));
+    }
+    this.#finish(message);
+  }
+
+  /** The handler stays taken until the engine has the message, so that failing messages cannot pile up. */
+  #failed(message: QueueMessage, error: unknown): void {
+    if (message.state === 'lost') {
+      this.report(this.#settling.lost(message));
+      this.#finish(message);
+    } else if (message.state !== 'open') {
+      if (message.state !== 'waiting') this.report(error);
+      this.#finish(message);
+    } else if (error === GIVE_BACK) {
+      void this.#settle(message, this.#settling.release(message));
+    } else {
+      void this.#settle(message, this.#settling.fail(message, error));
+    }
+  }
+
+  #unreadable(message: QueueMessage, error: unknown): void {
+    this.report(error);
+    void this.#settle(message, this.#settling.reject(message, error));
+  }
+
+  async #settle(message: QueueMessage, settling: Promise<void>): Promise<void> {
+    try {
+      await settling;
+    } catch (error) {
+      this.report(error);
+      await this.#giveBack(message);
+    }
+    this.#finish(message);
+  }
+
+  /** It could not be put where it belongs: nobody shall have to wait for the end of its lease. */
+  async #giveBack(message: QueueMessage): Promise<void> {
+    if (message.state !== 'open') return;
+    const waitMs = this.#plan.retry.delayMs(message.retryCount + 1, undefined);
+    try {
+      await this.#settling.release(message, Math.max(GIVE_BACK_MS_MIN, waitMs));
+    } catch (error) {
+      this.report(error);
+    }
+  }
+
+  #finish(message: QueueMessage): void {
+    if (message.state === 'waiting') this.#later(message);
+    else {
+      this.#held.delete(message.delivery);
+      this.#work.done(message);
+    }
+    this.workDone();
+  }
+
+  /** The next attempt is made with the message as it is held here; nothing of its key comes before that. */
+  #later(message: QueueMessage): void {
+    message.started = false;
+    this.#parked.add(message);
+    this.#plan.context.clock.after(message.retryAfterMs, () => {
+      if (!this.#parked.delete(message) || message.state !== 'waiting') return;
+      message.state = 'open';
+      this.#work.again(message);
+      this.pump();
+    });
+  }
+
+  /** Those that no handler has are forgotten; a handler that has one is told by its signal. */
+  #dropLost(messages: readonly QueueMessage[]): void {
+    const waiting = new Set(messages.filter(({ started }) => !started));
+    if (waiting.size === 0) return;
+    for (const message of waiting) {
+      this.#held.delete(message.delivery);
+      if (this.#parked.delete(message)) this.#work.done(message);
+    }
+    this.#work.prune((message) => waiting.has(message));
+    this.pump();
+  }
+
+  // ── Its life ────────────────────────────────────────────────────────────────────────────────
+
+  protected override async open(): Promise<void> {
+    await this.#declaration.ready();
+    if (this.isClosing) return;
+    const { queues, name, leaseMs } = this.#plan;
+    const options = { prefetch: this.credit, leaseMs };
+    this.#subscription = await queues.subscribeQueue(name, options, this);
+  }
+
+  protected override creditChanged(): void {
+    this.#subscription?.setPrefetch(this.credit);
+  }
+
+  protected override async stopFetching(): Promise<void> {
+    await this.#subscription?.close();
+  }
+
+  protected override async giveBackWaiting(): Promise<void> {
+    await this.#giveBackWhere(({ started }) => !started);
+  }
+
+  protected override async giveBackRunning(reason: PolymqError): Promise<void> {
+    for (const message of this.#held.values()) message.abort(reason);
+    await this.#giveBackWhere(() => true);
+  }
+
+  protected override async finished(): Promise<void> {
+    this.#leases.stop();
+  }
+
+  async #giveBackWhere(which: (message: QueueMessage) => boolean): Promise<void> {
+    const messages = [...this.#held.values()].filter(which);
+    await Promise.all(
+      messages.map(async (message) => {
+        this.#held.delete(message.delivery);
+        try {
+          await this.#settling.release(message);
+        } catch (error) {
+          this.report(error);
+        }
+      }),
+    );
+  }
+}

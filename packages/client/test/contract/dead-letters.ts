@@ -35,7 +35,10 @@ export function describeDeadLetters(stage: Stage): void {
         expect(data(await queue.deadLetters.list())).toEqual([1, 2, 3]);
       }
       expect((await queue.deadLetters.stats()).ready).toBe(3);
-      const letters = stage.client.queue<number>(queue.deadLetters.name!, { deadLetter: false });
+      const letters = stage.client.queue<number>(queue.deadLetters.name!, {
+        declare: false,
+        deadLetter: false,
+      });
       expect(data(await drain(letters, 3))).toEqual([1, 2, 3]);
     });
 

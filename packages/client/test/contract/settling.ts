@@ -294,7 +294,10 @@ function describeDelivery(stage: Stage): void {
       await queue.send(1);
       await (await take(queue)).reject('for the other queue');
       expect(await oneLetter(queue)).toMatchObject({ data: 1 });
-      const [message] = await drain(stage.client.queue(name, { deadLetter: false }), 1);
+      const [message] = await drain(
+        stage.client.queue(name, { declare: false, deadLetter: false }),
+        1,
+      );
       expect(message?.data).toBe(1);
     });
 

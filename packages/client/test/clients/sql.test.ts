@@ -6,6 +6,7 @@ import type { SqlDatabase } from '../../src/sql/database.ts';
 import { migrate, type SqlSchema } from '../../src/sql/migrate.ts';
 import { postgres } from '../../src/sql/postgres.ts';
 import { sqlite } from '../../src/sql/sqlite.ts';
+import { forEveryKillPoint } from '../support/kill-points.ts';
 import { postgresMissing, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { nodeSqliteMissing, type OpenSqlite, SQLITE_LIBRARIES } from '../support/sqlite.ts';
 
@@ -116,6 +117,24 @@ function suite(open: () => Promise<Opened>): void {
     await Promise.all([db, opened.other].map((each) => migrate(each, second)));
     await db.query('insert into race (a, b) values (1, 2)');
     await expect(migrate(db, schema)).rejects.toMatchObject({ code: 'declared-otherwise' });
+  });
+
+  it('creates its tables completely or not at all, whenever it is killed', async () => {
+    const create = ['create table k1 (a integer)', 'create table k2 (a integer)'];
+    await forEveryKillPoint({
+      setup: async () => {
+        for (const table of ['k1', 'k2']) await db.query(`drop table if exists ${table}`);
+        await db.query("delete from polymq_schema where name = 'killed'");
+      },
+      run: (_, kill) =>
+        migrate(kill.guard(db, 'db'), {
+          name: 'killed',
+          steps: [{ postgresql: create, sqlite: create }],
+        }),
+      check: async () => {
+        for (const table of ['k1', 'k2']) await db.query(`insert into ${table} values (1)`);
+      },
+    });
   });
 
   it('refuses what is no transaction', () => {

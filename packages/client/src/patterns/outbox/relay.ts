@@ -178,9 +178,10 @@ export class Relay implements OutboxRelay {
       table.name,
       () => this.#wake(),
       (error) => {
-        // Polling goes on, and the next turn listens again.
+        // The next turn listens again, and looks for what it has not been told of.
         this.#listening = undefined;
         onError(error);
+        this.#wake();
       },
     );
   }

@@ -2,76 +2,103 @@
  * What members of a group tell each other, as Kafka's own consumers write it (`ConsumerProtocolSubscription` and
  * `ConsumerProtocolAssignment`, version 0), and who gets which partition.
  *
- *   subscription   int16 version, array of topics (int16-length text), bytes user data
- *   assignment     int16 version, array of (topic, array of int32 partitions), bytes user data
+ *   subscription   int16 version, array of topics (int16-length text), bytes user data: JSON { held, turn }
+ *   assignment     int16 version, array of (topic, array of int32 partitions), bytes user data: JSON { surplus }
+ *
+ * A member that works on messages of a partition holds it: it keeps it, so that nobody else gets these messages. When that is more than
+ * its share, the rest is surplus: it takes nothing new from there, and joins again when it is done with it. User data of
+ * other programs are not looked at.
  */
 export type Assignment = ReadonlyMap<string, readonly number[]>;
 
 /** What is offered, so that there is one that members of other libraries know, too. Whichever it is, we share as `assign` does. */
 export const PROTOCOLS = ['range', 'roundrobin'] as const;
 
-export function encodeSubscription(topics: readonly string[]): Buffer {
+export interface Subscription {
+  readonly topics: readonly string[];
+  readonly held: Assignment;
+}
+
+export interface Share {
+  readonly partitions: Map<string, number[]>;
+  /** Of these, what is to be given up when no work on it is left. */
+  readonly surplus: Map<string, number[]>;
+}
+
+export function encodeSubscription({ topics, held }: Subscription, turn: number): Buffer {
   const parts = [int16(0), int32(topics.length)];
   for (const topic of topics) parts.push(...text(topic));
-  parts.push(int32(-1));
+  parts.push(...json({ held: Object.fromEntries(held), turn }));
   return Buffer.concat(parts);
 }
 
-export function decodeSubscription(bytes: Uint8Array): string[] {
+export function decodeSubscription(bytes: Uint8Array | null): Subscription {
+  if (bytes === null || bytes.length < 6) return { topics: [], held: new Map() };
   const cursor = new Cursor(bytes);
   cursor.int16();
-  return cursor.list(() => cursor.text());
+  const topics = cursor.list(() => cursor.text());
+  return { topics, held: partitionsWithin(cursor.json(), 'held') };
 }
 
-export function encodeAssignment(assignment: Assignment): Buffer {
-  const parts = [int16(0), int32(assignment.size)];
-  for (const [topic, partitions] of assignment) {
-    parts.push(...text(topic), int32(partitions.length), ...partitions.map(int32));
+export function encodeShare({ partitions, surplus }: Share): Buffer {
+  const parts = [int16(0), int32(partitions.size)];
+  for (const [topic, indexes] of partitions) {
+    parts.push(...text(topic), int32(indexes.length), ...indexes.map(int32));
   }
-  parts.push(int32(-1));
+  parts.push(...json({ surplus: Object.fromEntries(surplus) }));
   return Buffer.concat(parts);
 }
 
 /** Nothing at all means nothing assigned. */
-export function decodeAssignment(bytes: Uint8Array | null): Map<string, number[]> {
-  const assignment = new Map<string, number[]>();
-  if (bytes === null || bytes.length < 6) return assignment;
+export function decodeShare(bytes: Uint8Array | null): Share {
+  const partitions = new Map<string, number[]>();
+  if (bytes === null || bytes.length < 6) return { partitions, surplus: new Map() };
   const cursor = new Cursor(bytes);
   cursor.int16();
   cursor.list(() =>
-    assignment.set(
+    partitions.set(
       cursor.text(),
       cursor.list(() => cursor.int32()),
     ),
   );
-  return assignment;
+  return { partitions, surplus: partitionsWithin(cursor.json(), 'surplus') };
 }
 
-/**
- * Every topic's partitions in runs of nearly equal length, to the members that read it, in the order of their ids: the `range`
- * assignor of Kafka. Which members get the longer runs changes from topic to topic, so that topics of one
- * partition do not all go to the same member.
- */
+/** Deals out all partitions: what is held stays, the rest goes to whoever has least. */
 export function assign(
-  members: ReadonlyMap<string, readonly string[]>,
+  members: ReadonlyMap<string, Subscription>,
   partitionCounts: ReadonlyMap<string, number>,
-): Map<string, Map<string, number[]>> {
-  const shares = new Map<string, Map<string, number[]>>();
-  for (const member of members.keys()) shares.set(member, new Map());
-  const topics = [...partitionCounts.keys()].sort();
-  for (const [turn, topic] of topics.entries()) {
-    const readers = [...members]
-      .filter(([, subscribed]) => subscribed.includes(topic))
-      .map(([member]) => member)
-      .sort();
-    if (readers.length === 0) continue;
+): Map<string, Share> {
+  const shares = new Map<string, Share>();
+  const ids = [...members.keys()].sort();
+  for (const id of ids) shares.set(id, { partitions: new Map(), surplus: new Map() });
+  const sizes = new Map(ids.map((id) => [id, 0]));
+  for (const topic of [...partitionCounts.keys()].sort()) {
     const count = partitionCounts.get(topic)!;
-    for (const [at, member] of readers.entries()) {
-      const place = (at + turn) % readers.length;
-      const first = Math.floor((place * count) / readers.length);
-      const end = Math.floor(((place + 1) * count) / readers.length);
-      const run = Array.from({ length: end - first }, (_, index) => first + index);
-      if (run.length > 0) shares.get(member)!.set(topic, run);
+    const readers = ids.filter((id) => members.get(id)!.topics.includes(topic));
+    if (readers.length === 0) continue;
+    const fair = Math.ceil(count / readers.length);
+    const owners = new Map<number, string>();
+    for (const id of readers) {
+      for (const partition of members.get(id)!.held.get(topic) ?? []) {
+        if (partition < count && !owners.has(partition)) owners.set(partition, id);
+      }
+    }
+    const own = (id: string): number => [...owners.values()].filter((owner) => owner === id).length;
+    for (let partition = 0; partition < count; partition += 1) {
+      if (owners.has(partition)) continue;
+      const least = readers.reduce((best, id) => {
+        const difference = own(id) - own(best) || sizes.get(id)! - sizes.get(best)!;
+        return difference < 0 ? id : best;
+      });
+      owners.set(partition, least);
+    }
+    for (const [partition, id] of [...owners].sort(([a], [b]) => a - b)) {
+      const { partitions, surplus } = shares.get(id)!;
+      const mine = partitions.get(topic) ?? [];
+      partitions.set(topic, [...mine, partition]);
+      sizes.set(id, sizes.get(id)! + 1);
+      if (mine.length >= fair) surplus.set(topic, [...(surplus.get(topic) ?? []), partition]);
     }
   }
   return shares;
@@ -92,6 +119,26 @@ function int32(value: number): Buffer {
 function text(value: string): Buffer[] {
   const bytes = Buffer.from(value);
   return [int16(bytes.length), bytes];
+}
+
+function json(value: unknown): Buffer[] {
+  const bytes = Buffer.from(JSON.stringify(value));
+  return [int32(bytes.length), bytes];
+}
+
+/** Others' user data may be anything. */
+function partitionsWithin(data: unknown, name: string): Map<string, number[]> {
+  const found = new Map<string, number[]>();
+  const topics = (data as Record<string, unknown> | null)?.[name];
+  if (typeof topics !== 'object' || topics === null) return found;
+  for (const [topic, partitions] of Object.entries(topics)) {
+    if (!Array.isArray(partitions)) continue;
+    found.set(
+      topic,
+      partitions.filter((partition) => Number.isInteger(partition) && partition >= 0),
+    );
+  }
+  return found;
 }
 
 class Cursor {
@@ -122,5 +169,15 @@ class Cursor {
     const items: T[] = [];
     for (let left = this.int32(); left > 0; left -= 1) items.push(item());
     return items;
+  }
+
+  json(): unknown {
+    if (this.#at + 4 > this.#bytes.length) return undefined;
+    const length = this.int32();
+    try {
+      return JSON.parse(this.#bytes.toString('utf8', this.#at, this.#at + length));
+    } catch {
+      return undefined;
+    }
   }
 }

@@ -1,7 +1,7 @@
 /** A member of a group that reads one topic: membership and reader put together. */
 import type { GroupSink, GroupSubscription, Position } from '../../driver/driver.ts';
 import type { PolymqError } from '../../errors.ts';
-import type { Assignment } from './assignment.ts';
+import type { Share } from './assignment.ts';
 import { Committer } from './committer.ts';
 import { asPolymqError } from './errors.ts';
 import { committedOffsets } from './groups.ts';
@@ -42,7 +42,7 @@ export class GroupReader implements GroupSubscription {
       failed: (_, error) => this.#end(error),
     });
     this.#membership = new Membership(wire, place.group, [place.topic], {
-      assigned: (assignment) => this.#assigned(assignment),
+      assigned: (share) => this.#assigned(share),
       revoked: () => this.#revoked(),
       lost: () => this.#revoked(),
       ended: (error) => this.#end(asPolymqError(error, `read "${place.topic}"`)),
@@ -84,9 +84,9 @@ export class GroupReader implements GroupSubscription {
     this.#sink.ended(error);
   }
 
-  async #assigned(assignment: Assignment): Promise<void> {
+  async #assigned(share: Share): Promise<void> {
     const { topic } = this.#place;
-    const partitions = assignment.get(topic) ?? [];
+    const partitions = share.partitions.get(topic) ?? [];
     const positions = await this.#positions(partitions);
     if (this.#closing !== undefined) return;
     this.#mine = new Set(partitions);

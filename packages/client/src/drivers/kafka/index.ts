@@ -10,27 +10,29 @@ import type { PolymqError } from '../../errors.ts';
 import { loadLibrary } from './library.ts';
 import { type KafkaOptions, kafkaAddress } from './options.ts';
 import { KafkaProducer } from './producer.ts';
+import { KafkaQueues } from './queues.ts';
+import { KafkaRequests } from './requests.ts';
 import { KafkaTopics } from './topics.ts';
 import { Wire } from './wire.ts';
 
 export type { KafkaOptions } from './options.ts';
 
 const CAPABILITIES: Capabilities = {
-  queue: false,
+  queue: 'a topic and a group, with topics for retries and dead letters',
   delay: false,
   priority: false,
-  fifo: false,
+  fifo: 'partition by key',
   dedupe: false,
   ttl: false,
   limit: false,
   'drop-lowest-priority': false,
-  peek: false,
+  peek: 'reads from the commits on',
   topic: 'native',
   live: false,
   group: 'consumer groups',
   replay: 'native',
-  fanout: false,
-  'request-reply': false,
+  fanout: 'copies in this process',
+  'request-reply': 'reply topic',
   'event-log': false,
   transaction: false,
   'manual-clock': false,
@@ -42,7 +44,7 @@ export async function open(
   options: KafkaOptions | undefined,
   context: DriverContext,
 ): Promise<Driver> {
-  const { queuePartitions: _, ...address } = kafkaAddress(url, options);
+  const { queuePartitions, ...address } = kafkaAddress(url, options);
   const library = await loadLibrary();
   const { clock, timeoutMs } = context;
   const clientId = context.clientName.replaceAll(/\s+/g, '-');
@@ -63,13 +65,18 @@ export async function open(
   }
   const producer = new KafkaProducer(wire.another());
   const topics = new KafkaTopics(wire, producer);
+  const queues = new KafkaQueues(wire, producer, queuePartitions);
+  const requests = new KafkaRequests(wire, producer, queues);
   return {
     engine: 'Kafka',
     system: 'kafka',
     capabilities: CAPABILITIES,
+    queues,
     topics,
+    requests,
     close: async () => {
-      await topics.close();
+      await requests.close();
+      await Promise.all([topics.close(), queues.close()]);
       await producer.close();
       await wire.close();
     },

@@ -16,20 +16,26 @@ import { sleep } from '../../lib/clock.ts';
 import {
   type Assignment,
   assign,
-  decodeAssignment,
+  decodeShare,
   decodeSubscription,
-  encodeAssignment,
+  encodeShare,
   encodeSubscription,
   PROTOCOLS,
+  type Share,
 } from './assignment.ts';
 import { asPolymqError, isPassing, kafkaErrorOf } from './errors.ts';
 import type { Wire } from './wire.ts';
 
 export interface MembershipSink {
-  /** These partitions are ours from now on, in addition to what `revoked` and `lost` left us: nothing. */
-  assigned(assignment: Assignment): void | Promise<void>;
-  /** All our partitions are about to be dealt out again; they are still ours until the promise has resolved. */
+  /** These partitions are ours from now on, and no others. */
+  assigned(share: Share): void | Promise<void>;
+  /**
+   * All our partitions are about to be dealt out again; they are still ours until the promise has resolved. What comes back
+   * with the next `assigned` nobody else has had.
+   */
   revoked(): void | Promise<void>;
+  /** What we keep when it is dealt out. Missing: nothing. */
+  held?(): Assignment;
   /** They are not ours any more: the session ended, or the group's coordinator forgot us. */
   lost(): void | Promise<void>;
   /** It cannot go on: rights, or a topic, are gone. */
@@ -89,6 +95,12 @@ export class Membership {
   #generation = -1;
   #partitionCounts = new Map<string, number>();
   #running: Promise<void> | undefined;
+  /** Counts the wishes to join again: the coordinator deals out anew only when a member has something new to say. */
+  #turn = 0;
+  #rejoin = false;
+  /** The connection was lost: the engine may have given our partitions to others. */
+  #cut = false;
+  #wake = new AbortController();
 
   /** Takes connections of its own, to where `wire` leads. */
   constructor(
@@ -99,7 +111,11 @@ export class Membership {
     times: MembershipTimes = MEMBERSHIP_TIMES,
   ) {
     const requestTimeoutMs = times.rebalanceMs + wire.options.timeoutMs;
-    this.#wire = wire.another({ requestTimeoutMs });
+    const onLost = (): void => {
+      this.#cut = true;
+      this.#wake.abort();
+    };
+    this.#wire = wire.another({ requestTimeoutMs, onLost });
     this.group = group;
     this.#topics = topics;
     this.#sink = sink;
@@ -109,7 +125,8 @@ export class Membership {
   /** Resolves when it has joined for the first time and `assigned` has been called. */
   async start(): Promise<void> {
     const first = await this.#join();
-    this.#running = this.#run(first);
+    await this.#sink.assigned(first);
+    this.#running = this.#run();
   }
 
   /** Durable when it resolves. Does nothing if the session is over: the partitions are somebody else's. */
@@ -134,11 +151,18 @@ export class Membership {
     }
   }
 
+  /** Has everything dealt out again. */
+  rejoin(): void {
+    this.#rejoin = true;
+    this.#wake.abort();
+  }
+
   /** Leaves the group, so that others need not wait for the session to end. */
   async close(): Promise<void> {
     if (this.#wire.closed) return;
     const member = this.#memberId;
     this.#memberId = '';
+    this.#wake.abort();
     if (member !== '' && this.#coordinator !== undefined) {
       const leave = this.#wire.call('LeaveGroup', this.#coordinator, [
         this.group,
@@ -156,24 +180,28 @@ export class Membership {
     return this.#wire.closed;
   }
 
-  async #run(first: Assignment): Promise<void> {
-    let assignment: Assignment | undefined = first;
+  async #run(): Promise<void> {
+    let joined = true;
     while (!this.#closing) {
       try {
-        if (assignment !== undefined) await this.#sink.assigned(assignment);
-        assignment = undefined;
-        const lost = await this.#stay();
+        if (joined) {
+          const lost = await this.#stay();
+          if (this.#closing) return;
+          if (lost) await this.#lose();
+          else await this.#withHeartbeats(async () => this.#sink.revoked());
+        }
+        joined = false;
         if (this.#closing) return;
-        if (lost) await this.#lose();
-        else await this.#withHeartbeats(async () => this.#sink.revoked());
-        if (!this.#closing) assignment = await this.#join();
+        const share = await this.#join();
+        if (this.#closing) return;
+        await this.#sink.assigned(share);
+        joined = true;
       } catch (error) {
         if (this.#closing) return;
         const failure = asPolymqError(error, `membership of "${this.group}"`);
         if (!failure.retryable) return this.#end(failure);
         await this.#lose();
         await sleep(this.#wire.options.clock, RETRY_MS.longest, this.#wire.signal);
-        if (!this.#closing) assignment = await this.#join().catch(() => undefined);
       }
     }
   }
@@ -191,13 +219,15 @@ export class Membership {
   /** Resolves when the group is dealt out again (false) or our session is over (true). */
   async #stay(): Promise<boolean> {
     const { clock } = this.#wire.options;
-    let seenMs = clock.nowMs();
     while (!this.#closing) {
-      await sleep(clock, this.#times.heartbeatMs, this.#wire.signal);
+      if (this.#cut) return true;
+      if (this.#rejoin) return false;
+      this.#wake = new AbortController();
+      await sleep(clock, this.#times.heartbeatMs, this.#wake.signal);
       if (this.#closing) return false;
+      if (this.#cut) return true;
       try {
         await this.#heartbeat();
-        seenMs = clock.nowMs();
         if (await this.#grown()) return false;
       } catch (error) {
         const name = kafkaErrorOf(error);
@@ -205,7 +235,7 @@ export class Membership {
         if (name !== undefined && SESSION_ENDED.has(name)) return true;
         if (!isPassing(error)) throw error;
         this.#coordinator = undefined;
-        if (clock.nowMs() - seenMs > this.#times.sessionMs) return true;
+        if (name === undefined) return true;
       }
     }
     return false;
@@ -244,8 +274,11 @@ export class Membership {
     return false;
   }
 
-  async #join(): Promise<Assignment> {
+  async #join(): Promise<Share> {
     const { clock } = this.#wire.options;
+    if (this.#rejoin) this.#turn += 1;
+    this.#rejoin = false;
+    this.#cut = false;
     const what = `join the group "${this.group}"`;
     const endMs = clock.nowMs() + this.#times.rebalanceMs + this.#wire.options.timeoutMs;
     for (
@@ -256,7 +289,7 @@ export class Membership {
       try {
         return await this.#joinOnce();
       } catch (error) {
-        if (this.#closing) return new Map();
+        if (this.#closing) return { partitions: new Map(), surplus: new Map() };
         if (!this.#mayJoinAgain(error) || clock.nowMs() + delayMs > endMs) {
           throw asPolymqError(error, what);
         }
@@ -277,7 +310,7 @@ export class Membership {
     return true;
   }
 
-  async #joinOnce(): Promise<Assignment> {
+  async #joinOnce(): Promise<Share> {
     this.#coordinator ??= await this.#findCoordinator();
     const joined = await this.#callJoin(this.#coordinator);
     this.#memberId = joined.memberId;
@@ -296,11 +329,12 @@ export class Membership {
         shares,
       ],
     );
-    return decodeAssignment(synced.assignment);
+    return decodeShare(synced.assignment);
   }
 
   async #callJoin(node: number): Promise<JoinAnswer> {
-    const metadata = encodeSubscription(this.#topics);
+    const held = this.#sink.held?.() ?? new Map<string, number[]>();
+    const metadata = encodeSubscription({ topics: this.#topics, held }, this.#turn);
     const protocols = PROTOCOLS.map((name) => ({ name, metadata }));
     const { sessionMs, rebalanceMs } = this.#times;
     const join = (): Promise<JoinAnswer> =>
@@ -326,19 +360,16 @@ export class Membership {
 
   async #deal(members: readonly Member[]): Promise<object[]> {
     const subscriptions = new Map(
-      members.map(({ memberId, metadata }) => [
-        memberId,
-        metadata === null ? [] : decodeSubscription(metadata),
-      ]),
+      members.map(({ memberId, metadata }) => [memberId, decodeSubscription(metadata)]),
     );
-    const topics = [...new Set([...subscriptions.values()].flat())];
+    const topics = [...new Set([...subscriptions.values()].flatMap((one) => one.topics))];
     const counts = new Map<string, number>();
     const metadata = await this.#wire.metadata(topics, true);
     for (const topic of topics) counts.set(topic, metadata.topics.get(topic)?.partitionsCount ?? 0);
     this.#partitionCounts = counts;
     return [...assign(subscriptions, counts)].map(([memberId, share]) => ({
       memberId,
-      assignment: encodeAssignment(share),
+      assignment: encodeShare(share),
     }));
   }
 

@@ -131,6 +131,11 @@ export class Reader {
     return this.#partitions.has(`${topic}:${index}`);
   }
 
+  /** The offset behind what has been fetched so far. */
+  positionOf(topic: string, index: number): number | undefined {
+    return this.#partitions.get(`${topic}:${index}`)?.position;
+  }
+
   /** Delivers nothing of it until `resume`; what is on its way is kept. */
   pause(topic: string, index: number): void {
     const partition = this.#partitions.get(`${topic}:${index}`);

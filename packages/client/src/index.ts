@@ -1,6 +1,7 @@
 /** One messaging API for PolyMQ, RabbitMQ, Kafka, SQS/SNS and Redis. */
 export type { Client } from './client/client.ts';
 export { type ClientOptions, type CreatedClient, createClient } from './client/create-client.ts';
+export { type ConnectOptions, connect, type SplitAddress } from './connect/connect.ts';
 export { CAPABILITIES, type Capabilities, type Capability } from './driver/capabilities.ts';
 export type { QueueLimit, QueueStats } from './driver/driver.ts';
 export type { SqsCredentials, SqsOptions } from './drivers/sqs/options.ts';

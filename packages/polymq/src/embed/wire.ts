@@ -5,15 +5,13 @@
 import { HEADER, type OutgoingMessage, type WireMessage } from '@polymq/client/driver';
 import { bodyOf } from '../core/exchange/draft-facts.ts';
 import { type DeathReason, readHistory } from '../core/message/history.ts';
-import type { MessageView } from '../core/message/message-bytes.ts';
-import type { MessageDraft } from '../core/message/message-draft.ts';
+import { type MessageView, shortNames } from '../core/message/message-bytes.ts';
+import { MessageDraft } from '../core/message/message-draft.ts';
 import type { MessageFormats } from '../core/message/message-formats.ts';
-import { NEUTRAL_FORMAT_ID, writeNeutral } from '../core/message/neutral-format.ts';
-import type {
-  NeutralHeader,
-  NeutralMessage,
-  NeutralValue,
-} from '../core/message/neutral-message.ts';
+import { NEUTRAL_FORMAT_ID } from '../core/message/neutral-format.ts';
+import type { NeutralMessage, NeutralValue } from '../core/message/neutral-message.ts';
+import { NeutralOutput } from '../core/message/neutral-output.ts';
+import { TextPropertiesReader, writeTextProperties } from '../core/message/text-properties.ts';
 
 /** What of a delivery is the message's own. */
 export interface WireFields extends WireMessage {
@@ -29,36 +27,60 @@ const REASONS: Readonly<Record<DeathReason, string>> = {
 
 const ENCODING_HEADER = 'content-encoding';
 
-/** Fills in content and properties; where it goes and when is the caller's. */
-export function fillDraft(draft: MessageDraft, message: OutgoingMessage): void {
-  draft.format = NEUTRAL_FORMAT_ID;
-  draft.persistent = true;
-  draft.priority = message.priority ?? 0;
-  draft.setContent(writeNeutral(neutralOf(message)), asBuffer(message.body));
+/** Larger bodies are not copied before they go into the store. */
+const INLINE_BYTES_MAX = 4 * 1024;
+/** Where names end and properties begin in the memory of a writer; exchange and routing key are not longer. */
+const CONTENT_AT = 512;
+
+/**
+ * Writes messages into a draft, over and over in the same memory: names of where they go first, then properties and body in one
+ * piece, so that the store copies from one place.
+ */
+export class DraftWriter {
+  readonly draft: MessageDraft = new MessageDraft();
+  readonly #output: NeutralOutput = new NeutralOutput();
+  #exchange = '';
+  #routingKey = '';
+  #namesEnd = 0;
+
+  /** Properties and body; when it is due and how long it lives is the caller's. */
+  fill(message: OutgoingMessage, exchange: string, routingKey: string): MessageDraft {
+    const { draft } = this;
+    const output = this.#output;
+    this.#name(exchange, routingKey);
+    const { body } = message;
+    writeTextProperties(output, message, HEADER.key);
+    draft.propertiesBytes = output.at - CONTENT_AT;
+    const inline = body.length <= INLINE_BYTES_MAX;
+    if (inline) output.raw(body);
+    draft.format = NEUTRAL_FORMAT_ID;
+    draft.persistent = true;
+    draft.priority = message.priority ?? 0;
+    draft.names = output.buffer;
+    draft.namesStart = 0;
+    draft.namesEnd = this.#namesEnd;
+    draft.content = output.buffer;
+    draft.contentStart = CONTENT_AT;
+    draft.contentEnd = output.at;
+    draft.more = inline ? NOTHING : [asBuffer(body)];
+    return draft;
+  }
+
+  #name(exchange: string, routingKey: string): void {
+    const output = this.#output;
+    if (exchange !== this.#exchange || routingKey !== this.#routingKey || this.#namesEnd === 0) {
+      const names = shortNames(exchange, routingKey);
+      output.start(0);
+      output.raw(names);
+      this.#namesEnd = names.length;
+      this.#exchange = exchange;
+      this.#routingKey = routingKey;
+    }
+    output.start(CONTENT_AT);
+  }
 }
 
-function neutralOf(message: OutgoingMessage): NeutralMessage {
-  const { headers, key } = message;
-  const list: NeutralHeader[] = [];
-  for (const name of Object.keys(headers)) list.push({ name, value: headers[name]! });
-  const neutral: NeutralMessage = {
-    headers: list,
-    messageId: message.id,
-    timestampMs: message.timestampMs,
-    persistent: true,
-  };
-  if (message.contentType !== '') neutral.contentType = message.contentType;
-  if (message.type !== undefined) neutral.type = message.type;
-  if (message.correlationId !== undefined) neutral.correlationId = message.correlationId;
-  if (message.replyTo !== undefined) neutral.replyTo = message.replyTo;
-  if (message.priority !== undefined) neutral.priority = message.priority;
-  if (key !== undefined) {
-    neutral.key = Buffer.from(key, 'utf8');
-    // Protocols without keys show headers.
-    list.push({ name: HEADER.key, value: key });
-  }
-  return neutral;
-}
+const NOTHING: readonly Buffer[] = [];
 
 /** The message that `view` points at. Copies what it keeps. `fallbackId`: of those that have none. */
 export function readView(
@@ -67,7 +89,11 @@ export function readView(
   fallbackId: string,
 ): WireFields {
   const { publishedMs } = view;
-  const body = Buffer.from(view.body);
+  const body = copyOf(view);
+  if (view.format === NEUTRAL_FORMAT_ID && !view.hasHistory) {
+    const message = TEXT_READER.read(view.buffer, view.propertiesStart, body);
+    if (message !== undefined) return message;
+  }
   const fields = fieldsOf(formats.neutralOf(view), body, { id: fallbackId, publishedMs });
   if (view.hasHistory) addDeath(fields.headers as Record<string, string>, view.historyJson);
   return fields;
@@ -106,6 +132,15 @@ function fieldsOf(
     replyTo: neutral.replyTo,
     priority: neutral.priority,
   };
+}
+
+const TEXT_READER: TextPropertiesReader = new TextPropertiesReader(HEADER.key);
+
+/** Small ones come out of a pool. */
+function copyOf({ buffer, bodyStart, end }: MessageView): Buffer {
+  const body = Buffer.allocUnsafe(end - bodyStart);
+  buffer.copy(body, 0, bodyStart, end);
+  return body;
 }
 
 function textHeaders({ headers, contentEncoding }: NeutralMessage): Record<string, string> {

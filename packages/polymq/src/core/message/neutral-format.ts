@@ -27,14 +27,24 @@ import { Reader } from '../../lib/bytes/reader.ts';
 import { BrokerError } from '../errors.ts';
 import type { MessageFormat } from './message-format.ts';
 import type { NeutralHeader, NeutralMessage, NeutralValue } from './neutral-message.ts';
+import { NeutralOutput } from './neutral-output.ts';
 
-const VERSION = 1;
+export const VERSION = 1;
 
 /** Deepest nesting of lists and tables in a header's value. */
 export const NESTING_MAX = 64;
 
-const FIELD = {
+/** The bits of the fields. */
+export const FIELD = {
+  contentType: 1 << 0,
+  contentEncoding: 1 << 1,
+  correlationId: 1 << 2,
+  replyTo: 1 << 3,
+  messageId: 1 << 4,
   timestamp: 1 << 5,
+  type: 1 << 6,
+  userId: 1 << 7,
+  appId: 1 << 8,
   priority: 1 << 9,
   persistenceSaid: 1 << 10,
   persistent: 1 << 11,
@@ -43,20 +53,20 @@ const FIELD = {
 
 /** The text fields with their bits, in the order in which they are written, around the timestamp. */
 const TEXTS_BEFORE = [
-  ['contentType', 1 << 0],
-  ['contentEncoding', 1 << 1],
-  ['correlationId', 1 << 2],
-  ['replyTo', 1 << 3],
-  ['messageId', 1 << 4],
+  ['contentType', FIELD.contentType],
+  ['contentEncoding', FIELD.contentEncoding],
+  ['correlationId', FIELD.correlationId],
+  ['replyTo', FIELD.replyTo],
+  ['messageId', FIELD.messageId],
 ] as const;
 const TEXTS_AFTER = [
-  ['type', 1 << 6],
-  ['userId', 1 << 7],
-  ['appId', 1 << 8],
+  ['type', FIELD.type],
+  ['userId', FIELD.userId],
+  ['appId', FIELD.appId],
 ] as const;
 
 /** The tag of a value, and what follows it. */
-const VALUE = {
+export const VALUE = {
   null: 0,
   false: 1,
   true: 2,
@@ -123,7 +133,7 @@ function fieldsOf(message: NeutralMessage): number {
   return fields;
 }
 
-function writeValue(output: Output, value: NeutralValue, depth: number): void {
+function writeValue(output: NeutralOutput, value: NeutralValue, depth: number): void {
   if (value === null) output.byte(VALUE.null);
   else if (typeof value === 'string') output.tagged(VALUE.text).text(value);
   else if (typeof value === 'boolean') output.byte(value ? VALUE.true : VALUE.false);
@@ -133,12 +143,12 @@ function writeValue(output: Output, value: NeutralValue, depth: number): void {
   else writeNested(output, value, depth);
 }
 
-function writeNumber(output: Output, value: number): void {
+function writeNumber(output: NeutralOutput, value: number): void {
   if ((value | 0) === value && !Object.is(value, -0)) output.tagged(VALUE.int32).int32(value);
   else output.tagged(VALUE.double).double(value);
 }
 
-function writeBigint(output: Output, value: bigint): void {
+function writeBigint(output: NeutralOutput, value: bigint): void {
   const decimal = String(value);
   if (!DECIMAL.test(decimal)) {
     throw new BrokerError('invalid-request', 'a header holds an integer of more than 40 digits');
@@ -147,7 +157,7 @@ function writeBigint(output: Output, value: bigint): void {
 }
 
 function writeNested(
-  output: Output,
+  output: NeutralOutput,
   value: readonly NeutralValue[] | { readonly [name: string]: NeutralValue },
   depth: number,
 ): void {
@@ -258,87 +268,4 @@ function readTable(reader: Reader, depth: number): { [name: string]: NeutralValu
   return Object.fromEntries(entries);
 }
 
-const OUTPUT_BYTES = 16 * 1024;
-/** A larger one, made for a large message, is not kept. */
-const OUTPUT_BYTES_KEPT = 256 * 1024;
-/** UTF-16 units become at most three bytes each. */
-const UTF8_BYTES_MAX = 3;
-const VARINT_BYTES_MAX = 5;
-
-/** Memory that properties are written into before they are copied out at their size. */
-class Output {
-  #buffer = Buffer.allocUnsafeSlow(OUTPUT_BYTES);
-  #at = 0;
-
-  start(): void {
-    this.#at = 0;
-  }
-
-  finish(): Buffer {
-    const bytes = Buffer.from(this.#buffer.subarray(0, this.#at));
-    if (this.#buffer.length > OUTPUT_BYTES_KEPT) {
-      this.#buffer = Buffer.allocUnsafeSlow(OUTPUT_BYTES);
-    }
-    return bytes;
-  }
-
-  byte(value: number): void {
-    this.#room(1);
-    this.#buffer[this.#at++] = value;
-  }
-
-  tagged(tag: number): this {
-    this.byte(tag);
-    return this;
-  }
-
-  int32(value: number): void {
-    this.#room(4);
-    this.#at = this.#buffer.writeInt32BE(value, this.#at);
-  }
-
-  double(value: number): void {
-    this.#room(8);
-    this.#at = this.#buffer.writeDoubleBE(value, this.#at);
-  }
-
-  varint(value: number): void {
-    this.#room(VARINT_BYTES_MAX);
-    let rest = value;
-    while (rest > 0x7f) {
-      this.#buffer[this.#at++] = (rest & 0x7f) | 0x80;
-      rest >>>= 7;
-    }
-    this.#buffer[this.#at++] = rest;
-  }
-
-  text(value: string): void {
-    // Short ASCII text, as nearly all of it is, has a length of one byte that is known beforehand.
-    if (value.length < 0x80 / UTF8_BYTES_MAX) {
-      this.#room(1 + value.length * UTF8_BYTES_MAX);
-      const bytes = this.#buffer.write(value, this.#at + 1, 'utf8');
-      this.#buffer[this.#at] = bytes;
-      this.#at += 1 + bytes;
-      return;
-    }
-    const bytes = Buffer.byteLength(value, 'utf8');
-    this.varint(bytes);
-    this.#room(bytes);
-    this.#at += this.#buffer.write(value, this.#at, bytes, 'utf8');
-  }
-
-  bytes(value: Buffer): void {
-    this.varint(value.length);
-    this.#room(value.length);
-    this.#at += value.copy(this.#buffer, this.#at);
-  }
-
-  #room(bytes: number): void {
-    if (this.#at + bytes <= this.#buffer.length) return;
-    const larger = Buffer.allocUnsafeSlow(2 * (this.#at + bytes));
-    this.#buffer.copy(larger, 0, 0, this.#at);
-    this.#buffer = larger;
-  }
-}
-
-const OUTPUT: Output = new Output();
+const OUTPUT: NeutralOutput = new NeutralOutput();

@@ -3,13 +3,11 @@
  * (a duplicate, a full queue) is an outcome of its own.
  */
 import { type OutgoingMessage, PolymqError, type SendOutcome } from '@polymq/client/driver';
-import { shortNames } from '../../core/message/message-bytes.ts';
-import { MessageDraft } from '../../core/message/message-draft.ts';
 import type { Queue } from '../../core/queue/queue.ts';
 import type { Commits } from '../commit.ts';
 import type { EmbeddedContext } from '../context.ts';
 import { clientError } from '../errors.ts';
-import { fillDraft } from '../wire.ts';
+import { DraftWriter } from '../wire.ts';
 
 const STORED: SendOutcome = { duplicate: false };
 const DUPLICATE: SendOutcome = { duplicate: true };
@@ -18,11 +16,8 @@ export class Sending {
   readonly #context: EmbeddedContext;
   readonly #commits: Commits;
   /** One serves all: putting never waits. */
-  readonly #draft: MessageDraft = new MessageDraft();
+  readonly #writer: DraftWriter = new DraftWriter();
   readonly #targets: Queue[] = [];
-  /** Exchange and routing key, of the queue that was sent to last. */
-  #names: Buffer = Buffer.alloc(0);
-  #namedFor = '';
 
   constructor(context: EmbeddedContext, commits: Commits) {
     this.#context = context;
@@ -44,7 +39,6 @@ export class Sending {
       outcomes ??= new Array<SendOutcome>(index).fill(STORED);
       outcomes.push(outcome);
     }
-    this.#draft.clear();
     await this.#commits.durable();
     return outcomes;
   }
@@ -74,29 +68,17 @@ export class Sending {
     const { messageBytesMax } = this.#context;
     if (message.body.length > messageBytesMax)
       return { error: tooLarge(queue, message, messageBytesMax) };
-    const draft = this.#draft;
-    fillDraft(draft, message);
+    const draft = this.#writer.fill(message, '', queue.name);
     const { delayMs, ttlMs } = message;
     draft.publishedMs = nowMs;
     draft.dueMs = delayMs === undefined || delayMs <= 0 ? 0 : nowMs + delayMs;
     draft.ttlMs = ttlMs ?? -1;
     draft.groupId = queue.definition.settings.groups === true ? message.key : undefined;
     draft.returning = returning;
-    draft.names = this.#namesOf(queue);
-    draft.namesStart = 0;
-    draft.namesEnd = draft.names.length;
     this.#targets[0] = queue;
     return this.#context.core.queues.publish(draft, this.#targets) === 0
       ? STORED
       : { error: full(queue) };
-  }
-
-  #namesOf({ name }: Queue): Buffer {
-    if (name !== this.#namedFor) {
-      this.#names = shortNames('', name);
-      this.#namedFor = name;
-    }
-    return this.#names;
   }
 }
 

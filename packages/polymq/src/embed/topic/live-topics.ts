@@ -13,11 +13,11 @@ import type {
 import { DraftFacts } from '../../core/exchange/draft-facts.ts';
 import type { Exchange, ExchangeDefinition } from '../../core/exchange/exchanges.ts';
 import type { Receiver, Subscriber, SubscriberTarget } from '../../core/exchange/subscribers.ts';
-import { MessageDraft } from '../../core/message/message-draft.ts';
+import type { MessageDraft } from '../../core/message/message-draft.ts';
 import type { Commits } from '../commit.ts';
 import { type EmbeddedContext, NAMESPACE } from '../context.ts';
 import { clientError } from '../errors.ts';
-import { fillDraft, readDraft } from '../wire.ts';
+import { DraftWriter, readDraft } from '../wire.ts';
 
 const DEFINITION: ExchangeDefinition = {
   type: 'fanout',
@@ -34,7 +34,7 @@ const NOWHERE: PublishOutcome = { partition: -1, offset: -1 };
 export class LiveTopics {
   readonly #context: EmbeddedContext;
   readonly #commits: Commits;
-  readonly #draft: MessageDraft = new MessageDraft();
+  readonly #writer: DraftWriter = new DraftWriter();
   readonly #open = new Set<LiveSubscription>();
 
   constructor(context: EmbeddedContext, commits: Commits) {
@@ -64,19 +64,17 @@ export class LiveTopics {
 
   async publish(exchange: Exchange, messages: readonly WireMessage[]): Promise<PublishOutcome[]> {
     const { core, clock } = this.#context;
-    const draft = this.#draft;
     const streams: Promise<void>[] = [];
     for (const message of messages) {
-      fillDraft(draft, message);
-      draft.publishedMs = clock.nowMs();
       const key = message.key ?? '';
-      draft.setNames(exchange.name, Buffer.byteLength(key) > KEY_BYTES_MAX ? '' : key);
+      const fits = Buffer.byteLength(key) <= KEY_BYTES_MAX;
+      const draft = this.#writer.fill(message, exchange.name, fits ? key : '');
+      draft.publishedMs = clock.nowMs();
       const facts = new DraftFacts(core.formats, draft, 0);
       core.publisher.publish(draft, core.exchanges.route(exchange, [key], facts));
       const pending = core.publisher.streamsPending();
       if (pending !== undefined) streams.push(pending);
     }
-    draft.clear();
     // Queues and streams that are bound have it, too.
     await Promise.all([this.#commits.durable(), ...streams]);
     return messages.map(() => NOWHERE);

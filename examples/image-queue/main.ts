@@ -39,7 +39,7 @@ const consumer = uploads.consume(
   { concurrency: 1, prefetch: 1 },
 );
 // More hands when the queue grows, fewer when it is empty.
-const scaling = autoscale(consumer, { queue: uploads, min: 1, max: 4, depth: 100 });
+const scaling = autoscale(consumer, { of: uploads, max: 4, lag: 100 });
 
 await done.fired;
 let [letter] = await uploads.deadLetters.list();
@@ -50,7 +50,7 @@ while (letter === undefined) {
 console.log(
   `dead letter: ${letter.data?.file}, ${letter.errors.length} attempts, ${letter.reason}`,
 );
-await scaling.close();
+scaling.stop();
 await consumer.close();
 await mq.close();
 

@@ -12,6 +12,7 @@ import type { ClockTimer } from '../../lib/clock.ts';
 import { sleep } from '../../lib/clock.ts';
 import type { Endpoint } from './endpoint.ts';
 import { failureKind, sqsError } from './errors.ts';
+import { UnseenReceives } from './unseen-receives.ts';
 
 const BACKOFF_MS = { first: 50, max: 5_000 } as const;
 /** Long polls hold a connection each; with the SDK's 50 they could leave none for the rest. */
@@ -42,6 +43,7 @@ export interface CallOptions {
 export class Aws {
   readonly endpoint: Endpoint;
   readonly context: DriverContext;
+  readonly unseen: UnseenReceives = new UnseenReceives();
   readonly #sqs: Loaded;
   #sns: Promise<Loaded> | undefined;
   #connected = true;

@@ -2,9 +2,23 @@ import type { Delivery, WireMessage } from '../../message/wire-message.ts';
 import { decodeMessage, type ReceivedMessage } from './message-format.ts';
 import type { QueuePlace } from './places.ts';
 
-/** Who wants to know when a delivery is settled. */
+/** Who wants to know what becomes of a delivery. */
 export interface DeliveryOwner {
-  settled(delivery: SqsDelivery): void;
+  /** Deleted. */
+  done(delivery: SqsDelivery): void;
+  /** Given back. */
+  returned(delivery: SqsDelivery): void;
+  /** Those whose leases must last as long as this one's. */
+  companions(delivery: SqsDelivery): readonly SqsDelivery[];
+}
+
+export interface DeliveryFacts {
+  readonly place: QueuePlace;
+  readonly leaseMs: number;
+  readonly leaseEndMs: number;
+  readonly owner: DeliveryOwner | undefined;
+  /** How many of the receives that SQS has counted nobody has seen. */
+  readonly unseen: number;
 }
 
 /** A message that was received, with its receipt handle. */
@@ -19,20 +33,19 @@ export class SqsDelivery implements Delivery {
   readonly correlationId: string | undefined;
   readonly replyTo: string | undefined;
   readonly redeliveries: number;
-  readonly leaseMs: number;
+  leaseMs: number;
   /** The receipt handle. */
   readonly handle: string;
+  /** Of SQS. */
+  readonly messageId: string;
   readonly place: QueuePlace;
+  /** What it is ordered by, in FIFO queues. */
+  readonly group: string | undefined;
   readonly owner: DeliveryOwner | undefined;
   /** When it belongs to somebody else, by the clock of this process. */
   leaseEndMs: number;
 
-  constructor(
-    received: ReceivedMessage,
-    place: QueuePlace,
-    lease: { readonly leaseMs: number; readonly endMs: number },
-    owner: DeliveryOwner | undefined,
-  ) {
+  constructor(received: ReceivedMessage, facts: DeliveryFacts) {
     const message: WireMessage = decodeMessage(received);
     this.id = message.id;
     this.body = message.body;
@@ -44,12 +57,15 @@ export class SqsDelivery implements Delivery {
     this.timestampMs = message.timestampMs;
     this.correlationId = message.correlationId;
     this.replyTo = message.replyTo;
-    this.redeliveries = Number(received.Attributes?.['ApproximateReceiveCount'] ?? 1) - 1;
-    this.leaseMs = lease.leaseMs;
+    const receives = Number(received.Attributes?.['ApproximateReceiveCount'] ?? 1);
+    this.redeliveries = Math.max(0, receives - 1 - facts.unseen);
+    this.leaseMs = facts.leaseMs;
     this.handle = received.ReceiptHandle ?? '';
-    this.place = place;
-    this.owner = owner;
-    this.leaseEndMs = lease.endMs;
+    this.messageId = received.MessageId ?? '';
+    this.place = facts.place;
+    this.group = facts.place.fifo ? received.Attributes?.['MessageGroupId'] : undefined;
+    this.owner = facts.owner;
+    this.leaseEndMs = facts.leaseEndMs;
   }
 }
 

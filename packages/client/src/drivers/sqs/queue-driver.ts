@@ -12,6 +12,7 @@ import { PolymqError } from '../../errors.ts';
 import type { Delivery, OutgoingMessage, WireMessage } from '../../message/wire-message.ts';
 import type { Aws } from './aws.ts';
 import type { SqsDelivery } from './delivery.ts';
+import { firstOfGroups } from './group-lines.ts';
 import { BATCH_ENTRIES_MAX, WAIT_SECONDS_MAX } from './limits.ts';
 import type { QueuePlace, QueuePlaces } from './places.ts';
 import { fetchOnce } from './receive.ts';
@@ -89,7 +90,7 @@ export class SqsQueues implements QueueDriver {
   /** SQS cannot look: the messages are received and given back, which counts as a delivery of each. */
   async peek(queue: string, max: number): Promise<readonly WireMessage[]> {
     const request = { max, waitMs: 0, leaseMs: PEEK_LEASE_MS };
-    const deliveries = await this.receive(queue, request);
+    const deliveries = await this.#fetchAll(await this.#places.find(queue), request);
     await this.#settler.giveBack(deliveries);
     return deliveries;
   }
@@ -103,6 +104,14 @@ export class SqsQueues implements QueueDriver {
 
   async receive(queue: string, request: ReceiveRequest): Promise<SqsDelivery[]> {
     const place = await this.#places.find(queue);
+    const received = await this.#fetchAll(place, request);
+    if (!place.fifo) return received;
+    const { first, behind } = firstOfGroups(received);
+    await this.#settler.giveBack(behind);
+    return first;
+  }
+
+  async #fetchAll(place: QueuePlace, request: ReceiveRequest): Promise<SqsDelivery[]> {
     const received: SqsDelivery[] = [];
     const endMs = this.#aws.context.clock.nowMs() + request.waitMs;
     for (;;) {
@@ -139,18 +148,22 @@ export class SqsQueues implements QueueDriver {
 
   ack(delivery: Delivery): Promise<void> {
     const own = delivery as SqsDelivery;
-    own.owner?.settled(own);
+    if (this.#isLost(own)) return Promise.reject(leaseLost(own));
+    own.owner?.done(own);
     return this.#settler.delete(own);
   }
 
   release(delivery: Delivery, delayMs: number): Promise<void> {
     const own = delivery as SqsDelivery;
-    own.owner?.settled(own);
+    if (this.#isLost(own)) return Promise.reject(leaseLost(own));
+    own.owner?.returned(own);
     return this.#settler.setVisibility(own, delayMs);
   }
 
   /** Stored at its new place first; so a crash in between leaves it in both. */
   async move(delivery: Delivery, to: string, message: OutgoingMessage): Promise<void> {
+    const own = delivery as SqsDelivery;
+    if (this.#isLost(own)) throw leaseLost(own);
     const outcomes = await this.#sender.send(to, [message]);
     const outcome = outcomes?.[0];
     if (outcome !== undefined && 'error' in outcome) throw outcome.error;
@@ -159,9 +172,22 @@ export class SqsQueues implements QueueDriver {
 
   async extend(delivery: Delivery, leaseMs: number): Promise<void> {
     const own = delivery as SqsDelivery;
+    if (this.#isLost(own)) throw leaseLost(own);
+    const all = [own, ...(own.owner?.companions(own) ?? [])];
     const endMs = this.#aws.context.clock.nowMs() + leaseMs;
-    await this.#settler.setVisibility(own, leaseMs);
+    const [extended, ...others] = await Promise.allSettled(
+      all.map((each) => this.#settler.setVisibility(each, leaseMs)),
+    );
+    if (extended?.status === 'rejected') throw extended.reason;
     own.leaseEndMs = endMs;
+    others.forEach(({ status }, index) => {
+      if (status === 'fulfilled') all[index + 1]!.leaseEndMs = endMs;
+    });
+  }
+
+  /** SQS itself says nothing when a receipt handle is used too late. */
+  #isLost({ leaseEndMs }: SqsDelivery): boolean {
+    return leaseEndMs <= this.#aws.context.clock.nowMs();
   }
 
   /** Undefined when the signal was aborted. */
@@ -191,4 +217,11 @@ export class SqsQueues implements QueueDriver {
 /** Not narrowed: it can become true while something is awaited. */
 function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true;
+}
+
+function leaseLost({ id, place }: SqsDelivery): PolymqError {
+  return new PolymqError(
+    'lease-lost',
+    `the lease of message ${id} of queue ${place.name} has ended, so it is delivered again; extend it in time, or give the queue a longer lease`,
+  );
 }

@@ -36,11 +36,12 @@ export async function fetchOnce(
     input,
     { target: place.name, signal, waitMs: WaitTimeSeconds * 1000 },
   );
-  const lease = {
-    leaseMs: VisibilityTimeout * 1000,
-    endMs: aws.context.clock.nowMs() + VisibilityTimeout * 1000,
-  };
-  return (answer.Messages ?? []).map((message) => new SqsDelivery(message, place, lease, owner));
+  const lasts = VisibilityTimeout * 1000;
+  const lease = { leaseMs: lasts, leaseEndMs: aws.context.clock.nowMs() + lasts };
+  return (answer.Messages ?? []).map((message) => {
+    const unseen = aws.unseen.of(message.MessageId ?? '');
+    return new SqsDelivery(message, { ...lease, place, owner, unseen });
+  });
 }
 
 function visibilitySeconds(leaseMs: number): number {

@@ -80,7 +80,7 @@ export class ServedQueue {
 
   #done(delivery: SqsDelivery): void {
     if (!this.#open.delete(delivery)) return;
-    this.#subscription?.settled(delivery);
+    this.#subscription?.done(delivery);
     // If it fails, the request comes again and is answered twice, which its sender drops.
     this.#parts.settler.delete(delivery).catch(() => {});
     this.#stopIfDone();

@@ -47,6 +47,7 @@ export class Settler {
 
   /** Gives back what nobody has seen; a failure only makes it come later. */
   async giveBack(deliveries: readonly SqsDelivery[]): Promise<void> {
+    for (const { messageId } of deliveries) this.#aws.unseen.add(messageId);
     await Promise.allSettled(deliveries.map((delivery) => this.setVisibility(delivery, 0)));
   }
 

@@ -15,6 +15,7 @@ import { PolymqError } from '../../errors.ts';
 import { type ClockTimer, sleep } from '../../lib/clock.ts';
 import type { Aws } from './aws.ts';
 import type { DeliveryOwner, SqsDelivery } from './delivery.ts';
+import { GroupLines } from './group-lines.ts';
 import { BATCH_ENTRIES_MAX, POLLS_MAX } from './limits.ts';
 import type { QueuePlace } from './places.ts';
 import { fetchOnce } from './receive.ts';
@@ -42,6 +43,7 @@ export class PollingSubscription implements QueueSubscription, DeliveryOwner {
   readonly #parts: SubscriptionParts;
   #prefetch: number;
   readonly #unsettled = new Set<SqsDelivery>();
+  readonly #lines = new GroupLines();
   readonly #polls = new Set<Promise<void>>();
   #pollsWanted = 1;
   #asked = 0;
@@ -62,13 +64,28 @@ export class PollingSubscription implements QueueSubscription, DeliveryOwner {
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
-    this.#linger?.cancel();
-    this.#sweep?.cancel();
-    await Promise.all(this.#polls);
+    this.#stop();
+    await Promise.all([...this.#polls, this.#parts.settler.giveBack(this.#lines.endAll())]);
   }
 
-  settled(delivery: SqsDelivery): void {
+  done(delivery: SqsDelivery): void {
+    const next = this.#lines.next(delivery);
+    if (next !== undefined) void this.#handOut(next);
+    this.#forget(delivery);
+  }
+
+  returned(delivery: SqsDelivery): void {
+    const behind = this.#lines.end(delivery);
+    for (const each of behind) this.#unsettled.delete(each);
+    void this.#parts.settler.giveBack(behind);
+    this.#forget(delivery);
+  }
+
+  companions(delivery: SqsDelivery): readonly SqsDelivery[] {
+    return this.#lines.behind(delivery);
+  }
+
+  #forget(delivery: SqsDelivery): void {
     if (this.#unsettled.delete(delivery)) this.#pump(false);
   }
 
@@ -128,7 +145,8 @@ export class PollingSubscription implements QueueSubscription, DeliveryOwner {
       this.#asked -= max;
       this.#adapt(deliveries.length === max);
       for (const delivery of deliveries) this.#unsettled.add(delivery);
-      sink.deliver(deliveries);
+      const now = place.fifo ? this.#lines.admit(deliveries) : deliveries;
+      if (now.length > 0) sink.deliver(now);
       return;
     }
     this.#pollsWanted = Math.max(1, this.#pollsWanted - 1);
@@ -143,10 +161,35 @@ export class PollingSubscription implements QueueSubscription, DeliveryOwner {
     if (full) this.#pollsWanted = Math.min(POLLS_MAX, this.#pollsWanted + 1);
   }
 
-  #end(error: PolymqError): void {
+  /** One that stood in line: its lease began when it was received. */
+  async #handOut(delivery: SqsDelivery): Promise<void> {
+    const { aws, settler, leaseMs, sink } = this.#parts;
+    const leftMs = delivery.leaseEndMs - aws.context.clock.nowMs();
+    if (leftMs < leaseMs / 2) {
+      const leaseEndMs = aws.context.clock.nowMs() + leaseMs;
+      try {
+        await settler.setVisibility(delivery, leaseMs);
+        delivery.leaseEndMs = leaseEndMs;
+      } catch {
+        this.returned(delivery);
+        return;
+      }
+      if (this.#closing.signal.aborted) {
+        await settler.giveBack([delivery]);
+        return;
+      }
+    } else delivery.leaseMs = leftMs;
+    sink.deliver([delivery]);
+  }
+
+  #stop(): void {
     this.#closing.abort();
     this.#linger?.cancel();
     this.#sweep?.cancel();
+  }
+
+  #end(error: PolymqError): void {
+    this.#stop();
     this.#parts.sink.ended(error);
   }
 
@@ -158,13 +201,14 @@ export class PollingSubscription implements QueueSubscription, DeliveryOwner {
     });
   }
 
-  /** What nobody has extended is visible to others. */
+  /** What nobody has extended is visible to others. What stood in line was nobody's yet. */
   #reportLost(nowMs: number): void {
     const lost = [...this.#unsettled].filter(({ leaseEndMs }) => leaseEndMs <= nowMs);
     if (lost.length === 0) return;
-    for (const delivery of lost) this.#unsettled.delete(delivery);
-    this.#parts.sink.lost(lost);
-    this.#pump(false);
+    const inLine = new Set(lost.flatMap((delivery) => this.#lines.behind(delivery)));
+    for (const delivery of lost) this.returned(delivery);
+    const reported = lost.filter((delivery) => !inLine.has(delivery));
+    if (reported.length > 0) this.#parts.sink.lost(reported);
   }
 }
 

@@ -111,6 +111,7 @@ class RunningProjection<E> implements Projection {
   #position: string | undefined;
   /** Ends a read that waits, so that something else can be done. */
   #interrupt = new AbortController();
+  #failure: unknown;
   /** What is to be done between two batches. */
   #rebuilding: { resolve(): void; reject(error: unknown): void } | undefined;
   /** Positions at which a read found nothing more. */
@@ -152,12 +153,12 @@ class RunningProjection<E> implements Projection {
     const done = (async () => {
       // A read that began after this call and found nothing.
       while (this.#caughtUpAt <= begun) {
-        if (this.#parts.abort.signal.aborted) throw this.#closedError();
+        if (this.#parts.abort.signal.aborted) throw this.#ended();
         await new Promise<void>((resolve) => this.#waiting.add(resolve));
       }
     })();
     await within(
-      Promise.race([done, this.closed.then(() => Promise.reject(this.#closedError()))]),
+      Promise.race([done, this.closed.then(() => Promise.reject(this.#ended()))]),
       ...([timeoutMs, this.#clock] as const),
       () =>
         new PolymqError(
@@ -168,12 +169,12 @@ class RunningProjection<E> implements Projection {
   }
 
   async rebuild(): Promise<void> {
-    if (this.#parts.abort.signal.aborted) throw this.#closedError();
+    if (this.#parts.abort.signal.aborted) throw this.#ended();
     const { promise, resolve, reject } = deferred<void>();
-    this.#rebuilding?.reject(this.#closedError());
+    this.#rebuilding?.reject(this.#ended());
     this.#rebuilding = { resolve, reject };
     this.#interrupt.abort();
-    await Promise.race([promise, this.closed.then(() => Promise.reject(this.#closedError()))]);
+    await Promise.race([promise, this.closed.then(() => Promise.reject(this.#ended()))]);
   }
 
   async close(): Promise<void> {
@@ -193,6 +194,7 @@ class RunningProjection<E> implements Projection {
     try {
       await this.#loop();
     } catch (error: unknown) {
+      this.#failure = error;
       this.#parts.abort.abort();
       throw error;
     } finally {
@@ -274,7 +276,9 @@ class RunningProjection<E> implements Projection {
     );
   }
 
-  #closedError(): PolymqError {
+  /** Why it has ended. */
+  #ended(): unknown {
+    if (this.#failure !== undefined) return this.#failure;
     return new PolymqError('closed', `the projection "${this.name}" has been closed`);
   }
 }

@@ -1,0 +1,297 @@
+/** Sagas over the embedded broker with each kind of store, time by hand, and killed at every await point. */
+import {
+  type MessageContract,
+  type Saga,
+  type SagaOptions,
+  saga,
+  UnsupportedError,
+} from '@polymq/client';
+import { type EmbeddedClient, embed } from 'polymq';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { Client } from '../../src/client/client.ts';
+import { createClient } from '../../src/client/create-client.ts';
+import { MemorySagas } from '../../src/patterns/saga/saga-stores.ts';
+import type { SqlDatabase } from '../../src/sql/database.ts';
+import { sqlite } from '../../src/sql/sqlite.ts';
+import { forEveryKillPoint } from '../support/kill-points.ts';
+import { SQLITE_LIBRARIES } from '../support/sqlite.ts';
+
+/** What a life that has died had leased comes back after this time. */
+const QUEUE = { retry: { max: 8, backoff: 'fixed', base: '10ms' }, lease: '300ms' } as const;
+
+interface Order {
+  total: number;
+  log: string[];
+}
+
+const OrderPlaced: MessageContract<{ orderId: string; total: number }> = {
+  name: 'OrderPlaced',
+  version: 1,
+  encode: (data) => ({ body: Buffer.from(JSON.stringify(data)), contentType: 'application/json' }),
+  decode: (message) => JSON.parse(Buffer.from(message.body).toString()),
+};
+
+let mq: EmbeddedClient | undefined;
+const closing: (() => unknown)[] = [];
+
+afterEach(async () => {
+  await mq?.close();
+  mq = undefined;
+  for (const close of closing.splice(0)) close();
+});
+
+const STORES: Record<string, () => SagaOptions<Order>['store'] | undefined> = {
+  'the event log': () => undefined,
+  memory: () => 'memory',
+  SQLite: () => openSqlite(),
+};
+
+function openSqlite(): SqlDatabase {
+  const file = SQLITE_LIBRARIES[0]!.open(':memory:');
+  closing.push(() => file.close());
+  return sqlite(file);
+}
+
+/** Charge, then reserve, then done; undone in reverse order by messages that say so, or by a timeout. */
+function orderSaga(client: Client, store?: SagaOptions<Order>['store']): Saga<Order> {
+  return saga<Order>(client, 'order', {
+    ...(store !== undefined && { store }),
+    initial: () => ({ total: 0, log: [] }),
+    queueOptions: QUEUE,
+  })
+    .startedBy(OrderPlaced, { by: ({ data }) => data.orderId }, (ctx, { data }) => {
+      ctx.state.total = data.total;
+      ctx.state.log.push('placed');
+      ctx.send('payments', { charge: data.total }, { type: 'Charge' });
+      ctx.compensateWith(
+        'payments',
+        { refund: data.total },
+        { type: 'Refund', confirmedBy: 'Refunded' },
+      );
+      ctx.timeout('patience', '15m');
+    })
+    .on('Charged', {}, (ctx) => {
+      ctx.state.log.push('charged');
+      ctx.send('stock', { reserve: 1 }, { type: 'Reserve' });
+      ctx.compensateWith('stock', { release: 1 }, { type: 'Release', confirmedBy: 'Released' });
+    })
+    .on('Reserved', {}, (ctx) => {
+      ctx.state.log.push('reserved');
+      ctx.complete();
+    })
+    .on('OutOfStock', {}, (ctx) => {
+      ctx.state.log.push('out of stock');
+      ctx.compensate();
+    })
+    .on('Released', {}, (ctx) => void ctx.state.log.push('released'))
+    .on('Refunded', {})
+    .onTimeout('patience', (ctx) => {
+      ctx.state.log.push('too late');
+      ctx.compensate();
+    })
+    .onCompensated((ctx) => void ctx.state.log.push('undone'));
+}
+
+interface Told {
+  type: string | undefined;
+  id: string;
+  about: string | undefined;
+}
+
+/** Answers what `answers` says to each kind of message, and writes down what it was told. */
+function participant(
+  client: Client,
+  queue: string,
+  answers: Record<string, string | undefined>,
+  told: Told[],
+): void {
+  const inbox = client.queue('order-saga', QUEUE);
+  client.queue(queue).consume(async (m) => {
+    told.push({ type: m.type, id: m.id, about: m.correlationId });
+    const answer = answers[m.type ?? ''];
+    if (answer === undefined) return;
+    // Its id is that of the request, so an answer to a request that came twice is the same answer.
+    const options = { type: answer, id: `re:${m.id}`, correlationId: m.correlationId ?? '' };
+    await inbox.send({}, options);
+  });
+}
+
+for (const [name, store] of Object.entries(STORES)) {
+  describe(`a saga in ${name}`, () => {
+    test('goes through its steps and completes', async () => {
+      mq = await embed({ data: 'memory:' });
+      const orders = orderSaga(mq, store());
+      orders.start();
+      const told: Told[] = [];
+      participant(mq, 'payments', { Charge: 'Charged' }, told);
+      participant(mq, 'stock', { Reserve: 'Reserved' }, told);
+      await orders.send(OrderPlaced, { orderId: '1', total: 10 });
+      await expect.poll(async () => (await orders.get('1'))?.status).toBe('completed');
+      expect((await orders.get('1'))?.state).toEqual({
+        total: 10,
+        log: ['placed', 'charged', 'reserved'],
+      });
+      expect(told).toEqual([
+        { type: 'Charge', id: 'order/1/1', about: '1' },
+        { type: 'Reserve', id: 'order/1/4', about: '1' },
+      ]);
+    });
+
+    test('undoes its steps in reverse order, each when the one before is confirmed', async () => {
+      mq = await embed({ data: 'memory:' });
+      const orders = orderSaga(mq, store());
+      orders.start();
+      const told: Told[] = [];
+      const refunds = { Charge: 'Charged', Refund: 'Refunded' };
+      participant(mq, 'payments', refunds, told);
+      participant(mq, 'stock', { Reserve: 'OutOfStock', Release: 'Released' }, told);
+      await orders.send(OrderPlaced, { orderId: '1', total: 10 });
+      await expect.poll(async () => (await orders.get('1'))?.status).toBe('compensated');
+      expect(told.map(({ type }) => type)).toEqual(['Charge', 'Reserve', 'Release', 'Refund']);
+      const log = ['placed', 'charged', 'out of stock', 'released', 'undone'];
+      expect((await orders.get('1'))?.state.log).toEqual(log);
+    });
+  });
+}
+
+test('begins once, whatever comes twice, and handles a message that comes again once', async () => {
+  mq = await embed({ data: 'memory:' });
+  const orders = orderSaga(mq);
+  orders.start();
+  const told: Told[] = [];
+  participant(mq, 'payments', {}, told);
+  const place = { orderId: '1', total: 10 };
+  await orders.send(OrderPlaced, place, { id: 'a' });
+  await orders.send(OrderPlaced, place, { id: 'a' });
+  await orders.send(OrderPlaced, { ...place, total: 99 }, { id: 'b' });
+  await expect.poll(() => told.length).toBe(1);
+  for (let twice = 0; twice < 2; twice++) {
+    await orders.queue.send({}, { type: 'Charged', id: 'c', correlationId: '1' });
+  }
+  await expect.poll(async () => (await orders.get('1'))?.state.log.length).toBe(2);
+  await expect.poll(async () => (await orders.queue.stats()).ready).toBe(0);
+  expect((await orders.get('1'))?.state).toEqual({ total: 10, log: ['placed', 'charged'] });
+  expect(told).toHaveLength(1);
+});
+
+test('waits for its start when an answer is faster, and gives up in the dead-letter queue', async () => {
+  mq = await embed({ data: 'memory:' });
+  const orders = orderSaga(mq);
+  orders.start();
+  await orders.queue.send({}, { type: 'Charged', correlationId: '1' });
+  await orders.queue.send({}, { type: 'Charged', correlationId: 'never' });
+  await orders.queue.send({}, { type: 'Nonsense', correlationId: '1' });
+  await orders.send(OrderPlaced, { orderId: '1', total: 1 });
+  await expect.poll(async () => (await orders.get('1'))?.state.log).toEqual(['placed', 'charged']);
+  await expect.poll(async () => (await orders.queue.deadLetters.stats()).ready).toBe(2);
+  const letters = await orders.queue.deadLetters.list();
+  const reasons = letters.map(({ reason }) => reason).join();
+  expect(reasons).toMatch(/no message of type "Nonsense"/);
+  expect(reasons).toMatch(/no saga "order" never yet/);
+});
+
+test('a timeout comes when it is due, and not when the saga has gone on or cancelled it', async () => {
+  mq = await embed({ data: 'memory:', clock: 'manual' });
+  const told: Told[] = [];
+  const orders = orderSaga(mq);
+  orders.start();
+  participant(mq, 'payments', {}, told);
+  await orders.send(OrderPlaced, { orderId: '1', total: 10 });
+  await orders.send(OrderPlaced, { orderId: '2', total: 20 });
+  await mq.clock.advance('1m');
+  await orders.queue.send({}, { type: 'Charged', correlationId: '2' });
+  await orders.queue.send({}, { type: 'Reserved', correlationId: '2' });
+  await mq.clock.advance('13m');
+  expect((await orders.get('1'))?.status).toBe('running');
+  await mq.clock.advance('2m');
+  expect((await orders.get('1'))?.state.log).toEqual(['placed', 'too late']);
+  expect((await orders.get('1'))?.status).toBe('compensating');
+  expect((await orders.get('2'))?.state.log).toEqual(['placed', 'charged', 'reserved']);
+});
+
+test('an engine without delays refuses timeouts when the saga is made', async () => {
+  mq = await embed({ data: 'memory:' });
+  const { queues, topics, clock } = mq.driver;
+  const capabilities = { ...mq.driver.capabilities, delay: false as const };
+  const driver = { engine: 'Kafka', system: 'kafka', capabilities, queues, topics, clock };
+  const client = createClient({ ...driver, close: async () => {} });
+  const slow = saga(client, 'slow', { store: 'memory' });
+  expect(() => slow.onTimeout('x', () => {})).toThrow(UnsupportedError);
+  expect(() => saga(client, 'no-store')).toThrow(/event-log/);
+});
+
+describe('killed at every await point', () => {
+  interface World {
+    mq: EmbeddedClient;
+    sagas: MemorySagas;
+    told: Told[];
+  }
+
+  async function play(
+    answer: 'Reserved' | 'OutOfStock',
+    last: string[],
+    types: string[],
+  ): Promise<void> {
+    const report = await forEveryKillPoint<World>(
+      {
+        setup: async () => {
+          const world = {
+            mq: await embed({ data: 'memory:' }),
+            sagas: new MemorySagas(),
+            told: [],
+          };
+          // The world outside, which does not die.
+          participant(world.mq, 'payments', { Charge: 'Charged', Refund: 'Refunded' }, world.told);
+          participant(world.mq, 'stock', { Reserve: answer, Release: 'Released' }, world.told);
+          return world;
+        },
+        run: async (world, kill) => {
+          // A process of its own.
+          const process = await world.mq.another();
+          kill.onDeath(() => process.close({ drain: 0 }));
+          const client = createClient(kill.guard(process.driver, 'driver'));
+          const orders = orderSaga(client, kill.guard(world.sagas, 'sagas'));
+          await world.mq
+            .queue('order-saga')
+            .send({ orderId: '1', total: 10 }, { type: 'OrderPlaced', id: 'placed' });
+          orders.start();
+          const ended = async (): Promise<string | undefined> => {
+            const found = await world.sagas.load('order', '1');
+            return found?.record.outbox.length === 0 ? found.record.status : undefined;
+          };
+          const until = answer === 'Reserved' ? 'completed' : 'compensated';
+          while ((await ended()) !== until && !kill.dead)
+            await new Promise((r) => setTimeout(r, 5));
+          if (!kill.dead) await process.close();
+        },
+        check: async ({ sagas, told }) => {
+          const found = await sagas.load('order', '1');
+          expect((found!.record.state as Order).log).toEqual(last);
+          // What was sent twice is the same message: by ids, everything was sent once, and in order.
+          const once = [...new Map(told.map((each) => [each.id, each.type])).values()];
+          expect(once).toEqual(types);
+          // And the engine has dropped the second one.
+          expect(told).toHaveLength(types.length);
+        },
+        teardown: (world) => world.mq.close(),
+      },
+      { kills: 1 },
+    );
+    expect(report.points).toBeGreaterThan(20);
+  }
+
+  test('a saga that succeeds takes each step once', { timeout: 300_000 }, () =>
+    play('Reserved', ['placed', 'charged', 'reserved'], ['Charge', 'Reserve']),
+  );
+
+  test(
+    'a saga that is undone takes each compensation once, in reverse order',
+    { timeout: 300_000 },
+    () =>
+      play(
+        'OutOfStock',
+        ['placed', 'charged', 'out of stock', 'released', 'undone'],
+        ['Charge', 'Reserve', 'Release', 'Refund'],
+      ),
+  );
+});

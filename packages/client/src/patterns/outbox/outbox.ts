@@ -26,6 +26,7 @@ import type { Queue, RetryOptions, SendOptions } from '../../queue/queue.ts';
 import { type RetryPolicy, retryPolicy } from '../../queue/retry.ts';
 import type { SqlDatabase, SqlTransaction } from '../../sql/database.ts';
 import { checkTableName, migrate } from '../../sql/migrate.ts';
+import { explainMissingTable } from '../../sql/missing-table.ts';
 import type { PublishOptions, Topic } from '../../topic/topic.ts';
 import type { Batches } from './batches.ts';
 import { type OutboxTarget, rowValues } from './outbox-row.ts';
@@ -194,10 +195,9 @@ class TableOutbox implements Outbox {
     const values = rowValues(target, message, this.#spread, this.#options.mq.clock.nowMs());
     try {
       await tx.query(this.#insertText, values);
-    } catch (cause) {
-      if (!isMissingTable(cause)) throw cause;
-      const text = `the table ${this.#table.name} does not exist; await outbox.ready() when the program starts`;
-      throw new PolymqError('not-found', text, { cause });
+    } catch (error) {
+      const advice = 'await outbox.ready() when the program starts';
+      throw explainMissingTable(error, this.#table.name, advice);
     }
   }
 
@@ -284,12 +284,6 @@ class TableOutbox implements Outbox {
     const ageMs = oldest === null ? 0 : Math.max(0, mq.clock.nowMs() - Number(oldest));
     return { waiting: Number(waiting), parked: Number(parked), ageMs };
   }
-}
-
-/** In the words of PostgreSQL and of the SQLite libraries. */
-function isMissingTable(error: unknown): boolean {
-  const { code, message } = error as { code?: string; message?: string };
-  return code === '42P01' || /no such table/i.test(message ?? '');
 }
 
 function notOfClient(target: unknown): PolymqError {

@@ -19,7 +19,7 @@ export function handlingOf(
   const process = wrapProcess(place, interceptors, handler);
   if (delivery === 'at-least-once') return process;
   if (delivery === 'at-most-once') return atMostOnce(settling, process, onError);
-  return effectivelyOnce(delivery.once, process);
+  return effectivelyOnce(delivery.once, place.name, process);
 }
 
 /** Settled before the handler sees it; so what it throws can only be reported. */
@@ -39,10 +39,11 @@ function atMostOnce(
 }
 
 /** What was handled before is not handled again. What the handler itself gives back is not remembered as done. */
-function effectivelyOnce(once: OnceStore, process: AnyHandler): Handling {
+function effectivelyOnce(once: OnceStore, queue: string, process: AnyHandler): Handling {
   return async (message) => {
     try {
-      await once.once(message.id, async () => {
+      // Copies of one message in several queues have the same id, and each queue handles its own.
+      await once.once(`${queue}/${message.id}`, async () => {
         await process(message);
         if (message.state !== 'open' && message.state !== 'ack') throw NOT_DONE;
       });

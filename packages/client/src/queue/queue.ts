@@ -71,7 +71,7 @@ export type Delivery =
 
 /** Runs work at most once per message id: an `inbox`, or an idempotency store made for it (`onceBy`). */
 export interface OnceStore {
-  /** `false`: it was done before, and the work was not run. */
+  /** `false`: it was done before, and the work was not run. A queue gives `<queue>/<message id>` as the id. */
   once(id: string, work: () => Promise<void>): Promise<boolean>;
 }
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { healthRoutes } from './health.ts';
-import type { Answer } from './routes.ts';
+import { type Answer, PLAIN_REQUEST } from './routes.ts';
 
 async function ask(path: string, reasons: (string | undefined)[]): Promise<Answer> {
   const routes = healthRoutes(reasons.map((reason) => () => reason));
-  return routes.find((route) => route.path === path)!.handle(new URLSearchParams());
+  return routes.find((route) => route.path === path)!.handle(new URLSearchParams(), PLAIN_REQUEST);
 }
 
 describe('/health/ready', () => {

@@ -1,9 +1,12 @@
 /**
- * The HTTP listener: GET and HEAD on a table of routes. It uses `node:http` itself, not the environment's
+ * The HTTP listener: GET, HEAD and POST on a table of routes. It uses `node:http` itself, not the environment's
  * network: Node's parser is the one to trust with hostile HTTP, and nothing durable depends on it.
  *
- * Limits: header 8 KiB, no body, 10 s for headers and request, 64 connections, answers built before they
- * are sent. A request that asks for what is not there is told what is.
+ * Limits: header 8 KiB, a JSON body of 16 MiB for POST and none else, 10 s for headers and request, 64 connections, answers
+ * built before they are sent. A request that asks for what is not there is told what is.
+ *
+ * A POST must say `content-type: application/json`: a page in a browser cannot send that to another origin without asking
+ * first, and nobody answers such a question here.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,6 +14,8 @@ import type { Counters } from '../lib/counters.ts';
 import type { Timers } from '../lib/environment/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { hostAllowed } from './host-check.ts';
+import { readJsonBody } from './request-body.ts';
+import { RouteTable } from './route-table.ts';
 import { type Answer, errorAnswer, type Route } from './routes.ts';
 
 export interface HttpListenerOptions {
@@ -96,18 +101,18 @@ function closeServer(server: Server, timers: Timers, deadlineMs: number): Promis
 
 class Router {
   readonly #options: HttpListenerOptions;
-  readonly #routes: ReadonlyMap<string, Route>;
+  readonly #routes: RouteTable;
 
   constructor(options: HttpListenerOptions) {
     this.#options = options;
-    this.#routes = new Map(options.routes.map((route) => [route.path, route]));
+    this.#routes = new RouteTable(options.routes);
   }
 
   respond(request: IncomingMessage, response: ServerResponse): void {
-    // A body is never read: the connection ends with the answer, so that it cannot be mistaken for more.
+    // The body of anything but a POST is not read: the connection ends with the answer, so that it cannot be mistaken for more.
     const hasBody = request.headers['content-length'] || request.headers['transfer-encoding'];
-    if (hasBody) response.setHeader('connection', 'close');
-    this.#answer(request).then(
+    if (hasBody && request.method !== 'POST') response.setHeader('connection', 'close');
+    this.#answer(request, response).then(
       (answer) => this.#send(request, response, answer),
       (error: unknown) => {
         this.#options.logger.error({ error, url: request.url }, 'an HTTP request failed');
@@ -120,7 +125,7 @@ class Router {
     );
   }
 
-  async #answer(request: IncomingMessage): Promise<Answer> {
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<Answer> {
     const { loopbackOnly, hosts } = this.#options;
     if (loopbackOnly && !hostAllowed(request.headers.host, hosts)) {
       return errorAnswer(
@@ -129,20 +134,38 @@ class Router {
         'this listener does not answer to that host name; use 127.0.0.1 or add the name to admin.hosts',
       );
     }
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return errorAnswer(405, 'method-not-allowed', 'only GET and HEAD are offered');
+    const method = request.method === 'HEAD' ? 'GET' : request.method;
+    if (method !== 'GET' && method !== 'POST') {
+      response.setHeader('allow', 'GET, HEAD, POST');
+      return errorAnswer(405, 'method-not-allowed', 'only GET, HEAD and POST are offered');
     }
     const target = request.url ?? '/';
     if (target.length > URL_LENGTH_MAX) {
       return errorAnswer(414, 'url-too-long', `a URL may have ${URL_LENGTH_MAX} characters`);
     }
     const [path = '/', query = ''] = target.split('?', 2);
-    const route = this.#routes.get(path);
-    return route === undefined ? this.#notFound() : route.handle(new URLSearchParams(query));
+    const found = this.#routes.find(method, path);
+    if (found === undefined) return this.#notFound(method, path, response);
+    const { route, params } = found;
+    const body = method === 'POST' ? await readJsonBody(request) : { value: undefined };
+    if ('refused' in body) {
+      response.setHeader('connection', 'close');
+      return body.refused;
+    }
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const facts = { params, body: body.value, signal: gone.signal };
+    return route.handle(new URLSearchParams(query), facts);
   }
 
-  #notFound(): Answer {
-    const there = Array.from(this.#routes.values(), ({ path, doc }) => `${path} (${doc})`);
+  #notFound(method: string, path: string, response: ServerResponse): Answer {
+    const other = this.#routes.methodsOf(path);
+    if (other.length > 0) {
+      response.setHeader('allow', other.join(', ').replace('GET', 'GET, HEAD'));
+      const text = `${path} is there for ${other.join(' and ')}, not for ${method}`;
+      return errorAnswer(405, 'method-not-allowed', text);
+    }
+    const there = this.#routes.list();
     return errorAnswer(404, 'not-found', `there is nothing here; there is: ${there.join(', ')}`);
   }
 
@@ -155,7 +178,6 @@ class Router {
       'content-length': body.length,
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
-      ...(answer.status === 405 ? { allow: 'GET, HEAD' } : {}),
     });
     response.end(request.method === 'HEAD' ? undefined : body);
   }

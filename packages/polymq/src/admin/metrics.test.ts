@@ -4,7 +4,7 @@ import { CounterRegistry } from '../lib/counters.ts';
 import type { Observed } from './broker-samples.ts';
 import { metricsPage } from './metrics-page.ts';
 import { metricsRoutes } from './metrics-routes.ts';
-import type { Answer } from './routes.ts';
+import { type Answer, PLAIN_REQUEST } from './routes.ts';
 
 /** A broker with `streams` streams of two partitions, and one group that is 3 records behind in each. */
 function observed(streams: number): Observed {
@@ -60,7 +60,9 @@ async function ask(streams: number, seriesMax: number, path: string): Promise<An
     seriesMax,
   });
   const [name, query] = path.split('?');
-  return routes.find((route) => route.path === name)!.handle(new URLSearchParams(query));
+  return routes
+    .find((route) => route.path === name)!
+    .handle(new URLSearchParams(query), PLAIN_REQUEST);
 }
 
 function seriesOf({ body }: Answer): string[] {

@@ -7,6 +7,7 @@
  */
 import { healthRoutes, type ReadinessCheck } from '../admin/health.ts';
 import { metricsRoutes } from '../admin/metrics-routes.ts';
+import { queueRoutes } from '../admin/queue-routes.ts';
 import type { Route } from '../admin/routes.ts';
 import type { Broker } from '../core/broker.ts';
 import { CounterRegistry, LATENCY_BOUNDS_S } from '../lib/counters.ts';
@@ -229,7 +230,11 @@ class ComposedBroker implements RunningBroker {
       takenPorts: this.#takenPorts,
       broker: core.broker,
       counters: this.#counters,
-      routes: [...healthRoutes(this.#readinessChecks()), ...this.#metricsRoutes(core)],
+      routes: [
+        ...healthRoutes(this.#readinessChecks()),
+        ...this.#metricsRoutes(core),
+        ...queueRoutes(core.broker, parts.environment.clock),
+      ],
       deadlineMs: () => this.#deadlineMs,
     });
     this.#listeners = listeners;

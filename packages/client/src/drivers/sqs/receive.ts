@@ -5,6 +5,9 @@ import { BATCH_ENTRIES_MAX, VISIBILITY_SECONDS_MAX, WAIT_SECONDS_MAX } from './l
 import type { ReceivedMessage } from './message-format.ts';
 import type { QueuePlace } from './places.ts';
 
+/** What an answer may take to get here; who settles in the last moments of a lease is too late. */
+const UNDER_WAY_MS = 250;
+
 export interface Fetch {
   /** Up to ten are asked for. */
   readonly max: number;
@@ -37,7 +40,9 @@ export async function fetchOnce(
     { target: place.name, signal, waitMs: WaitTimeSeconds * 1000 },
   );
   const lasts = VisibilityTimeout * 1000;
-  const lease = { leaseMs: lasts, leaseEndMs: aws.context.clock.nowMs() + lasts };
+  // It began when the engine handed the messages out, so a little before they came.
+  const underWayMs = Math.min(UNDER_WAY_MS, lasts / 10);
+  const lease = { leaseMs: lasts, leaseEndMs: aws.context.clock.nowMs() + lasts - underWayMs };
   return (answer.Messages ?? []).map((message) => {
     const unseen = aws.unseen.of(message.MessageId ?? '');
     return new SqsDelivery(message, { ...lease, place, owner, unseen });

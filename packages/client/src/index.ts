@@ -52,6 +52,21 @@ export type {
 export type { Snapshot, SnapshotOptions, SnapshotStore } from './patterns/events/snapshots.ts';
 export { type Fanout, type FanoutQueue, fanout } from './patterns/fanout/fanout.ts';
 export {
+  type IdempotencyOptions,
+  type IdempotentOptions,
+  idempotent,
+  onceBy,
+} from './patterns/idempotency/idempotent.ts';
+export { type MemoryStoreOptions, memoryStore } from './patterns/idempotency/memory-store.ts';
+export {
+  type RedisClient,
+  type RedisStoreOptions,
+  redisStore,
+} from './patterns/idempotency/redis-store.ts';
+export { type SqlStoreOptions, sqlStore } from './patterns/idempotency/sql-store.ts';
+export type { Begun, IdempotencyStore } from './patterns/idempotency/store.ts';
+export { type Inbox, type InboxMessage, type InboxOptions, inbox } from './patterns/inbox/inbox.ts';
+export {
   type LoopBlocked,
   type LoopWatch,
   loopWatch,
@@ -68,6 +83,15 @@ export {
   type OpenTelemetryOptions,
   openTelemetry,
 } from './patterns/observability/open-telemetry.ts';
+export {
+  type Added,
+  type Outbox,
+  type OutboxOptions,
+  type OutboxRelay,
+  type OutboxStats,
+  outbox,
+  type ParkedMessage,
+} from './patterns/outbox/outbox.ts';
 export type {
   CheckpointStore,
   Projection,
@@ -108,4 +132,16 @@ export type {
   ServiceShape,
 } from './patterns/service/types.ts';
 export type * from './queue/queue.ts';
+export type {
+  Listening,
+  SqlDatabase,
+  SqlQueries,
+  SqlResult,
+  SqlRow,
+  SqlTransaction,
+  SqlValue,
+} from './sql/database.ts';
+export { migrate, type SqlSchema, type SqlStep } from './sql/migrate.ts';
+export { type PostgresClient, type PostgresPool, postgres } from './sql/postgres.ts';
+export { type DirectSqlite, type PreparingSqlite, sqlite } from './sql/sqlite.ts';
 export type * from './topic/topic.ts';

@@ -28,7 +28,7 @@ export interface InboxOptions {
   readonly db: SqlDatabase;
   /** Missing: `polymq_inbox`. */
   readonly table?: string;
-  /** Who handles. Two inboxes of different names handle the same message once each. Missing: '', and `once(tx, message, …)` counts per queue. */
+  /** Who handles: inboxes of different names handle the same message once each. Missing: ''. */
   readonly name?: string;
   /** How long ids are remembered: longer than any message can come again. Missing: 7 days. */
   readonly keep?: Duration;
@@ -38,7 +38,7 @@ export interface InboxOptions {
   readonly onError?: (error: unknown) => void;
 }
 
-/** A received message, or whatever has its id and says where it came from. */
+/** A received message, or whatever has its id. Its copies in several queues or topics (`source`) count as messages of their own. */
 export interface InboxMessage {
   readonly id: string;
   readonly source?: string;
@@ -113,24 +113,20 @@ class TableInbox implements Inbox {
       | [id: string, work: () => Promise<void>]
       | [tx: unknown, message: InboxMessage, work: (tx: SqlTransaction) => Promise<unknown>]
   ): Promise<boolean> {
-    if (values.length === 2) return this.#alone('', values[0], values[1]);
-    const [tx, { id, source = '' }, work] = values;
-    if (tx === undefined) return this.#alone(source, id, work);
-    return this.#within(this.#db.wrap(tx), source, id, work);
+    if (values.length === 2) return this.#alone(values[0], values[1]);
+    const [tx, { id, source }, work] = values;
+    const known = source === undefined || id === '' ? id : `${source}/${id}`;
+    if (tx === undefined) return this.#alone(known, work);
+    return this.#within(this.#db.wrap(tx), known, work);
   }
 
-  async #alone(
-    source: string,
-    id: string,
-    work: (tx: SqlTransaction) => Promise<unknown>,
-  ): Promise<boolean> {
+  async #alone(id: string, work: (tx: SqlTransaction) => Promise<unknown>): Promise<boolean> {
     await this.ready();
-    return this.#db.transaction((tx) => this.#within(tx, source, id, work));
+    return this.#db.transaction((tx) => this.#within(tx, id, work));
   }
 
   async #within(
     tx: SqlTransaction,
-    source: string,
     id: string,
     work: (tx: SqlTransaction) => Promise<unknown>,
   ): Promise<boolean> {
@@ -139,18 +135,17 @@ class TableInbox implements Inbox {
     }
     const nowMs = this.#clock.nowMs();
     this.#cleanUp(nowMs);
-    const scope = this.#options.name ?? source;
-    if (!(await this.#remember(tx, scope, id, nowMs))) return false;
+    if (!(await this.#remember(tx, id, nowMs))) return false;
     await this.#current.run(tx, () => work(tx));
     return true;
   }
 
   /** PostgreSQL waits here for a transaction that has just stored the same id; SQLite lets only one write anyway. */
-  async #remember(tx: SqlTransaction, scope: string, id: string, nowMs: number): Promise<boolean> {
-    const insert = `insert into ${this.#table} (scope, message_id, handled_ms) values ($1, $2, $3)
+  async #remember(tx: SqlTransaction, id: string, nowMs: number): Promise<boolean> {
+    const insert = `insert into ${this.#table} (name, message_id, handled_ms) values ($1, $2, $3)
       on conflict do nothing`;
     try {
-      return (await tx.query(insert, [scope, id, nowMs])).changes > 0;
+      return (await tx.query(insert, [this.#options.name ?? '', id, nowMs])).changes > 0;
     } catch (error) {
       const advice = 'await inbox.ready() when the program starts';
       throw explainMissingTable(error, this.#table, advice);
@@ -161,10 +156,10 @@ class TableInbox implements Inbox {
   #cleanUp(nowMs: number): void {
     if (nowMs - this.#cleanedMs < CLEAN_UP_EVERY_MS) return;
     this.#cleanedMs = nowMs;
-    const old = `select scope, message_id from ${this.#table} where handled_ms < $1
+    const old = `select name, message_id from ${this.#table} where handled_ms < $1
       limit ${CLEAN_UP_ROWS_MAX}`;
     this.#db
-      .query(`delete from ${this.#table} where (scope, message_id) in (${old})`, [
+      .query(`delete from ${this.#table} where (name, message_id) in (${old})`, [
         nowMs - this.#keepMs,
       ])
       .catch(this.#options.onError ?? warn);
@@ -174,8 +169,8 @@ class TableInbox implements Inbox {
 function schemaOf(table: string): SqlSchema {
   const create = (big: string): string[] => [
     `create table ${table} (
-       scope text not null, message_id text not null, handled_ms ${big} not null,
-       primary key (scope, message_id))`,
+       name text not null, message_id text not null, handled_ms ${big} not null,
+       primary key (name, message_id))`,
     `create index ${table}_handled on ${table} (handled_ms)`,
   ];
   return { name: table, steps: [{ postgresql: create('bigint'), sqlite: create('integer') }] };

@@ -120,6 +120,24 @@ describe('a counted lease', () => {
   });
 });
 
+describe('a local lease', () => {
+  it('counts as an attempt, and writes no end that could outlive its holder', async () => {
+    const { queues, queue, store, clock } = kit();
+    const q = await queue();
+    queues.publish(message('a'), [q]);
+    const row = q.take(1000, 'local') as number;
+    clock.advance(900);
+    q.extend(row, 5000);
+    expect(store.dues).toEqual([]);
+    clock.advance(4999);
+    expect([q.holds(row, 0), q.attempts(row)]).toEqual([true, 1]);
+    clock.advance(1);
+    expect([q.holds(row, 0), q.readyCount, q.attempts(row)]).toEqual([false, 1, 1]);
+    q.requeue(q.take(1000, 'local') as number, { untouched: true });
+    expect(q.attempts(row)).toBe(1);
+  });
+});
+
 describe('a counted lease over a restart', () => {
   let broker: RestartKit;
   const start = async (): Promise<RestartKit> => {
@@ -128,6 +146,21 @@ describe('a counted lease over a restart', () => {
     return broker;
   };
   afterEach(() => broker.stop());
+
+  it.each(['restart', 'crash'] as const)('is over if it was local: %s', async (how) => {
+    const { queues } = await start();
+    const q = await broker.declare('q');
+    for (const body of ['a', 'b']) queues.publish(message(body), [q]);
+    q.extend(q.take(1000, 'local') as number, 9000);
+    await broker[how]();
+    const again = broker.get('q');
+    expect([again.readyCount, again.leasedCount]).toEqual([2, 0]);
+    const a = (await again.take(1000, 'local'))!;
+    expect([again.attempts(a), again.isRestored(a)]).toEqual([2, true]);
+    broker.queues.publish(message('c'), [again]);
+    expect(again.attempts((await again.take(1000, 'local'))!)).toBe(1);
+    expect(again.isRestored((await again.take(1000, 'local'))!)).toBe(false);
+  });
 
   it.each(['restart', 'crash'] as const)('goes on for the rest of its time: %s', async (how) => {
     const { queues, clock } = await start();

@@ -128,6 +128,38 @@ const cases: readonly Case[] = [
     refused: 1,
   },
   {
+    name: 'length: drops the oldest of the lowest priority',
+    settings: { lengthMax: 2, priorityMax: 3, overflow: 'drop-lowest-priority' },
+    publish: [
+      ['a', { priority: 3 }],
+      ['b', { priority: 1 }],
+      ['c', { priority: 1 }],
+      ['d', { priority: 2 }],
+    ],
+    left: ['a', 'd'],
+  },
+  {
+    name: 'length: drops what has just come, if it matters least',
+    settings: { lengthMax: 2, priorityMax: 3, overflow: 'drop-lowest-priority' },
+    publish: [
+      ['a', { priority: 3 }],
+      ['b', { priority: 1 }],
+      ['c', { priority: 0 }],
+    ],
+    left: ['a', 'b'],
+  },
+  {
+    name: 'bytes: drops the lowest priorities until the rest fits',
+    settings: { bytesMax: 4, priorityMax: 3, overflow: 'drop-lowest-priority' },
+    publish: [
+      ['aa', { priority: 2 }],
+      ['b', { priority: 1 }],
+      ['c', { priority: 0 }],
+      ['ddd', { priority: 3 }],
+    ],
+    left: ['ddd'],
+  },
+  {
     name: 'priorities',
     settings: { priorityMax: 3 },
     publish: [
@@ -207,6 +239,25 @@ describe('the rules of a queue', () => {
     q.requeue(row);
     expect(queues.publish(message('c'), [q])).toBe(1);
     expect(await bodies(q)).toEqual(['a', 'b']);
+  });
+
+  it('let the same message in another form exceed it, too', async () => {
+    const { queues, queue } = kit();
+    const q = await queue({ lengthMax: 1, overflow: 'reject' });
+    queues.publish(message('a'), [q]);
+    const row = q.take() as number;
+    queues.publish(message('b'), [q]);
+    const again = Object.assign(message('a, again'), { returning: true });
+    expect(queues.publish(again, [q])).toBe(0);
+    q.ack(row);
+    expect(await bodies(q)).toEqual(['b', 'a, again']);
+  });
+
+  it('drop fair and ungrouped messages by priority, then by turn', async () => {
+    const { queues, queue } = kit();
+    const q = await queue({ lengthMax: 2, groups: 'fair', overflow: 'drop-lowest-priority' });
+    for (const body of ['g1', 'g2', 'g3']) queues.publish(message(body, { groupId: 'g' }), [q]);
+    expect(await bodies(q)).toEqual(['g2', 'g3']);
   });
 
   it('hold for what comes back', async () => {

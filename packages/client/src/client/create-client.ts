@@ -14,7 +14,9 @@ import type { Interceptor } from '../message/interceptor.ts';
 import { OpenQueue } from '../queue/open-queue.ts';
 import type { CloseOptions, Queue, QueueOptions } from '../queue/queue.ts';
 import { planQueue } from '../queue/queue-plan.ts';
+import { OpenTopic } from '../topic/open-topic.ts';
 import type { Topic, TopicOptions } from '../topic/topic.ts';
+import { planTopic } from '../topic/topic-plan.ts';
 import type { Client } from './client.ts';
 import { rememberContext } from './context-of.ts';
 import { sameOptions } from './same-options.ts';
@@ -56,6 +58,7 @@ class DriverClient implements CreatedClient {
   readonly #timeoutMs: number;
   readonly #interceptors: Interceptor[];
   readonly #queues = new Map<string, Named<OpenQueue>>();
+  readonly #topics = new Map<string, Named<OpenTopic>>();
   readonly #parts = new Set<ClosedWithClient>();
   readonly #listeners = new Set<ConnectionListener>();
   #openCalls = 0;
@@ -87,8 +90,15 @@ class DriverClient implements CreatedClient {
     return known.value as unknown as Queue<T>;
   }
 
-  topic<T = unknown>(_name: string, _options: TopicOptions<T> = {}): Topic<T> {
-    throw new Error('not yet');
+  topic<T = unknown>(name: string, options: TopicOptions<T> = {}): Topic<T> {
+    const known = this.#topics.get(name);
+    if (known === undefined) {
+      const topic = new OpenTopic(planTopic(this.#context(), name, options as TopicOptions));
+      this.#topics.set(name, { value: topic, options });
+      return topic as unknown as Topic<T>;
+    }
+    checkSame('topic', name, known.options, options);
+    return known.value as unknown as Topic<T>;
   }
 
   use(interceptor: Interceptor): void {

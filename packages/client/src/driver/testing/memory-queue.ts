@@ -178,7 +178,7 @@ export class MemoryQueue {
 
   /** Everybody's leases end, as when the connection breaks. */
   loseLeases(): void {
-    for (const entry of this.#entries) if (entry.lease !== undefined) this.#lost(entry);
+    this.#lose(({ lease }) => lease !== undefined);
     this.#wake();
   }
 
@@ -212,11 +212,15 @@ export class MemoryQueue {
     throw new PolymqError('lease-lost', `message ${delivery.id} is not leased to you any more`);
   }
 
-  #lost(entry: Entry): void {
-    const { owner, delivery } = entry.lease!;
-    entry.lease = undefined;
-    entry.redeliveries += 1;
-    owner?.sink.lost([delivery]);
+  #lose(which: (entry: Entry) => boolean): void {
+    const lost = new Map<Subscriber | undefined, Delivery[]>();
+    for (const entry of this.#entries.filter(which)) {
+      const { owner, delivery } = entry.lease!;
+      entry.lease = undefined;
+      entry.redeliveries += 1;
+      lost.set(owner, [...(lost.get(owner) ?? []), delivery]);
+    }
+    for (const [owner, deliveries] of lost) owner?.sink.lost(deliveries);
   }
 
   #wake(): void {
@@ -234,9 +238,7 @@ export class MemoryQueue {
       const endMs = message.timestampMs + (message.ttlMs ?? this.spec.ttlMs ?? Number.MAX_VALUE);
       return lease !== undefined || endMs > nowMs;
     });
-    for (const entry of this.#entries) {
-      if (entry.lease !== undefined && entry.lease.endMs <= nowMs) this.#lost(entry);
-    }
+    this.#lose(({ lease }) => lease !== undefined && lease.endMs <= nowMs);
     for (const done of [...this.#waiting]) done();
     for (const subscriber of [...this.#subscribers]) this.#feed(subscriber);
     this.#arm();

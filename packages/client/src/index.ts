@@ -32,6 +32,18 @@ export {
 } from './patterns/contract/registry.ts';
 export type { SchemaDocument, StandardSchema } from './patterns/contract/schema.ts';
 export { type TopicRegistry, topicRegistry } from './patterns/contract/topic-registry.ts';
+export {
+  type Encryption,
+  type EncryptionKey,
+  type EncryptOptions,
+  encrypt,
+} from './patterns/crypto/encrypt.ts';
+export {
+  type SignatureKey,
+  type Signing,
+  type SignOptions,
+  sign,
+} from './patterns/crypto/sign.ts';
 export type { Decided, DecideOptions } from './patterns/events/decide.ts';
 export {
   type Appended,

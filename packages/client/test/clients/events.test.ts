@@ -12,7 +12,7 @@ import { forEveryKillPoint } from '../support/kill-points.ts';
 import { postgresMissing, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { SQLITE_LIBRARIES } from '../support/sqlite.ts';
 
-interface BankEvents extends Record<string, unknown> {
+interface BankEvents {
   Opened: { owner: string };
   Deposited: { amount: number };
   Withdrawn: { amount: number };

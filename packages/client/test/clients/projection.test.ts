@@ -10,7 +10,7 @@ import { forEveryKillPoint } from '../support/kill-points.ts';
 import { postgresMissing, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { SQLITE_LIBRARIES } from '../support/sqlite.ts';
 
-interface Events extends Record<string, unknown> {
+interface Events {
   Deposited: { amount: number };
   Renamed: { name: string };
 }
@@ -66,7 +66,7 @@ test('goes on where it was, and begins anew to rebuild', async () => {
   await first.close();
   await deposit(2, 10);
   seen = [];
-  const second = keep(bank.project('all', handlers, { reset: () => void (seen = []) }));
+  const second = keep(bank.project('all', handlers, { reset: () => void seen.splice(0) }));
   await second.caughtUp();
   expect(seen).toHaveLength(2);
   await second.rebuild();
@@ -163,11 +163,11 @@ const DATABASES: Record<string, () => Promise<{ db: SqlDatabase; close(): Promis
   },
 };
 
+type SumEvent = { stream: string; data: { amount: number } };
+type SumContext = { tx: { query(text: string, values: (string | number)[]): Promise<unknown> } };
+
 const SUMS = {
-  Deposited: async (
-    { stream, data }: { stream: string; data: { amount: number } },
-    { tx }: { tx: { query(text: string, values: (string | number)[]): Promise<unknown> } },
-  ) => {
+  Deposited: async ({ stream, data }: SumEvent, { tx }: SumContext) => {
     await tx.query(
       `insert into sums (account, sum, count) values ($1, $2, 1)
        on conflict (account) do update set sum = sums.sum + excluded.sum, count = sums.count + 1`,
@@ -189,7 +189,7 @@ for (const [name, open] of Object.entries(DATABASES)) {
       await deposit(30);
       let failures = 0;
       const flaky = {
-        Deposited: async (event: never, context: never) => {
+        Deposited: async (event: SumEvent, context: SumContext) => {
           await SUMS.Deposited(event, context);
           failures += 1;
           if (failures % 7 === 0) throw new Error('after its write');
@@ -208,7 +208,7 @@ for (const [name, open] of Object.entries(DATABASES)) {
         await tx.query('delete from sums');
       };
       await Promise.all([one.close(), two.close()]);
-      const third = bank.project('sums', SUMS as never, { ...options, reset: clear });
+      const third = bank.project('sums', SUMS, { ...options, reset: clear });
       await third.rebuild();
       await third.caughtUp();
       expect(await counted(db)).toBe(30);
@@ -238,7 +238,7 @@ for (const [name, open] of Object.entries(DATABASES)) {
             const client = createClient(kill.guard(world.mq.driver, 'driver'));
             const store = eventStore<Events>(client, 'bank');
             const checkpoint = kill.guard(world.db, 'db');
-            const projection = store.project('sums', SUMS as never, { checkpoint, batch: 2 });
+            const projection = store.project('sums', SUMS, { checkpoint, batch: 2 });
             kill.onDeath(() => void projection.close());
             await projection.caughtUp();
             void projection.close();

@@ -5,6 +5,7 @@
  * A stop goes the other way: not ready → stop accepting and drain → core → engine. If a part does not start, what
  * has been started is stopped before the error is thrown.
  */
+import { eventLogRoutes } from '../admin/event-log-routes.ts';
 import { healthRoutes, type ReadinessCheck } from '../admin/health.ts';
 import { metricsRoutes } from '../admin/metrics-routes.ts';
 import { queueRoutes } from '../admin/queue-routes.ts';
@@ -234,6 +235,7 @@ class ComposedBroker implements RunningBroker {
         ...healthRoutes(this.#readinessChecks()),
         ...this.#metricsRoutes(core),
         ...queueRoutes(core.broker, parts.environment.clock),
+        ...eventLogRoutes(core.broker),
       ],
       deadlineMs: () => this.#deadlineMs,
     });

@@ -1,7 +1,7 @@
 /**
  * The contract of drivers on Kafka: PolyMQ as its own process, or `TEST_KAFKA=HOST:PORT` (then nothing is restarted).
  */
-import { type Client } from '@polymq/client';
+import type { Client } from '@polymq/client';
 import { createClient } from '../../src/client/create-client.ts';
 import { open } from '../../src/drivers/kafka/index.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -24,6 +24,8 @@ async function connect(address: string): Promise<Client> {
 
 await driverContract({
   name: 'kafka',
+  // A batch of records has 1 MiB at most, if a topic says nothing else.
+  bodyBytes: 900_000,
   async start() {
     if (given !== undefined) return { connect: () => connect(given), stop: async () => {} };
     const engine = await startPolymqEngine(['kafka']);

@@ -38,6 +38,9 @@ const CAPABILITIES: Capabilities = {
   'manual-clock': false,
 };
 
+/** How long one attempt to connect again goes on. */
+const PROBE_MS = 1_000;
+
 /** Connects to a cluster. `options.brokers` adds to the brokers of the URL. */
 export async function open(
   url: URL,
@@ -87,12 +90,15 @@ export async function open(
 class ConnectionWatch {
   readonly #context: DriverContext;
   #probing = false;
+  /** Another connection was closed since the last probe began. */
+  #again = false;
 
   constructor(context: DriverContext) {
     this.#context = context;
   }
 
   lost(wire: Wire): void {
+    this.#again = true;
     if (this.#probing || wire.closed) return;
     this.#probing = true;
     void this.#probe(wire);
@@ -100,15 +106,14 @@ class ConnectionWatch {
 
   async #probe(wire: Wire): Promise<void> {
     let told = false;
-    while (!wire.closed) {
+    while (this.#again && !wire.closed) {
+      this.#again = false;
       try {
-        await wire.retry('connect again', () => wire.metadata([], true), {
-          timeoutMs: told ? 1_000 : 1,
-        });
-        break;
+        const timeoutMs = told ? PROBE_MS : 1;
+        await wire.retry('connect again', () => wire.metadata([], true), { timeoutMs });
       } catch (error) {
-        if (wire.closed) break;
-        if (!told) this.#context.onConnection('lost', error as PolymqError);
+        this.#again = true;
+        if (!told && !wire.closed) this.#context.onConnection('lost', error as PolymqError);
         told = true;
       }
     }

@@ -113,6 +113,12 @@ export class Lane {
     return this.#full() ? new Promise((resolve) => this.#room.push(resolve)) : undefined;
   }
 
+  /** When the message that would be taken next was sent; infinity if there is none. */
+  get headMs(): number {
+    if (this.draining) return Number.POSITIVE_INFINITY;
+    return this.#ready.first()?.record.timestampMs ?? Number.POSITIVE_INFINITY;
+  }
+
   take(): Entry | undefined {
     const entry = this.draining ? undefined : this.#ready.shift();
     if (entry === undefined) return undefined;

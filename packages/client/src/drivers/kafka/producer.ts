@@ -31,7 +31,7 @@ import type { Wire } from './wire.ts';
 export type ProduceOutcome = PublishOutcome | PolymqError;
 
 export interface ProduceOptions {
-  /** Records without a key: `batch` keeps those of one call together, `spread` deals them out. */
+  /** Records without a key: `batch` keeps those of one call together, `spread` deals them out, some at a time. */
   readonly keyless: 'batch' | 'spread';
   /** Where they go whatever their keys are. */
   readonly partition?: number | undefined;
@@ -39,6 +39,8 @@ export interface ProduceOptions {
 
 /** Of records of one batch. Kafka's own default for a whole request is 1 MiB. */
 const BATCH_BYTES_MAX = 512 * 1024;
+/** Few messages of one call stay in their order, many are shared among consumers. */
+const SPREAD_AT_ONCE = 10;
 const ROUND_RECORDS_MAX = 10_000;
 const ROUND_BYTES_MAX = 8 * 1024 * 1024;
 const RETRY_MS = { first: 20, longest: 500 } as const;
@@ -63,8 +65,9 @@ interface Job {
   /** Of messages, from the first. */
   taken: number;
   open: number;
-  /** The partition for its keyless records, drawn when the first of them is taken. */
+  /** The partition for its keyless records, and at which of its messages it was drawn. */
   sticky: number;
+  drawnAt: number;
   resolve(outcomes: ProduceOutcome[]): void;
 }
 
@@ -129,6 +132,7 @@ export class KafkaProducer {
         taken: 0,
         open,
         sticky: -1,
+        drawnAt: -1,
         resolve,
       });
       if (this.#running) return;
@@ -216,10 +220,7 @@ export class KafkaProducer {
     const bytes = recordBytes(record);
     const name = `${topic}:${partition}`;
     let batch = batches.get(name);
-    if (batch !== undefined && batch.bytes + bytes > BATCH_BYTES_MAX) {
-      if (job.options.keyless === 'spread' && key === undefined) this.#turns.set(topic, partition);
-      return 0;
-    }
+    if (batch !== undefined && batch.bytes + bytes > BATCH_BYTES_MAX) return 0;
     if (batch === undefined) {
       const lists = { records: [], jobs: [], indexes: [] };
       batch = {
@@ -244,10 +245,13 @@ export class KafkaProducer {
   #partitionOf(job: Job, key: Buffer | undefined, partitions: number): number {
     if (job.options.partition !== undefined) return job.options.partition;
     if (key !== undefined) return partitionOfKey(key, partitions);
-    if (job.sticky >= 0 && job.options.keyless === 'batch') return job.sticky % partitions;
+    const { taken, drawnAt } = job;
+    const some = job.options.keyless === 'batch' ? Number.POSITIVE_INFINITY : SPREAD_AT_ONCE;
+    if (drawnAt >= 0 && taken - drawnAt < some) return job.sticky % partitions;
     const turn = this.#turns.get(job.topic) ?? Math.floor(Math.random() * partitions);
     this.#turns.set(job.topic, (turn + 1) % partitions);
     job.sticky = turn;
+    job.drawnAt = taken;
     return turn % partitions;
   }
 

@@ -42,7 +42,7 @@ export interface Taker {
 
 const LINGER_MS = 1_000;
 /** Between two commits of watermarks. */
-const COMMIT_MS = 20;
+const COMMIT_MS = 5;
 const CAUGHT_UP_CHECK_MS = 5;
 
 export class QueueShare {
@@ -58,7 +58,6 @@ export class QueueShare {
   #committing: Promise<void> | undefined;
   #frozen = true;
   #pumping = false;
-  #turn = 0;
   #idle: ClockTimer | undefined;
   #started: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -208,14 +207,9 @@ export class QueueShare {
     for (const taker of [...this.#takers]) {
       const room = taker.room();
       const deliveries: Delivery[] = [];
-      for (let misses = 0; deliveries.length < room && misses < lanes.length; ) {
-        this.#turn = (this.#turn + 1) % lanes.length;
-        const entry = lanes[this.#turn]!.take();
-        if (entry === undefined) {
-          misses += 1;
-          continue;
-        }
-        misses = 0;
+      while (deliveries.length < room) {
+        const entry = oldest(lanes)?.take();
+        if (entry === undefined) break;
         const lease: Lease = { share: this, entry, taker, state: 'open', delivery: undefined };
         lease.delivery = new KafkaDelivery(entry.record, entry.redeliveries, lease);
         this.#leases.add(lease);
@@ -365,6 +359,20 @@ export class QueueShare {
     }
     return held;
   }
+}
+
+/** The lane whose next message was sent first, so that messages come about in the order they were sent. */
+function oldest(lanes: readonly Lane[]): Lane | undefined {
+  let found: Lane | undefined;
+  let foundMs = Number.POSITIVE_INFINITY;
+  for (const lane of lanes) {
+    const { headMs } = lane;
+    if (headMs < foundMs) {
+      found = lane;
+      foundMs = headMs;
+    }
+  }
+  return found;
 }
 
 function nameOf({ topic, partition }: Lane): string {

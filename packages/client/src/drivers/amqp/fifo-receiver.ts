@@ -130,10 +130,10 @@ class Holder {
     // Cancelled with the acknowledgement and not after it, so that the next message does not come here first.
     this.leases.beforeAnswer = (gaveBack) => {
       if (!gaveBack) void channel.cancel(this.#tag).catch(() => undefined);
-      this.leases.whenIdle(() => {
-        if (!gaveBack) this.leases.close();
-        this.onAnswered(gaveBack);
-      });
+    };
+    this.leases.afterAnswer = (gaveBack) => {
+      if (!gaveBack) this.leases.close();
+      this.onAnswered(gaveBack);
     };
   }
 

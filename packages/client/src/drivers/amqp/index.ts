@@ -1,14 +1,19 @@
 /**
- * The driver for RabbitMQ and whatever else speaks AMQP 0-9-1, on amqplib. One connection: declarations, sends and each
+ * The driver for RabbitMQ and whatever else speaks AMQP 0-9-1, on amqplib. One connection: declarations, sends, requests and each
  * consumer have a channel of their own.
+ *
+ * AMQP does not confirm acknowledgements: `ack` has been written when it returns, and a message whose acknowledgement is lost
+ * with the connection comes again.
  */
 import type { Capabilities } from '../../driver/capabilities.ts';
-import type { Driver, OpenDriver } from '../../driver/driver.ts';
+import type { Driver, DriverContext, OpenDriver } from '../../driver/driver.ts';
 import { loadLibrary } from './library.ts';
 import { Link } from './link.ts';
 import type { AmqpOptions } from './options.ts';
 import { Publisher } from './publisher.ts';
 import { AmqpQueues } from './queue-driver.ts';
+import { AmqpRequests, ReplyChannel } from './request-driver.ts';
+import { AmqpTopics } from './topic-driver.ts';
 import { Topology } from './topology.ts';
 
 export type { AmqpOptions } from './options.ts';
@@ -17,7 +22,7 @@ const UNCONFIRMED_MAX = 10_000;
 
 const CAPABILITIES: Capabilities = {
   queue: 'native',
-  delay: 'TTL and dead-letter queues, to 1/16 of the delay',
+  delay: 'TTL and dead-letter queues, rounded up to 1/16',
   priority: 'native',
   fifo: 'single active consumer: one client at a time works on the queue',
   dedupe: false,
@@ -25,37 +30,67 @@ const CAPABILITIES: Capabilities = {
   limit: 'native',
   'drop-lowest-priority': false,
   peek: 'gets and gives back',
-  topic: false,
-  live: false,
-  group: false,
-  replay: false,
-  fanout: false,
-  'request-reply': false,
+  topic: 'fan-out exchange',
+  live: 'fan-out exchange, exclusive queues',
+  group: 'stream queue; one member reads at a time, the others take over',
+  replay: 'stream queue, one partition',
+  fanout: 'native',
+  'request-reply': 'direct reply-to',
   'event-log': false,
   transaction: false,
   'manual-clock': false,
 };
 
-export const open: OpenDriver<AmqpOptions | undefined> = async (url, options = {}, context) => {
+/** The parts of a driver that speak AMQP; the driver of PolyMQ takes some of them. */
+export interface AmqpParts {
+  readonly link: Link;
+  readonly topology: Topology;
+  readonly publisher: Publisher;
+  readonly requests: AmqpRequests;
+  close(): Promise<void>;
+}
+
+export async function openAmqp(
+  url: URL,
+  options: AmqpOptions,
+  context: DriverContext,
+): Promise<AmqpParts> {
   const link = new Link(await loadLibrary(), url, options, context);
   const topology = new Topology(link);
   const publisher = new Publisher(link, options.unconfirmedMax ?? UNCONFIRMED_MAX);
-  const queues = new AmqpQueues(link, topology, publisher);
+  const requests = new ReplyChannel(() => context.clock.nowMs());
+  requests.publisher = new Publisher(link, UNCONFIRMED_MAX, requests.opened);
+  const close = async (): Promise<void> => {
+    publisher.close();
+    requests.publisher?.close();
+    await link.close();
+  };
   try {
     await link.open();
   } catch (error) {
-    await link.close();
+    await close();
     throw error;
   }
+  return {
+    link,
+    topology,
+    publisher,
+    requests: new AmqpRequests({ link, topology, publisher, requests }),
+    close,
+  };
+}
+
+export const open: OpenDriver<AmqpOptions | undefined> = async (url, options, context) => {
+  const amqp = await openAmqp(url, options ?? {}, context);
+  const { link, topology, publisher, requests, close } = amqp;
   const driver: Driver = {
     engine: 'RabbitMQ',
     system: 'rabbitmq',
     capabilities: CAPABILITIES,
-    queues,
-    close: async () => {
-      publisher.close();
-      await link.close();
-    },
+    queues: new AmqpQueues(link, topology, publisher),
+    topics: new AmqpTopics(link, topology, publisher),
+    requests,
+    close,
   };
   return driver;
 };

@@ -37,6 +37,8 @@ export class LeaseChannel {
   readonly onEnd: Set<() => void> = new Set();
   /** Called before an answer is sent, with whether it gives the message back. */
   beforeAnswer: ((gaveBack: boolean) => void) | undefined = undefined;
+  /** The same, when it has been sent. */
+  afterAnswer: ((gaveBack: boolean) => void) | undefined = undefined;
 
   constructor(channel: AmqpChannel, queue: string, untouched: Untouched) {
     this.channel = channel;
@@ -72,6 +74,7 @@ export class LeaseChannel {
     try {
       this.beforeAnswer?.(false);
       this.channel.ack(tagOf(delivery));
+      this.afterAnswer?.(false);
     } catch {
       return Promise.reject(leaseLost(delivery));
     }
@@ -84,6 +87,7 @@ export class LeaseChannel {
     try {
       this.beforeAnswer?.(true);
       this.channel.nack(tagOf(delivery), false, true);
+      this.afterAnswer?.(true);
     } catch {
       return Promise.reject(leaseLost(delivery));
     }

@@ -40,7 +40,6 @@ export class Link {
   #closed = new AbortController();
   #lastError: PolymqError | undefined = undefined;
   #isPolymq = false;
-  #version: readonly number[] = [];
 
   constructor(library: AmqpLibrary, url: URL, options: AmqpOptions, context: DriverContext) {
     this.#library = library;
@@ -52,11 +51,6 @@ export class Link {
   /** Whether the other side is a PolyMQ. Known once it has been open. */
   get isPolymq(): boolean {
     return this.#isPolymq;
-  }
-
-  /** The first number of the server's version, such as 3. */
-  get majorVersion(): number {
-    return this.#version[0] ?? 0;
   }
 
   get closed(): boolean {
@@ -104,7 +98,8 @@ export class Link {
     if (connection !== undefined) {
       const { timeoutMs, clock } = this.context;
       const late = (): Error => new Error('no answer');
-      await within(connection.close(), timeoutMs, clock, late).catch(() => undefined);
+      const closed = closeChannels(connection).then(() => connection.close());
+      await within(closed, timeoutMs, clock, late).catch(() => undefined);
     }
   }
 
@@ -161,9 +156,8 @@ export class Link {
   }
 
   #look(connection: AmqpConnection): void {
-    const { platform, version } = connection.connection.serverProperties;
+    const { platform } = connection.connection.serverProperties;
     this.#isPolymq = String(platform).startsWith('PolyMQ');
-    this.#version = String(version).split('.').map(Number);
   }
 
   #forget(error: PolymqError): void {
@@ -207,6 +201,21 @@ export class Link {
   }
 }
 
+const channels = new WeakMap<AmqpConnection, Set<AmqpChannel>>();
+
+/** amqplib lets the end of a connection overtake what its channels still have to say, such as acknowledgements. */
+async function closeChannels(connection: AmqpConnection): Promise<void> {
+  const open = [...(channels.get(connection) ?? [])];
+  await Promise.allSettled(open.map(async (channel) => channel.close()));
+}
+
+function track(connection: AmqpConnection, channel: AmqpChannel): void {
+  const open = channels.get(connection) ?? new Set<AmqpChannel>();
+  channels.set(connection, open);
+  open.add(channel);
+  channel.on('close', () => open.delete(channel));
+}
+
 /** With listeners from the first moment: an error event that nobody hears ends the process. */
 export async function openChannel(
   connection: AmqpConnection,
@@ -218,6 +227,7 @@ export async function openChannel(
       ? connection.createConfirmChannel()
       : connection.createChannel());
     channel.on('error', () => undefined);
+    track(connection, channel);
     return channel;
   } catch (error) {
     throw amqpError(error, what);

@@ -2,6 +2,9 @@ import type { QueueSpec } from '../../driver/driver.ts';
 import type { QueueDeclaration } from './library.ts';
 import type { Link } from './link.ts';
 
+/** As good as none: how often a message is tried is decided by the SDK. */
+const DELIVERIES_MAX = 1_000_000_000;
+
 /**
  * How a queue is declared. Quorum queues count deliveries, which a PolyMQ offers for every durable queue; on RabbitMQ they
  * have no priorities, so only fifo queues are of that type there.
@@ -11,8 +14,8 @@ export function queueDeclaration(spec: QueueSpec, link: Link): QueueDeclaration 
   const all: Record<string, unknown> = {};
   if (durable && (link.isPolymq || fifo)) {
     all['x-queue-type'] = 'quorum';
-    // From RabbitMQ 4 on there is a limit unless one says otherwise; before, no number meant none.
-    if (link.majorVersion >= 4) all['x-delivery-limit'] = -1;
+    // Without a limit, RabbitMQ 3 puts what is given back behind all others, and RabbitMQ 4 has one of its own.
+    all['x-delivery-limit'] = link.isPolymq ? -1 : DELIVERIES_MAX;
   }
   if (priorityMax > 0) all['x-max-priority'] = priorityMax;
   if (fifo) all['x-single-active-consumer'] = true;

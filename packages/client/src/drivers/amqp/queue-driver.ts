@@ -122,11 +122,10 @@ export class AmqpQueues implements QueueDriver {
     sink: DeliverySink,
   ): Promise<QueueSubscription> {
     await this.#link.ready(`consuming queue "${queue}"`);
-    // A limit of the channel costs RabbitMQ an extra process; in fifo queues a change must not move the consumer.
-    const channelPrefetch = this.#link.isPolymq;
+    const consumerLimit = this.#fifo.has(queue) && !this.#link.isPolymq;
     const subscription = new AmqpSubscription(
       this.#link,
-      { queue, prefetch, channelPrefetch, untouched: this.#untouched, divert: this.#divert },
+      { queue, prefetch, consumerLimit, untouched: this.#untouched, divert: this.#divert },
       sink,
     );
     await subscription.open();

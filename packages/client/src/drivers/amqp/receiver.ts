@@ -45,12 +45,13 @@ export class Receiver implements LinkPart {
   async receive(queue: string, request: ReceiveRequest): Promise<AmqpDelivery[]> {
     const endMs = this.#clock.nowMs() + request.waitMs;
     for (;;) {
+      if (request.signal?.aborted === true) return [];
       try {
         return await this.#receive(queue, request, endMs);
       } catch (error) {
         const failed = amqpError(error, `receiving from queue "${queue}"`);
-        const over = request.signal?.aborted === true || this.#clock.nowMs() >= endMs;
-        if (failed.code !== 'disconnected' || over || this.#link.closed) throw failed;
+        const over = this.#clock.nowMs() >= endMs || this.#link.closed;
+        if (failed.code !== 'disconnected' || over) throw failed;
       }
     }
   }
@@ -59,7 +60,7 @@ export class Receiver implements LinkPart {
     const leases = await this.#leasesOf(queue);
     const got = await this.#get(leases, request.max);
     const leftMs = endMs - this.#clock.nowMs();
-    if (got.length > 0 || leftMs <= 0 || request.signal?.aborted === true) return got;
+    if (got.length > 0 || leftMs <= 0) return got;
     return this.#consume(leases, request, leftMs);
   }
 

@@ -16,8 +16,8 @@ import type { Untouched } from './untouched.ts';
 export interface SubscriptionOptions {
   readonly queue: string;
   readonly prefetch: number;
-  /** Whether the limit is the channel's: then it can change without a new consumer. */
-  readonly channelPrefetch: boolean;
+  /** Only each consumer can be limited, not their channel: quorum queues of RabbitMQ. */
+  readonly consumerLimit: boolean;
   readonly untouched: Untouched;
   /** Takes a delivery that is not due yet; `true`: it has. */
   readonly divert: (delivery: AmqpDelivery) => boolean;
@@ -31,6 +31,7 @@ export class AmqpSubscription implements QueueSubscription, LinkPart {
   #leases: LeaseChannel | undefined = undefined;
   #tag = '';
   #closed = false;
+  #channelLimit = false;
   /** Came since the last turn of the event loop. */
   #arrived: AmqpDelivery[] = [];
   #changing: Promise<unknown> = Promise.resolve();
@@ -94,7 +95,7 @@ export class AmqpSubscription implements QueueSubscription, LinkPart {
   }
 
   async #consume(connection: AmqpConnection): Promise<void> {
-    const { queue, channelPrefetch, untouched } = this.#options;
+    const { queue, untouched } = this.#options;
     const channel = await openChannel(connection, this.#what);
     const leases = new LeaseChannel(channel, queue, untouched);
     this.#leases = leases;
@@ -104,7 +105,8 @@ export class AmqpSubscription implements QueueSubscription, LinkPart {
     });
     channel.on('close', () => this.#channelClosed(leases, cause));
     try {
-      await channel.prefetch(this.#prefetch, channelPrefetch);
+      this.#channelLimit = false;
+      await channel.prefetch(this.#prefetch, false);
       await this.#start(leases);
     } catch (error) {
       if (this.#leases === leases) this.#leases = undefined;
@@ -171,18 +173,27 @@ export class AmqpSubscription implements QueueSubscription, LinkPart {
     this.#sink.ended(error);
   }
 
-  /** A limit per consumer only holds for new ones, so there the consumer is replaced by another one. */
+  /**
+   * A limit per consumer only holds for new ones, so the consumer is replaced by one under a limit of the channel, which can be
+   * changed as it goes. (Not from the beginning: it makes RabbitMQ slower.) Quorum queues of RabbitMQ know no such
+   * limit; there, what is unsettled is counted anew with each change.
+   */
   async #applyPrefetch(): Promise<void> {
     const leases = this.#leases;
     if (leases === undefined || this.#closed) return;
-    const { channelPrefetch } = this.#options;
     const { channel } = leases;
-    if (channelPrefetch) {
+    if (this.#channelLimit) {
       await channel.prefetch(this.#prefetch, true);
       return;
     }
     await channel.cancel(this.#tag);
-    await channel.prefetch(this.#prefetch, false);
+    if (this.#options.consumerLimit) {
+      await channel.prefetch(this.#prefetch, false);
+    } else {
+      await channel.prefetch(0, false);
+      await channel.prefetch(this.#prefetch, true);
+      this.#channelLimit = true;
+    }
     if (!this.#closed) await this.#start(leases);
   }
 }

@@ -1,0 +1,226 @@
+/**
+ * Topics are fan-out exchanges. A stored one also has a stream queue, from which it can be read again; a live one reaches those
+ * who have a queue bound to it at that moment.
+ */
+import type {
+  GroupSink,
+  GroupSubscription,
+  Position,
+  PublishOutcome,
+  TopicDriver,
+  TopicSink,
+  TopicSpec,
+  TopicSubscription,
+} from '../../driver/driver.ts';
+import { PolymqError } from '../../errors.ts';
+import type { WireMessage } from '../../message/wire-message.ts';
+import type { Publication } from './batch.ts';
+import { amqpError } from './errors.ts';
+import {
+  declareGroup,
+  GroupMember,
+  type GroupPlace,
+  lastCommit,
+  publishCommit,
+} from './group-member.ts';
+import type { AmqpChannel, AmqpMessage } from './library.ts';
+import type { Link } from './link.ts';
+import { toBuffer, toProperties } from './message-format.ts';
+import { groupLock, streamQueue } from './names.ts';
+import type { Publisher } from './publisher.ts';
+import { LiveSource, StreamSource } from './sources.ts';
+import { closeQuietly, TopicReader } from './topic-reader.ts';
+import type { Topology } from './topology.ts';
+
+const NOWHERE: PublishOutcome = Object.freeze({ partition: -1, offset: -1 });
+
+export class AmqpTopics implements TopicDriver {
+  readonly #link: Link;
+  readonly #topology: Topology;
+  readonly #publisher: Publisher;
+  readonly #live = new Set<string>();
+
+  constructor(link: Link, topology: Topology, publisher: Publisher) {
+    this.#link = link;
+    this.#topology = topology;
+    this.#publisher = publisher;
+  }
+
+  async declareTopic({ name, live, retentionMs }: TopicSpec): Promise<void> {
+    await this.#topology.declare(`topic ${name}`, `declaring topic "${name}"`, async (channel) => {
+      await channel.assertExchange(name, 'fanout', { durable: true });
+      if (!live) await declareStream(channel, name, retentionMs);
+    });
+    if (live) this.#live.add(name);
+    else this.#live.delete(name);
+  }
+
+  async deleteTopic(topic: string): Promise<void> {
+    this.#topology.forget(`topic ${topic}`);
+    await this.#topology.run(`deleting topic "${topic}"`, async (channel) => {
+      await channel.deleteExchange(topic);
+      await channel.deleteQueue(streamQueue(topic));
+    });
+    this.#live.delete(topic);
+  }
+
+  async publish(
+    topic: string,
+    messages: readonly WireMessage[],
+  ): Promise<readonly PublishOutcome[]> {
+    const persistent = !this.#live.has(topic);
+    const publications = messages.map((message) => publicationOf(topic, message, persistent));
+    const outcomes = await this.#publisher.publish(publications, `publishing to topic "${topic}"`);
+    const failed = outcomes?.find((outcome) => 'error' in outcome);
+    if (failed !== undefined && 'error' in failed) throw failed.error;
+    return messages.map(() => NOWHERE);
+  }
+
+  async subscribeTopic(topic: string, from: Position, sink: TopicSink): Promise<TopicSubscription> {
+    const source = this.#live.has(topic)
+      ? new LiveSource(topic)
+      : new StreamSource(topic, from, this.#link.context.clock);
+    const reader = new TopicReader(this.#link, source, sink);
+    await reader.open();
+    return reader;
+  }
+
+  async joinGroup(
+    topic: string,
+    group: string,
+    from: Position,
+    sink: GroupSink,
+  ): Promise<GroupSubscription> {
+    const place = { topic, group };
+    const member = new GroupMember(this.#link, this.#publisher, { place, from, sink });
+    await member.open();
+    return member;
+  }
+
+  async groupLag(topic: string, group: string): Promise<ReadonlyMap<number, number>> {
+    const lag = await this.#topology.run(`asking how far group "${group}" is`, async (channel) => {
+      const place = { topic, group };
+      await declareGroup(channel, place);
+      const { first, end } = await this.#range(channel, topic);
+      const commit = await lastCommit(channel, place);
+      return end - Math.max(first, commit ?? first);
+    });
+    return new Map([[0, Math.max(0, lag)]]);
+  }
+
+  async seekGroup(topic: string, group: string, to: Position): Promise<void> {
+    const place: GroupPlace = { topic, group };
+    const offset = await this.#topology.run(`moving group "${group}"`, async (channel) => {
+      const { consumerCount } = await declareGroup(channel, place);
+      if (consumerCount > 0) throw hasMembers(place);
+      return this.#offsetOf(channel, topic, to);
+    });
+    await publishCommit(this.#publisher, place, offset);
+  }
+
+  async bindQueue(topic: string, queue: string): Promise<void> {
+    const what = `binding queue "${queue}" to topic "${topic}"`;
+    await this.#topology.declare(`binding ${topic} ${queue}`, what, (channel) =>
+      channel.bindQueue(queue, topic, ''),
+    );
+  }
+
+  /** The offsets of the first record kept and of the next one to come. */
+  async #range(channel: AmqpChannel, topic: string): Promise<{ first: number; end: number }> {
+    const { messageCount } = await channel.checkQueue(streamQueue(topic));
+    if (messageCount === 0) return { first: 0, end: 0 };
+    const first = await this.#firstFrom(topic, 'first', () => true);
+    return { first: first ?? 0, end: (first ?? 0) + messageCount };
+  }
+
+  async #offsetOf(channel: AmqpChannel, topic: string, to: Position): Promise<number> {
+    switch (to.at) {
+      case 'start':
+        return 0;
+      case 'offsets':
+        return typeof to.offsets === 'number' ? to.offsets : (to.offsets.get(0) ?? 0);
+      case 'new':
+        return (await this.#range(channel, topic)).end;
+      case 'time': {
+        const { end } = await this.#range(channel, topic);
+        const seconds = { '!': 'timestamp', value: Math.floor(to.timeMs / 1000) };
+        const found = await this.#firstFrom(
+          topic,
+          seconds,
+          (message, offset) => sentMs(message) >= to.timeMs || offset >= end - 1,
+        );
+        return found ?? end;
+      }
+    }
+  }
+
+  /** The offset of the first record from there on for which it is true; undefined: none within a second. */
+  async #firstFrom(
+    topic: string,
+    start: unknown,
+    wanted: (message: AmqpMessage, offset: number) => boolean,
+  ): Promise<number | undefined> {
+    const channel = await this.#link.channel(`looking into topic "${topic}"`);
+    const { clock } = this.#link.context;
+    try {
+      await channel.prefetch(100, false);
+      return await new Promise<number | undefined>((resolve, reject) => {
+        const timer = clock.after(1000, () => resolve(undefined));
+        const arrive = (message: AmqpMessage | null): void => {
+          const offset = Number(message?.properties.headers?.['x-stream-offset']);
+          if (message !== null && !wanted(message, offset)) {
+            channel.ack(message);
+            return;
+          }
+          timer.cancel();
+          resolve(message === null ? undefined : offset);
+        };
+        const args = { 'x-stream-offset': start };
+        channel.consume(streamQueue(topic), arrive, { arguments: args }).catch(reject);
+      });
+    } catch (error) {
+      throw amqpError(error, `looking into topic "${topic}"`);
+    } finally {
+      await closeQuietly(channel);
+    }
+  }
+}
+
+async function declareStream(
+  channel: AmqpChannel,
+  topic: string,
+  retentionMs: number | undefined,
+): Promise<void> {
+  const age =
+    retentionMs === undefined
+      ? {}
+      : { 'x-max-age': `${Math.max(1, Math.ceil(retentionMs / 1000))}s` };
+  const queue = streamQueue(topic);
+  await channel.assertQueue(queue, {
+    durable: true,
+    arguments: { 'x-queue-type': 'stream', ...age },
+  });
+  await channel.bindQueue(queue, topic, '');
+}
+
+function publicationOf(topic: string, message: WireMessage, persistent: boolean): Publication {
+  return {
+    id: message.id,
+    exchange: topic,
+    routingKey: '',
+    body: toBuffer(message.body),
+    properties: () => toProperties(message, { mandatory: false, persistent }),
+  };
+}
+
+function sentMs({ properties }: AmqpMessage): number {
+  const ms = properties.headers?.['polymq-ms'];
+  return (properties.timestamp ?? 0) * 1000 + (typeof ms === 'number' ? ms : 0);
+}
+
+function hasMembers({ topic, group }: GroupPlace): PolymqError {
+  return new PolymqError(
+    'invalid-argument',
+    `group "${group}" of topic "${topic}" has members (queue "${groupLock(topic, group)}" has consumers); close them before moving it`,
+  );
+}

@@ -1,0 +1,58 @@
+/**
+ * The driver for a PolyMQ server: queues, requests and live topics by AMQP, stored topics by Kafka's protocol, looks into queues by
+ * HTTP. Needs the package amqplib, and @platformatic/kafka as soon as a stored topic is used.
+ */
+import type { Capabilities } from '../../driver/capabilities.ts';
+import type { Driver, OpenDriver } from '../../driver/driver.ts';
+import { openAmqp } from '../amqp/index.ts';
+import { PolymqHttp } from './http.ts';
+import { type PolymqOptions, polymqAddress } from './options.ts';
+import { PolymqQueues } from './queues.ts';
+import { PolymqTopics } from './topics.ts';
+
+export type { PolymqOptions } from './options.ts';
+
+const CAPABILITIES: Capabilities = {
+  queue: 'native',
+  delay: 'native',
+  priority: 'native',
+  fifo: 'single active consumer: one client at a time works on the queue',
+  dedupe: false,
+  ttl: 'native',
+  limit: 'native',
+  'drop-lowest-priority': false,
+  peek: 'native',
+  topic: 'native',
+  live: 'native',
+  group: 'native',
+  replay: 'native',
+  fanout: 'native',
+  'request-reply': 'direct reply-to',
+  'event-log': false,
+  transaction: false,
+  'manual-clock': false,
+};
+
+export const open: OpenDriver<PolymqOptions | undefined> = async (url, options = {}, context) => {
+  const address = polymqAddress(url, options);
+  const amqp = await openAmqp(address.amqp, options, context);
+  const http = new PolymqHttp(address.http, context);
+  const topics = new PolymqTopics(amqp, async () => {
+    const kafka = await import('../kafka/index.ts');
+    // The state of the client is that of its first connection.
+    return kafka.open(address.kafka, {}, { ...context, onConnection: () => undefined });
+  });
+  const driver: Driver = {
+    engine: 'PolyMQ',
+    system: 'polymq',
+    capabilities: CAPABILITIES,
+    queues: new PolymqQueues(amqp, http, address.namespace),
+    topics,
+    requests: amqp.requests,
+    close: async () => {
+      await topics.close();
+      await amqp.close();
+    },
+  };
+  return driver;
+};

@@ -1,0 +1,74 @@
+/** Queues by AMQP; what AMQP cannot say about them, by HTTP. */
+import type { QueueStats } from '../../driver/driver.ts';
+import type { WireMessage } from '../../message/wire-message.ts';
+import type { AmqpProperties } from '../amqp/library.ts';
+import { ReceivedWire } from '../amqp/message-format.ts';
+import { AmqpQueues } from '../amqp/queue-driver.ts';
+import type { AmqpParts } from '../amqp/index.ts';
+import type { PolymqHttp } from './http.ts';
+
+export class PolymqQueues extends AmqpQueues {
+  readonly #http: PolymqHttp;
+  readonly #namespace: string;
+  readonly #nowMs: () => number;
+
+  constructor(amqp: AmqpParts, http: PolymqHttp, namespace: string) {
+    super(amqp.link, amqp.topology, amqp.publisher);
+    this.#http = http;
+    this.#namespace = namespace;
+    this.#nowMs = () => amqp.link.context.clock.nowMs();
+  }
+
+  override async queueStats(queue: string): Promise<QueueStats> {
+    const what = `asking for the state of queue "${queue}"`;
+    const answer = await this.#http.ask(what, { path: this.#path(queue, '') });
+    const { ready, leased, delayed, consumers, oldestMs } = answer as unknown as {
+      readonly [name in 'ready' | 'leased' | 'delayed' | 'consumers']: number;
+    } & { readonly oldestMs: number | null };
+    return { ready, leased, delayed, consumers, oldestMs: oldestMs ?? undefined };
+  }
+
+  override async peek(queue: string, max: number): Promise<readonly WireMessage[]> {
+    const what = `looking into queue "${queue}"`;
+    const path = this.#path(queue, '/messages', `limit=${Math.min(max, 1000)}`);
+    const { messages } = await this.#http.ask(what, { path });
+    return (messages as readonly PeekedMessage[]).map((message) => this.#wire(message));
+  }
+
+  #path(queue: string, rest: string, query = ''): string {
+    const namespace = encodeURIComponent(this.#namespace);
+    return `/api/v1/queues/${encodeURIComponent(queue)}${rest}?namespace=${namespace}&${query}`;
+  }
+
+  /** Read as if it had come over AMQP, so that both look the same. */
+  #wire(message: PeekedMessage): WireMessage {
+    const { messageId, timestampMs, headers, deaths, body, publishedMs } = message;
+    const properties: AmqpProperties = {
+      ...message,
+      messageId,
+      timestamp: Math.floor((timestampMs ?? publishedMs ?? this.#nowMs()) / 1000),
+      headers: deaths.length === 0 ? headers : { ...headers, 'x-death': deaths.map(deathOf) },
+    };
+    const fields = { deliveryTag: 0, redelivered: false, exchange: '', routingKey: '' };
+    const content = Buffer.from(body, 'base64');
+    return new ReceivedWire({ content, fields, properties }, publishedMs);
+  }
+}
+
+/** What the SDK needs of a message of `GET /api/v1/queues/{name}/messages`. */
+interface PeekedMessage {
+  readonly messageId?: string;
+  readonly contentType?: string;
+  readonly correlationId?: string;
+  readonly replyTo?: string;
+  readonly type?: string;
+  readonly timestampMs?: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly publishedMs: number;
+  readonly deaths: readonly { queue: string; reason: string; firstMs: number }[];
+  readonly body: string;
+}
+
+function deathOf({ queue, reason, firstMs }: PeekedMessage['deaths'][number]): unknown {
+  return { queue, reason, time: { '!': 'timestamp', value: firstMs / 1000 } };
+}

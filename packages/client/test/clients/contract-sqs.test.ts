@@ -9,6 +9,7 @@ import { open, type SqsOptions } from '../../src/drivers/sqs/index.ts';
 import { driverContract } from '../contract/driver-contract.ts';
 import { startPolymqEngine } from '../support/engines.ts';
 import { openClient } from '../support/open-client.ts';
+import { sqsForeigners } from '../support/sqs-foreigners.ts';
 
 const given = process.env['TEST_SQS'];
 const connect = (url: string): Promise<Client> => openClient<SqsOptions>(open, url, {});
@@ -20,7 +21,9 @@ await driverContract({
   delayMsStep: 1000,
   bodyBytes: 180_000,
   async start() {
-    if (given !== undefined) return { connect: () => connect(given), stop: async () => {} };
+    if (given !== undefined) {
+      return { connect: () => connect(given), stop: async () => {}, ...sqsForeigners(given) };
+    }
     const broker = await startPolymqEngine(['aws']);
     const url = `http://127.0.0.1:${broker.port('aws')}`;
     return {
@@ -28,6 +31,7 @@ await driverContract({
       restart: () => broker.restart(),
       kill: () => broker.kill!(),
       stop: () => broker.stop(),
+      ...sqsForeigners(url),
     };
   },
 });

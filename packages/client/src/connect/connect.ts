@@ -11,6 +11,8 @@ import type { Driver, DriverContext } from '../driver/driver.ts';
 import type { AmqpOptions } from '../drivers/amqp/index.ts';
 import { compose } from '../drivers/composed/index.ts';
 import type { KafkaOptions } from '../drivers/kafka/index.ts';
+import type { PolymqOptions } from '../drivers/polymq/index.ts';
+import type { RedisOptions } from '../drivers/redis/index.ts';
 import type { SqsOptions } from '../drivers/sqs/index.ts';
 import { PolymqError } from '../errors.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -23,6 +25,8 @@ export interface ConnectOptions extends ClientOptions {
   readonly name?: string;
   readonly amqp?: AmqpOptions;
   readonly kafka?: KafkaOptions;
+  readonly polymq?: PolymqOptions;
+  readonly redis?: RedisOptions;
   readonly sqs?: SqsOptions;
   /** Settings of the broker, for `embedded:` and `memory:`. */
   readonly embedded?: Readonly<Record<string, unknown>>;
@@ -107,7 +111,7 @@ function engineOptions(
   options: ConnectOptions,
   furtherHosts: readonly string[],
 ): unknown {
-  const own = (options as Readonly<Record<string, unknown>>)[engine.options] ?? {};
+  const own = options[engine.options] ?? {};
   if (engine.options !== 'kafka' || furtherHosts.length === 0) return own;
   const { brokers = [], ...rest } = own as KafkaOptions;
   return { ...rest, brokers: [...furtherHosts, ...brokers] };

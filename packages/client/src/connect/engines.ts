@@ -20,6 +20,16 @@ const kafka: Engine = {
   example: 'kafka://k1:9092,k2:9092',
   open: async () => (await import('../drivers/kafka/index.ts')).open,
 };
+const polymq: Engine = {
+  options: 'polymq',
+  example: 'polymq://localhost',
+  open: async () => (await import('../drivers/polymq/index.ts')).open,
+};
+const redis: Engine = {
+  options: 'redis',
+  example: 'redis://localhost',
+  open: async () => (await import('../drivers/redis/index.ts')).open,
+};
 const sqs: Engine = {
   options: 'sqs',
   example: 'https://sqs.eu-west-1.amazonaws.com',
@@ -33,12 +43,15 @@ const embedded: Engine = {
 
 /** By the protocol of the URL. */
 export const ENGINES: Readonly<Record<string, Engine>> = {
+  'polymq:': polymq,
   'amqp:': amqp,
   'amqps:': amqp,
   'kafka:': kafka,
   'http:': sqs,
   'https:': sqs,
   'sqs:': sqs,
+  'redis:': redis,
+  'rediss:': redis,
   'embedded:': embedded,
   'memory:': embedded,
 };

@@ -5,6 +5,14 @@ import type { Link } from './link.ts';
 /** As good as none: how often a message is tried is decided by the SDK. */
 const DELIVERIES_MAX = 1_000_000_000;
 
+const OVERFLOW = {
+  'drop-oldest': 'drop-head',
+  /** A PolyMQ only; RabbitMQ refuses it, and its driver before. */
+  'drop-lowest-priority': 'drop-lowest-priority',
+  reject: 'reject-publish',
+  block: 'reject-publish',
+} as const;
+
 /**
  * How a queue is declared. Quorum queues count deliveries, which a PolyMQ offers for every durable queue; on RabbitMQ they
  * have no priorities, so only fifo queues are of that type there.
@@ -26,8 +34,6 @@ export function queueDeclaration(spec: QueueSpec, link: Link): QueueDeclaration 
   }
   if (limit?.messages !== undefined) all['x-max-length'] = limit.messages;
   if (limit?.bytes !== undefined) all['x-max-length-bytes'] = limit.bytes;
-  if (limit !== undefined) {
-    all['x-overflow'] = limit.overflow === 'drop-oldest' ? 'drop-head' : 'reject-publish';
-  }
+  if (limit !== undefined) all['x-overflow'] = OVERFLOW[limit.overflow];
   return { durable, arguments: all };
 }

@@ -3,28 +3,30 @@ import type { EventLogDriver, StoredEvent } from '../../driver/driver.ts';
 import { type ClientErrorCode, PolymqError } from '../../errors.ts';
 import type { WireMessage } from '../../message/wire-message.ts';
 
-/** One request to the server's HTTP listener: JSON in, JSON out. Rejects with `PolymqError` if there is no answer. */
-export type HttpCall = (
-  method: 'GET' | 'POST',
-  path: string,
-  options?: { readonly body?: unknown; readonly signal?: AbortSignal | undefined },
-) => Promise<{ readonly status: number; readonly json: unknown }>;
+/** Asks the server's HTTP listener: JSON in (a `POST`, if there is a body), JSON out. `PolymqHttp` is one. */
+export interface AsksHttp {
+  ask(
+    what: string,
+    request: {
+      readonly path: string;
+      readonly body?: unknown;
+      readonly waitMs?: number | undefined;
+      readonly signal?: AbortSignal | undefined;
+    },
+  ): Promise<Record<string, unknown>>;
+}
 
 /** The server waits no longer than this. */
 const WAIT_MS_MAX = 20_000;
 
+/** What the server calls its errors, where the SDK has a name of its own for them. */
 const CODES: Readonly<Record<string, ClientErrorCode>> = {
-  'version-conflict': 'version-conflict',
   'invalid-request': 'invalid-argument',
   'invalid-name': 'invalid-argument',
   'invalid-config': 'invalid-argument',
   'offset-out-of-range': 'invalid-argument',
   'message-too-large': 'message-too-large',
-  'body-too-large': 'message-too-large',
   'storage-full': 'storage-full',
-  'unknown-stream': 'not-found',
-  'not-found': 'unsupported',
-  'unknown-host': 'access-refused',
   stopping: 'disconnected',
 };
 
@@ -33,12 +35,12 @@ interface EventJson extends Omit<StoredEvent, 'body'> {
 }
 
 export class PolymqEventLog implements EventLogDriver {
-  readonly #call: HttpCall;
+  readonly #http: AsksHttp;
   /** Ms, as the client's clock counts. */
   readonly #nowMs: () => number;
 
-  constructor(call: HttpCall, nowMs: () => number) {
-    this.#call = call;
+  constructor(http: AsksHttp, nowMs: () => number) {
+    this.#http = http;
     this.#nowMs = nowMs;
   }
 
@@ -50,13 +52,13 @@ export class PolymqEventLog implements EventLogDriver {
   ): Promise<{ readonly version: number; readonly position: string }> {
     const body = { expected, events: events.map(eventJson) };
     const what = `append to the event stream "${stream}" of "${store}"`;
-    return this.#ask(what, 'POST', streamPath(store, stream), { body });
+    return this.#ask(what, { path: streamPath(store, stream), body });
   }
 
   async version(store: string, stream: string): Promise<number> {
     const what = `look at the event stream "${stream}" of "${store}"`;
     const path = `${streamPath(store, stream)}?max=0`;
-    const { version } = await this.#ask<{ version: number }>(what, 'GET', path);
+    const { version } = await this.#ask<{ version: number }>(what, { path });
     return version;
   }
 
@@ -69,7 +71,7 @@ export class PolymqEventLog implements EventLogDriver {
     const what = `read the event stream "${stream}" of "${store}"`;
     const query = new URLSearchParams({ from: `${fromVersion}`, max: `${Math.min(max, 10_000)}` });
     const path = `${streamPath(store, stream)}?${query}`;
-    const { events } = await this.#ask<{ events: EventJson[] }>(what, 'GET', path);
+    const { events } = await this.#ask<{ events: EventJson[] }>(what, { path });
     return events.map(storedEvent);
   }
 
@@ -82,13 +84,15 @@ export class PolymqEventLog implements EventLogDriver {
     const { signal } = options;
     for (;;) {
       const leftMs = Math.max(0, endMs - this.#nowMs());
+      const waitMs = Math.min(WAIT_MS_MAX, Math.trunc(leftMs));
       const query = new URLSearchParams({
         max: `${Math.min(options.max, 10_000)}`,
-        waitMs: `${Math.min(WAIT_MS_MAX, Math.trunc(leftMs))}`,
+        waitMs: `${waitMs}`,
         ...(after !== undefined && { after }),
       });
       const path = `/api/v1/events/${encodeURIComponent(store)}?${query}`;
-      const found = await this.#askUnless(signal, `read the event store "${store}"`, path);
+      const what = `read the event store "${store}"`;
+      const found = await this.#askUnless(signal, what, { path, waitMs });
       if (found.length > 0 || leftMs === 0 || signal?.aborted === true) return found;
     }
   }
@@ -96,11 +100,11 @@ export class PolymqEventLog implements EventLogDriver {
   async #askUnless(
     signal: AbortSignal | undefined,
     what: string,
-    path: string,
+    request: { readonly path: string; readonly waitMs: number },
   ): Promise<readonly StoredEvent[]> {
     if (signal?.aborted === true) return [];
     try {
-      const { events } = await this.#ask<{ events: EventJson[] }>(what, 'GET', path, { signal });
+      const { events } = await this.#ask<{ events: EventJson[] }>(what, { ...request, signal });
       return events.map(storedEvent);
     } catch (error: unknown) {
       // The caller has stopped waiting; the request that was cut off is no failure.
@@ -109,14 +113,21 @@ export class PolymqEventLog implements EventLogDriver {
     }
   }
 
-  async #ask<T>(what: string, ...request: Parameters<HttpCall>): Promise<T> {
-    const { status, json } = await this.#call(...request);
-    if (status === 200) return json as T;
-    const { error } = (json ?? {}) as { error?: { code?: string; message?: string } };
-    const code = CODES[error?.code ?? ''] ?? 'engine-failed';
-    const reason = error?.message ?? `the server answered ${status}`;
-    throw new PolymqError(code, `could not ${what}: ${reason}`);
+  async #ask<T>(what: string, request: Parameters<AsksHttp['ask']>[1]): Promise<T> {
+    try {
+      return (await this.#http.ask(what, request)) as T;
+    } catch (error: unknown) {
+      const code = CODES[serverCode(error) ?? ''];
+      if (code === undefined) throw error;
+      throw new PolymqError(code, (error as Error).message, { cause: error });
+    }
   }
+}
+
+/** The server's own code, which stands in its answer. */
+function serverCode(error: unknown): string | undefined {
+  const { cause } = (error ?? {}) as { cause?: { error?: { code?: string } } };
+  return cause?.error?.code;
 }
 
 function streamPath(store: string, stream: string): string {

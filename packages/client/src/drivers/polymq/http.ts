@@ -47,7 +47,9 @@ export class PolymqHttp {
 
   async #fetch(what: string, { path, body, waitMs, signal }: HttpRequest): Promise<Response> {
     const limit = AbortSignal.timeout(this.#context.timeoutMs + (waitMs ?? 0));
-    const init: RequestInit = { signal: signal === undefined ? limit : AbortSignal.any([limit, signal]) };
+    const init: RequestInit = {
+      signal: signal === undefined ? limit : AbortSignal.any([limit, signal]),
+    };
     if (body !== undefined) {
       init.method = 'POST';
       init.headers = { 'content-type': 'application/json' };

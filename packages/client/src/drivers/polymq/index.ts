@@ -5,6 +5,7 @@
 import type { Capabilities } from '../../driver/capabilities.ts';
 import type { Driver, OpenDriver } from '../../driver/driver.ts';
 import { openAmqp } from '../amqp/index.ts';
+import { PolymqEventLog } from './event-log.ts';
 import { PolymqHttp } from './http.ts';
 import { type PolymqOptions, polymqAddress } from './options.ts';
 import { PolymqQueues } from './queues.ts';
@@ -20,7 +21,7 @@ const CAPABILITIES: Capabilities = {
   dedupe: false,
   ttl: 'native',
   limit: 'native',
-  'drop-lowest-priority': false,
+  'drop-lowest-priority': 'native',
   peek: 'native',
   topic: 'native',
   live: 'native',
@@ -28,7 +29,7 @@ const CAPABILITIES: Capabilities = {
   replay: 'native',
   fanout: 'native',
   'request-reply': 'direct reply-to',
-  'event-log': false,
+  'event-log': 'native',
   transaction: false,
   'manual-clock': false,
 };
@@ -49,6 +50,7 @@ export const open: OpenDriver<PolymqOptions | undefined> = async (url, options =
     queues: new PolymqQueues(amqp, http, address.namespace),
     topics,
     requests: amqp.requests,
+    eventLog: new PolymqEventLog(http, () => context.clock.nowMs()),
     close: async () => {
       await topics.close();
       await amqp.close();

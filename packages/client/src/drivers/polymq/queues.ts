@@ -1,10 +1,10 @@
 /** Queues by AMQP; what AMQP cannot say about them, by HTTP. */
 import type { QueueStats } from '../../driver/driver.ts';
 import type { WireMessage } from '../../message/wire-message.ts';
+import type { AmqpParts } from '../amqp/index.ts';
 import type { AmqpProperties } from '../amqp/library.ts';
 import { ReceivedWire } from '../amqp/message-format.ts';
 import { AmqpQueues } from '../amqp/queue-driver.ts';
-import type { AmqpParts } from '../amqp/index.ts';
 import type { PolymqHttp } from './http.ts';
 
 export class PolymqQueues extends AmqpQueues {

@@ -25,6 +25,7 @@ const MS_MAX = 315_360_000_000;
 
 const OVERFLOW = {
   'drop-head': 'drop-head',
+  'drop-lowest-priority': 'drop-lowest-priority',
   'reject-publish': 'reject',
   'reject-publish-dlx': 'reject-dead-letter',
 } as const;
@@ -97,7 +98,7 @@ export const QUEUE_ARGUMENTS: Readonly<Record<string, ArgumentRow>> = {
   },
   'x-overflow': {
     check: overflow,
-    doc: 'What happens beyond them: `drop-head` (the default), `reject-publish`, `reject-publish-dlx`.',
+    doc: 'What happens beyond them: `drop-head` (the default), `drop-lowest-priority` (not in RabbitMQ), `reject-publish`, `reject-publish-dlx`.',
   },
   'x-single-active-consumer': {
     check: flag,

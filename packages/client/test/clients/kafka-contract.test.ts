@@ -26,6 +26,7 @@ await driverContract({
   name: 'kafka',
   // A batch of records has 1 MiB at most, if a topic says nothing else.
   bodyBytes: 900_000,
+  consumersOwnParts: true,
   async start() {
     if (given !== undefined) return { connect: () => connect(given), stop: async () => {} };
     const engine = await startPolymqEngine(['kafka']);

@@ -58,6 +58,8 @@ export interface DriverContract {
   patienceMs?: number;
   /** `false`: the engine cannot tell whether anybody serves a request. */
   tellsNoResponder?: boolean;
+  /** True: each consumer has a part of the queue to itself, and what waits there waits for that consumer (partitions of Kafka). */
+  consumersOwnParts?: boolean;
 }
 
 /** How long anything may take before a test gives up. */

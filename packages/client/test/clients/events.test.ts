@@ -4,6 +4,9 @@ import { type EmbeddedClient, embed } from 'polymq';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Client } from '../../src/client/client.ts';
 import { createClient } from '../../src/client/create-client.ts';
+import type { EventLogDriver } from '../../src/driver/driver.ts';
+import { PolymqEventLog } from '../../src/drivers/polymq/event-log.ts';
+import { PolymqHttp } from '../../src/drivers/polymq/http.ts';
 import { MemoryEventLog } from '../../src/patterns/events/memory-event-log.ts';
 import type { SqlDatabase } from '../../src/sql/database.ts';
 import { postgres } from '../../src/sql/postgres.ts';
@@ -35,18 +38,24 @@ async function embedded(): Promise<Ground & { mq: EmbeddedClient }> {
   return { mq, close: () => mq.close() };
 }
 
+/** The client, with its events elsewhere. */
+function withLog(mq: EmbeddedClient, eventLog: EventLogDriver): Ground {
+  const { clock, queues, topics, capabilities } = mq.driver;
+  const close = (): Promise<void> => mq.close();
+  const driver = { engine: 'X', system: 'x', clock, queues, topics, capabilities, eventLog, close };
+  return { mq: createClient(driver), close };
+}
+
 const GROUNDS: Record<string, () => Promise<Ground>> = {
   'the embedded broker': embedded,
-  memory: async () => {
-    const { mq, close } = await embedded();
-    const eventLog = new MemoryEventLog();
-    const { clock, queues, topics, capabilities } = mq.driver;
-    const driver = {
-      ...{ engine: 'Memory', system: 'memory', clock, queues, topics, capabilities, eventLog },
-      close,
-    };
-    return { mq: createClient(driver), close };
+  'a PolyMQ server over HTTP': async () => {
+    const mq = await embed({ data: 'memory:', listen: ['http://127.0.0.1:0'] });
+    const url = new URL(`http://127.0.0.1:${mq.broker.listener('http').port}`);
+    const context = { clock: mq.clock, timeoutMs: 10_000, clientName: 'test' };
+    const http = new PolymqHttp(url, { ...context, onConnection: () => {} });
+    return withLog(mq, new PolymqEventLog(http, () => mq.clock.nowMs()));
   },
+  memory: async () => withLog((await embedded()).mq, new MemoryEventLog()),
   PostgreSQL: async () => {
     const { mq, close } = await embedded();
     const pool = server!.newPool();

@@ -82,7 +82,16 @@ export async function openCore(options: CoreOptions): Promise<OpenCore> {
   );
   const eventLog = await lifecycle.start(
     'event log',
-    async () => new StreamEventLog({ streams, documents, environment, logger: options.logger }),
+    async () => {
+      const { logger } = options;
+      return new StreamEventLog({
+        streams,
+        documents,
+        environment,
+        logger,
+        limits: config.eventLog,
+      });
+    },
     async (opened) => opened.close(),
   );
   const alarms = new Alarms();

@@ -1,7 +1,12 @@
-/** Reads events where the index says they are. */
+/**
+ * Reads events where the index says they are: those of one stream by their offsets, only the batches that hold them; those of a whole partition
+ * in windows. Bodies are copied, so that a small event does not hold on to the window it was read in.
+ */
 import { release } from '../../lib/arena.ts';
 import { batchBytes, batchNextOffset } from '../../log/batch.ts';
+import type { LogRead } from '../../log/log.ts';
 import type { StoredRecord } from '../record/record.ts';
+import type { Partition } from '../stream/streams.ts';
 import type { LoggedEvent } from './event-log.ts';
 import { eventClaim, readEvent } from './event-record.ts';
 import type { PartitionEvents } from './partition-events.ts';
@@ -11,6 +16,7 @@ import { readableRecords } from './readable-records.ts';
 const WINDOW_BYTES = 256 * 1024;
 /** Events are close together if the next one is so few records away. */
 const CLOSE_OFFSETS = 32;
+const READS_AHEAD = 16;
 
 export interface EventsAtOptions {
   stream: string;
@@ -32,11 +38,10 @@ export async function eventsAt(
   const { stream, fromVersion, bytesMax, positionOf, until } = options;
   const events: LoggedEvent[] = [];
   let bytes = 0;
+  const ahead = new ReadAhead(partition, offsets);
   while (events.length < offsets.length) {
     const offset = offsets[events.length]!;
-    const next = offsets[events.length + 1] ?? Number.POSITIVE_INFINITY;
-    const window = next - offset <= CLOSE_OFFSETS ? WINDOW_BYTES : 1;
-    const { buffers } = await partition.read(offset, window, true);
+    const { buffers } = await ahead.read(events.length);
     const before = events.length;
     for (const record of recordsOf(buffers, offset, offsets.at(-1)!)) {
       if (record.offset !== offsets[events.length]) continue;
@@ -50,6 +55,45 @@ export async function eventsAt(
     for (const buffer of buffers) release(buffer);
   }
   return events;
+}
+
+/** Reads where events lie apart from each other are begun before it is their turn, so that the disk works side by side. */
+class ReadAhead {
+  readonly #partition: Partition;
+  readonly #offsets: readonly number[];
+  /** By the number of the event. */
+  readonly #begun = new Map<number, LogRead | Promise<LogRead>>();
+
+  constructor(partition: Partition, offsets: readonly number[]) {
+    this.#partition = partition;
+    this.#offsets = offsets;
+  }
+
+  /** Whole batches from the one that holds the event. */
+  read(number: number): LogRead | Promise<LogRead> {
+    if (!this.#isApart(number)) {
+      return this.#partition.read(this.#offsets[number]!, WINDOW_BYTES, true);
+    }
+    const end = Math.min(number + READS_AHEAD, this.#offsets.length);
+    for (let next = number; next < end && this.#isApart(next); next++) {
+      if (!this.#begun.has(next)) this.#begin(next);
+    }
+    const read = this.#begun.get(number)!;
+    this.#begun.delete(number);
+    return read;
+  }
+
+  #begin(number: number): void {
+    const read = this.#partition.read(this.#offsets[number]!, 1, true);
+    // Whoever stops before its turn does not want to know.
+    if (read instanceof Promise) read.catch(() => undefined);
+    this.#begun.set(number, read);
+  }
+
+  #isApart(number: number): boolean {
+    const next = this.#offsets[number + 1] ?? Number.POSITIVE_INFINITY;
+    return next - this.#offsets[number]! > CLOSE_OFFSETS;
+  }
 }
 
 /** Events of the partition from the offset on, whatever their streams. Their positions are not set. */

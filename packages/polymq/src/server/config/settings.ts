@@ -40,6 +40,7 @@ export interface Config {
   limits: LimitsConfig;
   streams: StreamsConfig;
   groups: GroupsConfig;
+  eventLog: EventLogConfig;
   queues: QueuesConfig;
   amqp: AmqpConfig;
   aws: AwsConfig;
@@ -88,6 +89,10 @@ export interface GroupsConfig {
   countMax: number;
   offsetsRetentionMs: number;
   offsetMetadataBytesMax: number;
+}
+
+export interface EventLogConfig {
+  indexBytesMax: number;
 }
 
 export interface QueuesConfig {
@@ -290,6 +295,15 @@ const groups: SettingsOf<Config>['groups'] = {
   },
 };
 
+const eventLog: SettingsOf<Config>['eventLog'] = {
+  indexBytesMax: {
+    kind: 'bytes',
+    default: 512 * MIB,
+    min: MIB,
+    doc: 'Memory for the indexes of event stores: 8 bytes per event, some 200 per stream of events. Appends beyond it are refused.',
+  },
+};
+
 const queues: SettingsOf<Config>['queues'] = {
   countMax: { kind: 'integer', default: 100_000, min: 1, doc: 'How many queues there may be.' },
   deduplicationIdsMax: {
@@ -449,6 +463,7 @@ export const SETTINGS: SettingsOf<Config> = {
   limits,
   streams,
   groups,
+  eventLog,
   queues,
   amqp,
   aws,

@@ -34,6 +34,10 @@ export function amqpError(error: unknown, what: string): PolymqError {
       cause: error,
     });
   }
+  if (isRefusedOpening(error)) {
+    const text = `${what} failed: the server refuses the virtual host (the path of the URL), or has reached its limit of connections`;
+    return new PolymqError('access-refused', text, { cause: error });
+  }
   if (isConnectionError(error)) return disconnected(what, error);
   return new PolymqError('engine-failed', `${what} failed: ${wordsOf(error)}`, { cause: error });
 }
@@ -88,6 +92,11 @@ function advice(code: ClientErrorCode): string {
   if (code === 'access-refused')
     return "; check user, password, virtual host and the user's rights";
   return '';
+}
+
+/** amqplib does not pass on with which words an opening was refused. */
+function isRefusedOpening(error: unknown): boolean {
+  return error instanceof Error && /ConnectionOpenOk; got .*ConnectionClose/.test(error.message);
 }
 
 function isConnectionError(error: unknown): boolean {

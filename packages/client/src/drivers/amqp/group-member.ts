@@ -18,6 +18,7 @@ import { type Link, type LinkPart, openChannel } from './link.ts';
 import { groupCommits, groupLock } from './names.ts';
 import type { Publisher } from './publisher.ts';
 import { StreamSource } from './sources.ts';
+import { streamEnd } from './stream-range.ts';
 import { closeQuietly, TopicReader } from './topic-reader.ts';
 
 /** RabbitMQ's streams have one partition. */
@@ -51,8 +52,14 @@ export class GroupMember implements GroupSubscription, LinkPart {
   }
 
   async open(): Promise<void> {
-    await this.#join(await this.#link.ready(this.#what));
+    await this.#join(await this.#link.ready(this.#what), true);
     this.#link.add(this);
+  }
+
+  /** A new group that wants what is new begins here and now, whichever of its members reads first. */
+  async #begin(channel: AmqpChannel): Promise<void> {
+    if (this.#from.at !== 'new' || (await lastCommit(channel, this.#place)) !== undefined) return;
+    await publishCommit(this.#publisher, this.#place, await streamEnd(this.#link, this.#place.topic));
   }
 
   async commit(partition: number, offset: number): Promise<void> {
@@ -76,18 +83,19 @@ export class GroupMember implements GroupSubscription, LinkPart {
   }
 
   async restore(connection: AmqpConnection): Promise<void> {
-    if (!this.#closed) await this.#join(connection);
+    if (!this.#closed) await this.#join(connection, false);
   }
 
   get #what(): string {
     return `reading topic "${this.#place.topic}" for group "${this.#place.group}"`;
   }
 
-  async #join(connection: AmqpConnection): Promise<void> {
+  async #join(connection: AmqpConnection, isFirst: boolean): Promise<void> {
     const channel = await openChannel(connection, this.#what);
     this.#channel = channel;
     try {
       const { messageCount } = await declareGroup(channel, this.#place);
+      if (isFirst) await this.#begin(channel);
       // Members that join together may make several tokens: the one who is active gets them all.
       if (messageCount === 0) channel.publish('', lockOf(this.#place), TOKEN, { persistent: true });
       await channel.consume(lockOf(this.#place), (token) => this.#onToken(channel, token), {});

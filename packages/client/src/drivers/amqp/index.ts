@@ -46,6 +46,7 @@ export interface AmqpParts {
   readonly link: Link;
   readonly topology: Topology;
   readonly publisher: Publisher;
+  readonly replyPublisher: Publisher;
   readonly requests: AmqpRequests;
   close(): Promise<void>;
 }
@@ -58,11 +59,11 @@ export async function openAmqp(
   const link = new Link(await loadLibrary(), url, options, context);
   const topology = new Topology(link);
   const publisher = new Publisher(link, options.unconfirmedMax ?? UNCONFIRMED_MAX);
-  const requests = new ReplyChannel(() => context.clock.nowMs());
-  requests.publisher = new Publisher(link, UNCONFIRMED_MAX, requests.opened);
+  const replies = new ReplyChannel(() => context.clock.nowMs());
+  const replyPublisher = new Publisher(link, UNCONFIRMED_MAX, replies.opened);
   const close = async (): Promise<void> => {
     publisher.close();
-    requests.publisher?.close();
+    replyPublisher.close();
     await link.close();
   };
   try {
@@ -75,7 +76,8 @@ export async function openAmqp(
     link,
     topology,
     publisher,
-    requests: new AmqpRequests({ link, topology, publisher, requests }),
+    replyPublisher,
+    requests: new AmqpRequests({ link, topology, publisher, replyPublisher, replies }),
     close,
   };
 }
@@ -87,7 +89,7 @@ export const open: OpenDriver<AmqpOptions | undefined> = async (url, options, co
     engine: 'RabbitMQ',
     system: 'rabbitmq',
     capabilities: CAPABILITIES,
-    queues: new AmqpQueues(link, topology, publisher),
+    queues: new AmqpQueues(amqp),
     topics: new AmqpTopics(link, topology, publisher),
     requests,
     close,

@@ -18,6 +18,7 @@ import type { AmqpDelivery } from './leases.ts';
 import type { AmqpMessage } from './library.ts';
 import type { Link } from './link.ts';
 import { ReceivedWire, toBuffer, toProperties } from './message-format.ts';
+import { REPLY_TO } from './names.ts';
 import type { Publisher } from './publisher.ts';
 import { queueDeclaration } from './queue-arguments.ts';
 import { Receiver } from './receiver.ts';
@@ -25,21 +26,31 @@ import { AmqpSubscription } from './subscription.ts';
 import type { Topology } from './topology.ts';
 import { Untouched } from './untouched.ts';
 
+export interface QueueParts {
+  readonly link: Link;
+  readonly topology: Topology;
+  readonly publisher: Publisher;
+  /** For messages that ask for an answer by direct reply-to: they leave on the channel that will hear it. */
+  readonly replyPublisher: Publisher;
+}
+
 export class AmqpQueues implements QueueDriver {
   readonly keyOrder = 'client';
   readonly #link: Link;
   readonly #topology: Topology;
   readonly #publisher: Publisher;
+  readonly #replyPublisher: Publisher;
   readonly #delays: Delays;
   readonly #receiver: Receiver;
   readonly #fifoReceiver: FifoReceiver;
   readonly #untouched: Untouched = new Untouched();
   readonly #fifo = new Set<string>();
 
-  constructor(link: Link, topology: Topology, publisher: Publisher) {
+  constructor({ link, topology, publisher, replyPublisher }: QueueParts) {
     this.#link = link;
     this.#topology = topology;
     this.#publisher = publisher;
+    this.#replyPublisher = replyPublisher;
     this.#delays = new Delays(link, topology);
     const parts = { untouched: this.#untouched, divert: this.#divert };
     this.#receiver = new Receiver(link, parts);
@@ -104,11 +115,13 @@ export class AmqpQueues implements QueueDriver {
 
   send(queue: string, messages: readonly OutgoingMessage[]): Promise<Outcomes> {
     const what = `sending to queue "${queue}"`;
-    for (const message of messages) {
-      if ((message.delayMs ?? 0) > 0) return this.#sendLater(queue, messages, what);
+    let publisher = this.#publisher;
+    for (const { delayMs = 0, replyTo } of messages) {
+      if (delayMs > 0) return this.#sendLater(queue, messages, what);
+      if (replyTo === REPLY_TO) publisher = this.#replyPublisher;
     }
     const publications = messages.map((message) => new QueuePublication(message, queue));
-    return this.#publisher.publish(publications, what);
+    return publisher.publish(publications, what);
   }
 
   receive(queue: string, request: ReceiveRequest): Promise<Delivery[]> {

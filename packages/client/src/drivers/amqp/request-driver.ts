@@ -21,12 +21,12 @@ export interface RequestParts {
   /** Replies go by this one: they wait for nothing. */
   readonly publisher: Publisher;
   /** Requests must leave on the channel that hears the replies. */
-  readonly requests: ReplyChannel;
+  readonly replyPublisher: Publisher;
+  readonly replies: ReplyChannel;
 }
 
-/** What is done on the channel of requests when it opens: it begins to hear replies once somebody wants them. */
+/** Hears the replies on the channel on which requests leave. */
 export class ReplyChannel {
-  publisher: Publisher | undefined = undefined;
   #sink: ((reply: WireMessage) => void) | undefined = undefined;
   readonly #nowMs: () => number;
 
@@ -55,14 +55,14 @@ export class AmqpRequests implements RequestDriver {
 
   async openReplies(sink: (reply: WireMessage) => void): Promise<{ readonly address: string }> {
     await this.#parts.link.ready('opening the inbox for replies');
-    this.#parts.requests.listen(sink);
+    this.#parts.replies.listen(sink);
     return { address: REPLY_TO };
   }
 
   async request(service: string, message: OutgoingMessage): Promise<'sent' | 'no-responder'> {
     const publication = publicationOf(serviceQueue(service), message, true);
     try {
-      await this.#parts.requests.publisher!.publish([publication], `asking service "${service}"`);
+      await this.#parts.replyPublisher.publish([publication], `asking service "${service}"`);
       return 'sent';
     } catch (error) {
       if ((error as { code?: string }).code === 'not-found') return 'no-responder';

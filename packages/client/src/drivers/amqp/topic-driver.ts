@@ -15,7 +15,6 @@ import type {
 import { PolymqError } from '../../errors.ts';
 import type { WireMessage } from '../../message/wire-message.ts';
 import type { Publication } from './batch.ts';
-import { amqpError } from './errors.ts';
 import {
   declareGroup,
   GroupMember,
@@ -23,13 +22,14 @@ import {
   lastCommit,
   publishCommit,
 } from './group-member.ts';
-import type { AmqpChannel, AmqpMessage } from './library.ts';
+import type { AmqpChannel } from './library.ts';
 import type { Link } from './link.ts';
 import { toBuffer, toProperties } from './message-format.ts';
 import { groupLock, streamQueue } from './names.ts';
 import type { Publisher } from './publisher.ts';
 import { LiveSource, StreamSource } from './sources.ts';
-import { closeQuietly, TopicReader } from './topic-reader.ts';
+import { offsetSince, streamEnd, streamRange } from './stream-range.ts';
+import { TopicReader } from './topic-reader.ts';
 import type { Topology } from './topology.ts';
 
 const NOWHERE: PublishOutcome = Object.freeze({ partition: -1, offset: -1 });
@@ -98,24 +98,22 @@ export class AmqpTopics implements TopicDriver {
   }
 
   async groupLag(topic: string, group: string): Promise<ReadonlyMap<number, number>> {
-    const lag = await this.#topology.run(`asking how far group "${group}" is`, async (channel) => {
-      const place = { topic, group };
+    const place: GroupPlace = { topic, group };
+    const commit = await this.#topology.run(`asking how far group "${group}" is`, async (channel) => {
       await declareGroup(channel, place);
-      const { first, end } = await this.#range(channel, topic);
-      const commit = await lastCommit(channel, place);
-      return end - Math.max(first, commit ?? first);
+      return lastCommit(channel, place);
     });
-    return new Map([[0, Math.max(0, lag)]]);
+    const { first, end } = await streamRange(this.#link, topic);
+    return new Map([[0, Math.max(0, end - Math.max(first, commit ?? first))]]);
   }
 
   async seekGroup(topic: string, group: string, to: Position): Promise<void> {
     const place: GroupPlace = { topic, group };
-    const offset = await this.#topology.run(`moving group "${group}"`, async (channel) => {
+    await this.#topology.run(`moving group "${group}"`, async (channel) => {
       const { consumerCount } = await declareGroup(channel, place);
       if (consumerCount > 0) throw hasMembers(place);
-      return this.#offsetOf(channel, topic, to);
     });
-    await publishCommit(this.#publisher, place, offset);
+    await publishCommit(this.#publisher, place, await this.#offsetOf(topic, to));
   }
 
   async bindQueue(topic: string, queue: string): Promise<void> {
@@ -125,63 +123,16 @@ export class AmqpTopics implements TopicDriver {
     );
   }
 
-  /** The offsets of the first record kept and of the next one to come. */
-  async #range(channel: AmqpChannel, topic: string): Promise<{ first: number; end: number }> {
-    const { messageCount } = await channel.checkQueue(streamQueue(topic));
-    if (messageCount === 0) return { first: 0, end: 0 };
-    const first = await this.#firstFrom(topic, 'first', () => true);
-    return { first: first ?? 0, end: (first ?? 0) + messageCount };
-  }
-
-  async #offsetOf(channel: AmqpChannel, topic: string, to: Position): Promise<number> {
+  async #offsetOf(topic: string, to: Position): Promise<number> {
     switch (to.at) {
       case 'start':
         return 0;
       case 'offsets':
         return typeof to.offsets === 'number' ? to.offsets : (to.offsets.get(0) ?? 0);
       case 'new':
-        return (await this.#range(channel, topic)).end;
-      case 'time': {
-        const { end } = await this.#range(channel, topic);
-        const seconds = { '!': 'timestamp', value: Math.floor(to.timeMs / 1000) };
-        const found = await this.#firstFrom(
-          topic,
-          seconds,
-          (message, offset) => sentMs(message) >= to.timeMs || offset >= end - 1,
-        );
-        return found ?? end;
-      }
-    }
-  }
-
-  /** The offset of the first record from there on for which it is true; undefined: none within a second. */
-  async #firstFrom(
-    topic: string,
-    start: unknown,
-    wanted: (message: AmqpMessage, offset: number) => boolean,
-  ): Promise<number | undefined> {
-    const channel = await this.#link.channel(`looking into topic "${topic}"`);
-    const { clock } = this.#link.context;
-    try {
-      await channel.prefetch(100, false);
-      return await new Promise<number | undefined>((resolve, reject) => {
-        const timer = clock.after(1000, () => resolve(undefined));
-        const arrive = (message: AmqpMessage | null): void => {
-          const offset = Number(message?.properties.headers?.['x-stream-offset']);
-          if (message !== null && !wanted(message, offset)) {
-            channel.ack(message);
-            return;
-          }
-          timer.cancel();
-          resolve(message === null ? undefined : offset);
-        };
-        const args = { 'x-stream-offset': start };
-        channel.consume(streamQueue(topic), arrive, { arguments: args }).catch(reject);
-      });
-    } catch (error) {
-      throw amqpError(error, `looking into topic "${topic}"`);
-    } finally {
-      await closeQuietly(channel);
+        return streamEnd(this.#link, topic);
+      case 'time':
+        return offsetSince(this.#link, topic, to.timeMs);
     }
   }
 }
@@ -211,11 +162,6 @@ function publicationOf(topic: string, message: WireMessage, persistent: boolean)
     body: toBuffer(message.body),
     properties: () => toProperties(message, { mandatory: false, persistent }),
   };
-}
-
-function sentMs({ properties }: AmqpMessage): number {
-  const ms = properties.headers?.['polymq-ms'];
-  return (properties.timestamp ?? 0) * 1000 + (typeof ms === 'number' ? ms : 0);
 }
 
 function hasMembers({ topic, group }: GroupPlace): PolymqError {

@@ -14,7 +14,8 @@ export class Waiting {
         signal?.removeEventListener('abort', end);
         resolve();
       };
-      signal?.addEventListener('abort', end, { once: true });
+      if (signal?.aborted === true) end();
+      else signal?.addEventListener('abort', end, { once: true });
     });
     this.end = end;
   }

@@ -13,7 +13,7 @@ export class PolymqQueues extends AmqpQueues {
   readonly #nowMs: () => number;
 
   constructor(amqp: AmqpParts, http: PolymqHttp, namespace: string) {
-    super(amqp.link, amqp.topology, amqp.publisher);
+    super(amqp);
     this.#http = http;
     this.#namespace = namespace;
     this.#nowMs = () => amqp.link.context.clock.nowMs();

@@ -91,8 +91,9 @@ export class MessageWriter {
   ): Maybe<OutgoingMessage> {
     const { wire } = received;
     const type = options.type ?? wire.type;
+    const { body, contentType } = wire;
     const forwarded = this.#message(
-      wire,
+      { body, contentType },
       type,
       { ...options, ...inherited(received, options) },
       facts,

@@ -64,14 +64,13 @@ export class QueueDeadLetters<T> implements DeadLetters<T> {
     this.#checkLimit(limit);
     const name = await this.#open();
     if (name === undefined) return 0;
-    const startMs = this.#plan.context.clock.nowMs();
+    const isOld = this.#diedBefore();
     let moved = 0;
     await this.#take(
       name,
       async (delivery) => {
         const letter = await this.#letter(delivery, delivery.redeliveries);
-        const isOld = letter.diedAt === undefined || letter.diedAt <= startMs;
-        if (!isOld || (where !== undefined && !where(letter))) return 'keep';
+        if (!isOld(letter) || (where !== undefined && !where(letter))) return 'keep';
         const target = to ?? letter.queue ?? this.#plan.name;
         await this.#plan.queues.move(delivery, target, revived(delivery));
         moved += 1;
@@ -90,6 +89,22 @@ export class QueueDeadLetters<T> implements DeadLetters<T> {
   async purge(): Promise<number | undefined> {
     const name = await this.#open();
     return name === undefined ? 0 : this.#plan.queues.purgeQueue(name);
+  }
+
+  /** Whether a letter died before now. In the very same millisecond, those that were seen already have died again. */
+  #diedBefore(): (letter: DeadLetter<T>) => boolean {
+    const { clock } = this.#plan.context;
+    const startMs = clock.nowMs();
+    const seen = new Set<string>();
+    return ({ id, diedAt }) => {
+      if (diedAt === undefined || diedAt < startMs) {
+        if (clock.nowMs() === startMs) seen.add(id);
+        return true;
+      }
+      if (diedAt > startMs || seen.has(id)) return false;
+      seen.add(id);
+      return true;
+    };
   }
 
   async #open(): Promise<string | undefined> {

@@ -117,9 +117,8 @@ export class QueueSender {
     timeoutMs: number,
   ): Promise<Outcomes> {
     const endMs = this.#plan.context.clock.nowMs() + timeoutMs;
-    const before = this.#line;
-    if (before !== undefined) await before;
-    const mine = this.#untilRoom(messages, timeoutMs, endMs);
+    const attempt = (): Promise<Outcomes> => this.#untilRoom(messages, timeoutMs, endMs);
+    const mine = this.#line === undefined ? attempt() : this.#line.then(attempt);
     const line = mine.then(noop, noop);
     this.#line = line;
     try {

@@ -95,7 +95,10 @@ export class OpenTopic<T = unknown> implements Topic<T>, Encodes<T, PublishOptio
     const plan = this.#plan;
     const { from = 'new', filter, retry } = options;
     const position = positionOf(from, `from of a subscription to ${plan.label}`);
-    if (position.at !== 'new') requireCapability(plan.context.driver, 'replay');
+    if (position.at !== 'new') {
+      requireCapability(plan.context.driver, 'replay');
+      if (plan.spec.live) throw nothingStored(plan.label);
+    }
     const reading: Reading = {
       plan,
       retry: retryPolicy(retry, plan.label, plan.context.random),
@@ -159,5 +162,12 @@ function tooLate(label: string, timeoutMs: number): PolymqError {
   return new PolymqError(
     'timeout',
     `publishing to ${label} took longer than ${timeoutMs} ms: the engine did not answer; publish it again later (the engine may have it)`,
+  );
+}
+
+function nothingStored(label: string): PolymqError {
+  return new PolymqError(
+    'invalid-argument',
+    `${label} is live and stores nothing to begin with; leave out \`live\`, or subscribe from 'new'`,
   );
 }

@@ -2,9 +2,14 @@
  * The driver for SQS against the real broker, or against `TEST_SQS=http://HOST:PORT` (LocalStack, ElasticMQ, AWS). What every driver must do stands in
  * the contract suite; here is what is particular to SQS.
  */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 
-import { ListQueuesCommand, SQSClient } from '@aws-sdk/client-sqs';
+import {
+  CreateQueueCommand,
+  DeleteQueueCommand,
+  ListQueuesCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Polymq, startPolymq } from '../../../polymq/test/support/polymq.ts';
 import type { Driver, QueueDriver, QueueSpec } from '../../src/driver/driver.ts';
@@ -68,9 +73,11 @@ function textMessage(text: string, more: Partial<OutgoingMessage> = {}): Outgoin
 
 const textOf = (message: { body: Uint8Array }): string => Buffer.from(message.body).toString();
 
+const foreignUrl = (): string => url.href.replace(/^sqs:/, 'http:');
+
 function foreignClient(): SQSClient {
   return new SQSClient({
-    endpoint: url.href.replace(/^sqs:/, 'http:'),
+    endpoint: foreignUrl(),
     region: 'us-east-1',
     credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
   });
@@ -197,5 +204,144 @@ describe('the driver for SQS', () => {
     await responder.close();
     const other = (await openDriver()).requests!;
     expect(await other.request(service, question)).toBe('no-responder');
+  });
+});
+
+describe('what is particular to SQS', () => {
+  it('makes a FIFO queue of the name with .fifo, and finds it by either', async () => {
+    const queues = await openQueues();
+    const name = newName();
+    await queues.declareQueue(specOf(name, { fifo: true }));
+    await queues.send(name, [
+      textMessage('a1', { key: 'a' }),
+      textMessage('a2', { key: 'a' }),
+      textMessage('b1', { key: 'b / ü' }),
+      textMessage('c1'),
+    ]);
+    const other = await openQueues();
+    const first = await other.receive(`${name}.fifo`, now);
+    const keys = new Map(first.map((delivery) => [textOf(delivery), delivery.key]));
+    expect(keys).toEqual(
+      new Map([
+        ['a1', 'a'],
+        ['b1', 'b / ü'],
+        ['c1', undefined],
+      ]),
+    );
+    await other.ack(first.find((delivery) => delivery.key === 'a')!);
+    expect((await queues.receive(name, now)).map(textOf)).toEqual(['a2']);
+    await expect(queues.declareQueue(specOf(name))).rejects.toMatchObject({
+      code: 'declared-otherwise',
+    });
+  });
+
+  it('hands the messages of a group to a subscriber one by one, also after a retry', async () => {
+    const queues = await openQueues();
+    const name = newName();
+    await queues.declareQueue(specOf(name, { fifo: true }));
+    const texts = ['1', '2', '3', '4', '5'];
+    await queues.send(
+      name,
+      texts.map((text) => textMessage(text, { key: 'k' })),
+    );
+    const seen: string[] = [];
+    let open = 0;
+    let openMax = 0;
+    const deliver = (deliveries: readonly Delivery[]): void => {
+      for (const delivery of deliveries) {
+        open += 1;
+        openMax = Math.max(openMax, open);
+        seen.push(textOf(delivery));
+        const again = seen.length === 2;
+        setImmediate(() => {
+          open -= 1;
+          void (again ? queues.release(delivery, 0) : queues.ack(delivery));
+        });
+      }
+    };
+    const credit = { prefetch: 10, leaseMs: LEASE_MS };
+    const subscription = await queues.subscribeQueue(name, credit, {
+      deliver,
+      lost: () => {},
+      ended: () => {},
+    });
+    await vi.waitFor(() => expect(seen).toEqual(['1', '2', '2', '3', '4', '5']));
+    expect(openMax).toBe(1);
+    await subscription.close();
+  });
+
+  it('says what it cannot do, message by message', async () => {
+    const queues = await openQueues();
+    const name = newName();
+    await queues.declareQueue(specOf(name));
+    const outcomes = await queues.send(name, [
+      textMessage('fine', { delayMs: 15 * 60 * 1000 }),
+      textMessage('late', { delayMs: 15 * 60 * 1000 + 1 }),
+      textMessage('x'.repeat(1024 * 1024)),
+      textMessage('twice', { dedupe: 'd' }),
+    ]);
+    expect(outcomes).toMatchObject([
+      { duplicate: false },
+      { error: { code: 'unsupported', message: expect.stringContaining('15 minutes') } },
+      { error: { code: 'message-too-large', message: expect.stringContaining('1048576') } },
+      { error: { code: 'unsupported', message: expect.stringContaining('fifo: true') } },
+    ]);
+    await expect(queues.declareQueue(specOf('no spaces'))).rejects.toMatchObject({
+      code: 'invalid-argument',
+    });
+    await expect(queues.send(newName(), [textMessage('x')])).rejects.toMatchObject({
+      code: 'not-found',
+    });
+  });
+
+  it('sends large messages, alone or in batches, and brings back their bytes', async () => {
+    const queues = await openQueues();
+    const name = newName();
+    await queues.declareQueue(specOf(name));
+    const bodies = [1, 100_000, 180_000, 700_000, 250_000].map((size) => randomBytes(size));
+    const contentType = 'application/octet-stream';
+    const outcomes = await queues.send(
+      name,
+      bodies.map((body) => textMessage('', { body, contentType })),
+    );
+    expect(outcomes).toEqual(bodies.map(() => ({ duplicate: false })));
+    const received: Delivery[] = [];
+    while (received.length < bodies.length) {
+      received.push(...(await queues.receive(name, { ...now, waitMs: 1000 })));
+    }
+    const hashOf = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest('hex');
+    expect(received.map(({ body }) => hashOf(body)).sort()).toEqual(bodies.map(hashOf).sort());
+  });
+
+  it('removes the temporary queues of processes that were killed, and no others', async () => {
+    const sqs = foreignClient();
+    const old = `polymq-tmp-${randomUUID()}`;
+    const young = `polymq-tmp-${randomUUID()}`;
+    for (const [QueueName, ageMs] of [
+      [old, 2 * 3_600_000],
+      [young, 60_000],
+    ] as const) {
+      const tags = { 'polymq-alive': `${Date.now() - ageMs}` };
+      await sqs.send(new CreateQueueCommand({ QueueName, tags }));
+    }
+    const driver = await openDriver();
+    const topic = newName('t');
+    await driver.topics!.declareTopic({ name: topic, live: true });
+    const sink = { deliver: () => {}, ended: () => {} };
+    const subscription = await driver.topics!.subscribeTopic(topic, { at: 'new' }, sink);
+    const list = new ListQueuesCommand({ QueueNamePrefix: 'polymq-tmp-' });
+    await vi.waitFor(async () => {
+      const names = ((await sqs.send(list)).QueueUrls ?? []).map((each) => each.split('/').pop());
+      expect(names).not.toContain(old);
+      expect(names).toContain(young);
+    });
+    await subscription.close();
+    await sqs.send(new DeleteQueueCommand({ QueueUrl: `${foreignUrl()}/000000000000/${young}` }));
+  });
+
+  it('rejects an address where nobody answers, in time', async () => {
+    const nobody = new URL('http://127.0.0.1:1');
+    const opened = open(nobody, {}, { ...context, timeoutMs: 300 });
+    await expect(opened).rejects.toMatchObject({ code: 'disconnected', retryable: true });
   });
 });

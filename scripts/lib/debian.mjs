@@ -10,11 +10,16 @@ const PACKAGES = {
   strace: () => runs('strace'),
   'amqp-tools': () => runs('amqp-publish'),
   'mosquitto-clients': () => capture('mosquitto_pub', ['--version']) !== undefined,
+  'redis-server': () => existsSync('/usr/bin/redis-server'),
   'redis-tools': () => capture('redis-cli', ['--version']) !== undefined,
   'python3-boto3': () => capture('/usr/bin/python3', ['-c', 'import boto3'])?.code === 0,
   'python3-pika': () => capture('/usr/bin/python3', ['-c', 'import pika'])?.code === 0,
+  postgresql: () => process.env.TEST_POSTGRES !== undefined || existsSync('/usr/lib/postgresql'),
   'rabbitmq-server': () => !rabbitmqWanted() || existsSync('/usr/lib/rabbitmq/bin/rabbitmq-server'),
 };
+
+/** Packages that bring a service of the same name, which starts when they are installed. */
+const SERVICES = ['postgresql', 'rabbitmq-server', 'redis-server'];
 
 /** Only as the peer to compare with: it brings all of Erlang, and a service. */
 function rabbitmqWanted() {
@@ -36,8 +41,8 @@ export async function installDebianPackages() {
     await aptGet(command.split(' ').slice(1));
   }
   // The tests start their own; a service nobody asked for would only hold the port.
-  if (missing.includes('rabbitmq-server')) {
-    capture('systemctl', ['disable', '--now', 'rabbitmq-server']);
+  for (const service of missing.filter((name) => SERVICES.includes(name))) {
+    capture('systemctl', ['disable', '--now', service]);
   }
   const still = missingPackages();
   if (still.length === 0) return [];

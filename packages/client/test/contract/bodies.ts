@@ -97,6 +97,32 @@ export function describeBodies(stage: Stage): void {
       expect((await drain(queue, 1))[0]?.headers).toEqual(headers);
     });
 
+    it('carries everything to the letter, so that signatures hold', async () => {
+      const queue = stage.queue();
+      await queue.ready();
+      const driver = stage.client.driver.queues!;
+      const wire: WireMessage = {
+        id: 'id with spaces/Ü',
+        body: Uint8Array.of(1, 0, 255),
+        contentType: 'application/vnd.own; charset="x"',
+        type: 'Own.Type/1',
+        headers: { 'polymq-version': '3', 'polymq-own': 'x', plain: 'y' },
+        key: 'k:1',
+        timestampMs: 1_700_000_000_123,
+        correlationId: 'c/1',
+        replyTo: 'r/1',
+      };
+      await driver.send(queue.name, [wire]);
+      const request = { max: 1, waitMs: 30_000, leaseMs: 60_000 };
+      const [delivery] = await driver.receive(queue.name, request);
+      const { id, contentType, type, headers, key, timestampMs } = delivery!;
+      const { correlationId, replyTo } = delivery!;
+      const body = Uint8Array.from(delivery!.body);
+      const texts = { id, contentType, type, headers, key, timestampMs };
+      expect({ ...texts, correlationId, replyTo, body }).toEqual(wire);
+      await driver.ack(delivery!);
+    });
+
     it('shows nothing of its own among the headers, also after a retry', async () => {
       const queue = stage.queue();
       await queue.send(1, { headers: { mine: 'yes' } });

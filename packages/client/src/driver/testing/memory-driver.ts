@@ -85,14 +85,21 @@ export class MemoryDriver implements Driver, QueueDriver {
 
   async declareQueue(spec: QueueSpec): Promise<void> {
     this.#call('declare', spec.name);
-    if (!this.#queues.has(spec.name)) {
-      const own = this.keyOrder === 'client' ? { ...spec, fifo: false } : spec;
-      this.#queues.set(spec.name, new MemoryQueue(own, this.clock));
+    const known = this.#queues.get(spec.name)?.spec;
+    const own = this.keyOrder === 'client' ? { ...spec, fifo: false } : spec;
+    if (known === undefined) {
+      const bury = (message: OutgoingMessage): void => {
+        this.#queues.get(spec.deadLetter ?? '')?.send(message);
+      };
+      this.#queues.set(spec.name, new MemoryQueue(own, this.clock, bury));
+    } else if (known.fifo !== own.fifo || known.ttlMs !== own.ttlMs) {
+      const text = `queue "${spec.name}" exists with other properties; ask for the same ones`;
+      throw new PolymqError('declared-otherwise', text);
     }
   }
 
   async deleteQueue(name: string): Promise<void> {
-    this.#queues.delete(name);
+    if (this.#queues.has(name)) this.endQueue(name);
   }
 
   async purgeQueue(name: string): Promise<number> {

@@ -1,6 +1,7 @@
 /** A queue of the memory driver: leases with a time, delays, priorities, order per key, limits; simple before fast. */
 import { PolymqError } from '../../errors.ts';
 import type { Clock, ClockTimer } from '../../lib/clock.ts';
+import { HEADER } from '../../message/headers.ts';
 import type { Delivery, OutgoingMessage } from '../../message/wire-message.ts';
 import type {
   DeliverySink,
@@ -14,6 +15,7 @@ import type {
 export interface Entry {
   readonly sequence: number;
   readonly message: OutgoingMessage;
+  readonly sentMs: number;
   /** Not before. */
   dueMs: number;
   redeliveries: number;
@@ -38,6 +40,7 @@ const DEDUPE_MS = 300_000;
 export class MemoryQueue {
   readonly spec: QueueSpec;
   readonly #clock: Clock;
+  readonly #bury: (message: OutgoingMessage) => void;
   #entries: Entry[] = [];
   readonly #subscribers = new Set<Subscriber>();
   readonly #waiting = new Set<() => void>();
@@ -46,9 +49,11 @@ export class MemoryQueue {
   #timer: ClockTimer | undefined;
   #scheduled = false;
 
-  constructor(spec: QueueSpec, clock: Clock) {
+  /** `bury`: where what expires or is dropped goes. */
+  constructor(spec: QueueSpec, clock: Clock, bury: (message: OutgoingMessage) => void = () => {}) {
     this.spec = spec;
     this.#clock = clock;
+    this.#bury = bury;
   }
 
   get entries(): readonly Entry[] {
@@ -61,23 +66,55 @@ export class MemoryQueue {
       if ((this.#dedupe.get(message.dedupe) ?? 0) > nowMs) return { duplicate: true };
       this.#dedupe.set(message.dedupe, nowMs + DEDUPE_MS);
     }
-    const { limit } = this.spec;
-    if (limit?.messages !== undefined && this.#entries.length >= limit.messages) {
-      if (limit.overflow !== 'drop-oldest') {
-        const text = `queue "${this.spec.name}" holds ${limit.messages} messages and takes no more; receive some`;
+    while (this.#isFull(message)) {
+      const dropped = this.#toDrop(message);
+      if (dropped === undefined) {
+        const text = `queue "${this.spec.name}" is at its limit and takes no more; receive some`;
         return { error: new PolymqError('queue-full', text) };
       }
-      this.#entries.shift();
+      this.#die(dropped, 'dropped, for the queue was full');
+      if (dropped === message) return { duplicate: false };
+      this.#entries = this.#entries.filter((entry) => entry.message !== dropped);
     }
     this.#entries.push({
       sequence: this.#sequence++,
       message,
+      sentMs: nowMs,
       dueMs: nowMs + (message.delayMs ?? 0),
       redeliveries: 0,
       lease: undefined,
     });
     this.#wake();
     return { duplicate: false };
+  }
+
+  #isFull(message: OutgoingMessage): boolean {
+    const { messages = Number.MAX_VALUE, bytes = Number.MAX_VALUE } = this.spec.limit ?? {};
+    const all = this.#entries.map((entry) => entry.message.body.length);
+    if (all.length === 0) return false;
+    return all.length >= messages || all.reduce((a, b) => a + b, message.body.length) > bytes;
+  }
+
+  /** What makes room for the newcomer, which may be itself. */
+  #toDrop(newcomer: OutgoingMessage): OutgoingMessage | undefined {
+    const free = this.#entries.filter(({ lease }) => lease === undefined);
+    const waiting = free.map(({ message }) => message);
+    const overflow = this.spec.limit?.overflow;
+    if (overflow === 'drop-oldest') return waiting[0];
+    if (overflow !== 'drop-lowest-priority') return undefined;
+    const priority = ({ priority = 0 }: OutgoingMessage): number => priority;
+    const lowest = Math.min(...[newcomer, ...waiting].map(priority));
+    return priority(newcomer) === lowest ? newcomer : waiting.find((m) => priority(m) === lowest);
+  }
+
+  #die({ delayMs, ttlMs, dedupe, ...message }: OutgoingMessage, reason: string): void {
+    if (this.spec.deadLetter === undefined) return;
+    const dead = {
+      [HEADER.deadQueue]: this.spec.name,
+      [HEADER.deadReason]: reason,
+      [HEADER.deadAt]: String(this.#clock.nowMs()),
+    };
+    this.#bury({ ...message, headers: { ...message.headers, ...dead } });
   }
 
   /** The next that may be handed out: by priority, then by age; one of a key at a time if the queue is fifo. */
@@ -115,6 +152,7 @@ export class MemoryQueue {
     const endMs = this.#clock.nowMs() + waitMs;
     for (;;) {
       const deliveries: Delivery[] = [];
+      if (signal?.aborted === true) return deliveries;
       while (deliveries.length < max) {
         const entry = this.#next();
         if (entry === undefined) break;
@@ -122,7 +160,7 @@ export class MemoryQueue {
       }
       this.#arm();
       const leftMs = endMs - this.#clock.nowMs();
-      if (deliveries.length > 0 || leftMs <= 0 || signal?.aborted === true) return deliveries;
+      if (deliveries.length > 0 || leftMs <= 0) return deliveries;
       await this.#change(leftMs, signal);
     }
   }
@@ -234,14 +272,18 @@ export class MemoryQueue {
 
   #run(): void {
     const nowMs = this.#clock.nowMs();
-    this.#entries = this.#entries.filter(({ message, lease }) => {
-      const endMs = message.timestampMs + (message.ttlMs ?? this.spec.ttlMs ?? Number.MAX_VALUE);
-      return lease !== undefined || endMs > nowMs;
-    });
+    const expired = this.#entries.filter((entry) => this.#expiresMs(entry) <= nowMs);
+    this.#entries = this.#entries.filter((entry) => !expired.includes(entry));
+    for (const { message } of expired) this.#die(message, 'expired');
     this.#lose(({ lease }) => lease !== undefined && lease.endMs <= nowMs);
     for (const done of [...this.#waiting]) done();
     for (const subscriber of [...this.#subscribers]) this.#feed(subscriber);
     this.#arm();
+  }
+
+  #expiresMs({ lease, sentMs, message }: Entry): number {
+    const { ttlMs = this.spec.ttlMs } = message;
+    return lease === undefined && ttlMs !== undefined ? sentMs + ttlMs : Number.POSITIVE_INFINITY;
   }
 
   #feed(subscriber: Subscriber): void {
@@ -261,8 +303,8 @@ export class MemoryQueue {
     this.#timer = undefined;
     const nowMs = this.#clock.nowMs();
     const times = this.#entries
-      .map(({ lease, dueMs }) => lease?.endMs ?? dueMs)
-      .filter((timeMs) => timeMs > nowMs);
+      .flatMap((entry) => [entry.lease?.endMs ?? entry.dueMs, this.#expiresMs(entry)])
+      .filter((timeMs) => timeMs > nowMs && timeMs !== Number.POSITIVE_INFINITY);
     if (times.length === 0) return;
     this.#timer = this.#clock.after(Math.min(...times) - nowMs, () => this.#wake());
   }

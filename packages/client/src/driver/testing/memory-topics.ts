@@ -236,10 +236,14 @@ export class MemoryTopics implements TopicDriver {
       const records = topic.partitions[partition]!.slice(next, next + RECORDS_PER_DELIVERY);
       if (records.length === 0) break;
       reader.next.set(partition, next + records.length);
-      await reader.sink.deliver(records);
+      await reader.sink.deliver(topic.live ? records.map(withoutPlace) : records);
     }
     reader.busy.delete(partition);
   }
+}
+
+function withoutPlace(record: TopicRecord): TopicRecord {
+  return { ...record, partition: -1, offset: -1 };
 }
 
 function partitionOf(key: string | undefined, topic: Topic): number {

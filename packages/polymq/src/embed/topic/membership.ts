@@ -44,6 +44,8 @@ export class Membership {
   #closed = false;
   /** A rebalance has begun since the member joined last. */
   #stale = false;
+  #busy = false;
+  /** The last turn. */
   #turning: Promise<void> | undefined;
   #heart: { cancel(): void } | undefined;
 
@@ -69,11 +71,13 @@ export class Membership {
         if (kind === 'grown' && stream.name === this.#topic) this.#rebalance();
       }),
     );
+    // Joining tells of a rebalance before it returns.
+    this.#busy = true;
     this.#turning = this.#turn(false);
     try {
       await this.#turning;
     } finally {
-      this.#turning = undefined;
+      this.#busy = false;
     }
     if (this.#stale) this.#rebalance();
     this.#beat();
@@ -105,19 +109,19 @@ export class Membership {
 
   #rebalance(): void {
     this.#stale = true;
-    if (this.#turning !== undefined || this.#closed) return;
-    this.#turning = this.#turnAgain().finally(() => {
-      this.#turning = undefined;
-    });
+    if (this.#busy || this.#closed) return;
+    this.#busy = true;
+    this.#turning = this.#turnAgain();
   }
 
   async #turnAgain(): Promise<void> {
     try {
       while (this.#stale && !this.#closed) await this.#turn(true);
+      this.#busy = false;
     } catch (error: unknown) {
       if (this.#closed) return;
-      await this.close();
-      this.#sink.ended(error);
+      // Closing waits for this turn.
+      void this.close().then(() => this.#sink.ended(error));
     }
   }
 

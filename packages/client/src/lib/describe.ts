@@ -14,6 +14,15 @@ function textOf(value: unknown): string {
   }
 }
 
+const REASON_CHARS_MAX = 500;
+
+/** Why a message died, in one line: errors with their name, texts as they are. */
+export function reasonText(reason: unknown): string {
+  const { name, message } = describeError(reason);
+  const text = reason instanceof Error ? `${name}: ${message}` : message;
+  return text.slice(0, REASON_CHARS_MAX);
+}
+
 /** For errors nobody listens to: seen on stderr, and stops nothing. */
 export function warn(error: unknown): void {
   process.emitWarning(error instanceof Error ? error : describeError(error).message);

@@ -6,7 +6,7 @@
  */
 import { sendReply } from '../driver/reply.ts';
 import { PolymqError } from '../errors.ts';
-import { describeError } from '../lib/describe.ts';
+import { reasonText } from '../lib/describe.ts';
 import { settleChannel } from '../lib/diagnostics.ts';
 import { attemptError, withError } from '../message/attempts.ts';
 import { HEADER } from '../message/headers.ts';
@@ -18,8 +18,6 @@ import type { QueueMessage } from './queue-message.ts';
 import type { QueuePlan } from './queue-plan.ts';
 
 export type Outcome = 'ack' | 'retry' | 'dead-letter' | 'lost';
-
-const REASON_CHARS_MAX = 500;
 
 export class Settling {
   readonly plan: QueuePlan;
@@ -46,7 +44,7 @@ export class Settling {
     if (!this.#isOpen(message)) return;
     const { retry, spec, queues, name, context } = this.plan;
     const failed = message.retryCount + 1;
-    if (failed > retry.max) return this.#die(message, reasonOf(error), failed, error);
+    if (failed > retry.max) return this.#die(message, reasonText(error), failed, error);
     const waitMs = delayMs ?? retry.delayMs(failed, error);
     if (spec.fifo && queues.keyOrder === 'client' && message.kept) {
       message.failedHere(error, context.clock.nowMs(), waitMs);
@@ -65,7 +63,7 @@ export class Settling {
   /** Straight to the dead letters. */
   async reject(message: QueueMessage, reason: unknown): Promise<void> {
     if (!this.#isOpen(message)) return;
-    await this.#die(message, reasonOf(reason), message.retryCount + 1, reason);
+    await this.#die(message, reasonText(reason), message.retryCount + 1, reason);
   }
 
   /** Whether it was handed out more often than it may be without any attempt having ended: it kills its workers. */
@@ -186,12 +184,6 @@ export class Settling {
     }
     for (const listener of this.#listeners) listener.settled!(message.wire, place, outcome);
   }
-}
-
-function reasonOf(error: unknown): string {
-  const { name, message } = describeError(error);
-  const text = name === 'Error' ? message : `${name}: ${message}`;
-  return text.slice(0, REASON_CHARS_MAX);
 }
 
 function attemptHeaders(

@@ -1,7 +1,7 @@
 /** A group of a topic: its members share the records, and what they have done is committed. */
 import { requireCapability, unsupported } from '../driver/require-capability.ts';
 import { PolymqError } from '../errors.ts';
-import { describeError } from '../lib/describe.ts';
+import { reasonText } from '../lib/describe.ts';
 import { HEADER } from '../message/headers.ts';
 import type { Handler, Message } from '../message/message.ts';
 import type { WireMessage } from '../message/wire-message.ts';
@@ -16,8 +16,6 @@ import type { From, Group, GroupOptions } from './topic.ts';
 import { TopicConsumer } from './topic-consumer.ts';
 import type { TopicMessage } from './topic-message.ts';
 import type { TopicPlan } from './topic-plan.ts';
-
-const REASON_CHARS_MAX = 500;
 
 export class OpenGroup<T> implements Group<T> {
   readonly name: string;
@@ -119,7 +117,7 @@ export class OpenGroup<T> implements Group<T> {
         [HEADER.attempts]: String(Math.max(1, message.retryCount)),
         [HEADER.errors]: JSON.stringify(message.errors),
         [HEADER.deadQueue]: name,
-        [HEADER.deadReason]: describeError(reason).message.slice(0, REASON_CHARS_MAX),
+        [HEADER.deadReason]: reasonText(reason),
         [HEADER.deadAt]: String(context.clock.nowMs()),
       },
     };

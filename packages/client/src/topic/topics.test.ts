@@ -226,7 +226,10 @@ test('what a group gives up goes to its dead-letter topic with the reason, then 
   await clock.advance('9s');
   expect(seen).toEqual([1, 1, 2, 3, 3]);
   const letters = driver.topics.records('one-g-dlq');
-  expect(letters.map(({ headers }) => headers['polymq-dead-reason'])).toEqual(['broken', 'no use']);
+  expect(letters.map(({ headers }) => headers['polymq-dead-reason'])).toEqual([
+    'Error: broken',
+    'no use',
+  ]);
   expect(letters[0]!.headers).toMatchObject({ 'polymq-attempts': '2', 'polymq-dead-queue': 'one' });
   expect(driver.topics.committed('one', 'g').get(0)).toBe(3);
 });

@@ -5,15 +5,18 @@
 import { resolve } from 'node:path';
 import { Alarms } from '../core/alarms.ts';
 import type { Broker } from '../core/broker.ts';
+import type { EventLog } from '../core/event-log/event-log.ts';
 import { StreamEventLog } from '../core/event-log/open-event-log.ts';
 import { type GroupRegistry, openGroups } from '../core/group/group-registry.ts';
 import { openClusterId } from '../core/meta/cluster-id.ts';
+import type { Documents } from '../core/meta/documents.ts';
 import { MetaJournal } from '../core/meta/meta-journal.ts';
 import { openDocuments } from '../core/meta/open-documents.ts';
 import type { QueueCatalogue } from '../core/queue/queue-catalogue.ts';
 import { type OpenedStreams, openStreams } from '../core/stream/open-streams.ts';
 import { openProducerIds } from '../core/stream/producer-ids.ts';
 import { STREAM_CONFIG_NAMES, type StreamConfig } from '../core/stream/stream-config.ts';
+import type { Streams } from '../core/stream/streams.ts';
 import type { Environment } from '../lib/environment/environment.ts';
 import type { Logger } from '../lib/logger.ts';
 import { openFileEngine } from '../log/file/file-engine.ts';
@@ -80,20 +83,7 @@ export async function openCore(options: CoreOptions): Promise<OpenCore> {
       }),
     (opened) => opened.close(),
   );
-  const eventLog = await lifecycle.start(
-    'event log',
-    async () => {
-      const { logger } = options;
-      return new StreamEventLog({
-        streams,
-        documents,
-        environment,
-        logger,
-        limits: config.eventLog,
-      });
-    },
-    async (opened) => opened.close(),
-  );
+  const eventLog = await openEventLog(options, streams, documents);
   const alarms = new Alarms();
   const { queues, exchanges, dedup, retained, formats } = await openMessaging(
     options,
@@ -120,6 +110,19 @@ export async function openCore(options: CoreOptions): Promise<OpenCore> {
     autoCreateStreams: config.streams.autoCreate,
   };
   return { broker, engine, groups, queues };
+}
+
+function openEventLog(
+  { config, environment, logger, lifecycle }: CoreOptions,
+  streams: Streams,
+  documents: Documents,
+): Promise<EventLog> {
+  const limits = config.eventLog;
+  return lifecycle.start(
+    'event log',
+    async () => new StreamEventLog({ streams, documents, environment, logger, limits }),
+    async (opened) => opened.close(),
+  );
 }
 
 async function openEngine({ config, environment }: CoreOptions): Promise<LogEngine> {

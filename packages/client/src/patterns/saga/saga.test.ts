@@ -1,0 +1,168 @@
+import { expect, test } from 'vitest';
+import { createClient } from '../../client/create-client.ts';
+import { MemoryDriver } from '../../driver/testing/memory-driver.ts';
+import { PolymqError } from '../../errors.ts';
+import type { Queue } from '../../queue/queue.ts';
+import { saga } from './saga.ts';
+import type { SagaRecord, SagaStore } from './saga-record.ts';
+import { MemorySagas } from './saga-stores.ts';
+import type { Saga, SagaOptions } from './saga-types.ts';
+
+const RETRY = { max: 5, backoff: 'fixed', base: 1 } as const;
+
+function setUp(options: SagaOptions<{ log: string[] }> = {}) {
+  const driver = new MemoryDriver();
+  const mq = createClient(driver, { onError: () => {} });
+  const store = new MemorySagas();
+  const order = saga<{ log: string[] }>(mq, 'order', {
+    ...{ store, initial: () => ({ log: [] }), queueOptions: { retry: RETRY }, ...options },
+  });
+  return { driver, mq, store, order };
+}
+
+/** Types of the messages that wait in the queue. */
+async function typesIn(queue: Queue): Promise<(string | undefined)[]> {
+  const messages = await queue.receiveBatch({ max: 100 });
+  for (const message of messages) await message.ack();
+  return messages.map(({ type }) => type);
+}
+
+async function say(order: Saga<{ log: string[] }>, type: string, id?: string): Promise<void> {
+  await order.queue.send({}, { type, correlationId: '1', ...(id !== undefined && { id }) });
+}
+
+test('compensations that nobody confirms go out at once, the last one first', async () => {
+  const { mq, order } = setUp();
+  const steps = mq.queue('steps');
+  order
+    .startedBy('Begin', {}, (ctx) => {
+      for (const type of ['undo 1', 'undo 2', 'undo 3']) ctx.compensateWith(steps, {}, { type });
+    })
+    .on('Fail', {}, (ctx) => ctx.compensate())
+    .start();
+  await say(order, 'Begin');
+  await expect.poll(() => order.get('1')).toBeDefined();
+  expect(await typesIn(steps)).toEqual([]);
+  await say(order, 'Fail');
+  await expect.poll(async () => (await order.get('1'))?.status).toBe('compensated');
+  await expect.poll(() => typesIn(steps)).toEqual(['undo 3', 'undo 2', 'undo 1']);
+});
+
+test('a saga that is complete undoes nothing and hears nothing', async () => {
+  const { mq, order } = setUp();
+  order
+    .startedBy('Begin', {}, (ctx) => {
+      ctx.compensateWith('steps', {}, { type: 'undo' });
+      ctx.complete();
+    })
+    .on('Fail', {}, (ctx) => ctx.compensate())
+    .start();
+  await say(order, 'Begin');
+  await say(order, 'Fail');
+  await expect.poll(async () => (await order.queue.stats()).ready).toBe(0);
+  expect((await order.get('1'))?.status).toBe('completed');
+  expect(await typesIn(mq.queue('steps'))).toEqual([]);
+});
+
+test('a handler that throws leaves nothing behind and is tried again', async () => {
+  const { driver, mq, order } = setUp();
+  let attempts = 0;
+  order
+    .startedBy('Begin', {}, (ctx) => {
+      ctx.state.log.push('begun');
+      ctx.send('steps', {}, { type: 'do' });
+      attempts += 1;
+      if (attempts < 3) throw new Error('not yet');
+    })
+    .start();
+  await say(order, 'Begin');
+  await expect
+    .poll(async () => {
+      driver.clock.advance(10);
+      return (await order.get('1'))?.state.log;
+    })
+    .toEqual(['begun']);
+  expect(attempts).toBe(3);
+  await expect.poll(() => typesIn(mq.queue('steps'))).toEqual(['do']);
+});
+
+test('two processes that handle messages of one saga at the same time lose none', async () => {
+  let conflicts = 0;
+  class Slow extends MemorySagas {
+    override async save(...args: Parameters<SagaStore['save']>): Promise<void> {
+      await new Promise(setImmediate);
+      await super.save(...args).catch((error: unknown) => {
+        conflicts += 1;
+        throw error;
+      });
+    }
+  }
+  const { driver, mq, order } = setUp({ store: new Slow() });
+  order
+    .startedBy('Begin', {}, () => {})
+    .on('Add', {}, (ctx, { id }) => {
+      ctx.state.log.push(id);
+      ctx.send('steps', {}, { type: id });
+    });
+  await say(order, 'Begin');
+  order.start();
+  await expect.poll(() => order.get('1')).toBeDefined();
+  // A second runner, as another process has: it knows nothing of the turns of the first.
+  order.start({ concurrency: 4 });
+  const ids = Array.from({ length: 20 }, (_, at) => `add ${at}`);
+  for (const id of ids) await say(order, 'Add', id);
+  await expect
+    .poll(async () => {
+      // Who loses too often is tried again later, as the queue says.
+      driver.clock.advance(10);
+      return (await order.get('1'))?.state.log.length;
+    })
+    .toBe(20);
+  expect(conflicts).toBeGreaterThan(0);
+  expect((await order.get('1'))?.state.log.sort()).toEqual([...ids].sort());
+  const sent: (string | undefined)[] = [];
+  await expect
+    .poll(async () => {
+      sent.push(...(await typesIn(mq.queue('steps'))));
+      return sent.length;
+    })
+    .toBe(20);
+  expect(sent.sort()).toEqual([...ids].sort());
+});
+
+test('remembers only so many messages', async () => {
+  const records: SagaRecord[] = [];
+  class Watched extends MemorySagas {
+    override async save(...args: Parameters<SagaStore['save']>): Promise<void> {
+      records.push(args[2]);
+      await super.save(...args);
+    }
+  }
+  const { order } = setUp({ remember: 2, store: new Watched() });
+  order
+    .startedBy('Begin', {}, () => {})
+    .on('Add', {}, (ctx, { id }) => void ctx.state.log.push(id))
+    .start();
+  await say(order, 'Begin', 'b');
+  for (const id of ['1', '2', '3']) await say(order, 'Add', id);
+  await expect.poll(async () => (await order.get('1'))?.state.log).toEqual(['1', '2', '3']);
+  expect(records.at(-1)?.seen).toEqual(['2', '3']);
+});
+
+test('a message that names no saga is told what it lacks', async () => {
+  const { driver, order } = setUp({ queueOptions: { retry: false } });
+  order.startedBy('Begin', {}, () => {}).start();
+  await order.queue.send({}, { type: 'Begin' });
+  await expect
+    .poll(async () => {
+      driver.clock.advance(10);
+      return (await order.queue.deadLetters.list())[0]?.reason;
+    })
+    .toMatch(/names no saga "order".*correlationId/);
+});
+
+test('what is no store is refused at once', () => {
+  const mq = createClient(new MemoryDriver());
+  expect(() => saga(mq, 'x', { store: {} as never })).toThrow(PolymqError);
+  expect(() => saga(mq, 'x')).toThrow(/event-log/);
+});

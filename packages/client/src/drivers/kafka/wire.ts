@@ -55,9 +55,12 @@ export class Wire {
       ...(tls === undefined ? {} : { tls }),
       ...(sasl === undefined ? {} : { sasl }),
     } as ConstructorParameters<typeof Base>[0]);
-    this.#base.on('client:broker:disconnect', () => {
-      if (!this.closed) options.onLost?.();
-    });
+    // The library tells before it has forgotten the connection; who asked for one now would wait for ever.
+    this.#base.on('client:broker:disconnect', () =>
+      queueMicrotask(() => {
+        if (!this.closed) options.onLost?.();
+      }),
+    );
   }
 
   get closed(): boolean {

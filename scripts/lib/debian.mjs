@@ -15,16 +15,11 @@ const PACKAGES = {
   'python3-boto3': () => capture('/usr/bin/python3', ['-c', 'import boto3'])?.code === 0,
   'python3-pika': () => capture('/usr/bin/python3', ['-c', 'import pika'])?.code === 0,
   postgresql: () => process.env.TEST_POSTGRES !== undefined || existsSync('/usr/lib/postgresql'),
-  'rabbitmq-server': () => !rabbitmqWanted() || existsSync('/usr/lib/rabbitmq/bin/rabbitmq-server'),
+  'rabbitmq-server': () => existsSync('/usr/lib/rabbitmq/bin/rabbitmq-server'),
 };
 
 /** Packages that bring a service of the same name, which starts when they are installed. */
 const SERVICES = ['postgresql', 'rabbitmq-server', 'redis-server'];
-
-/** Only as the peer to compare with: it brings all of Erlang, and a service. */
-function rabbitmqWanted() {
-  return process.env.TEST_RABBITMQ_PEER === 'rabbitmq';
-}
 
 /** Installs what is missing if that is possible here. Returns a line for each thing it is not. */
 export async function installDebianPackages() {

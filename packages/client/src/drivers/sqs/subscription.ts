@@ -26,7 +26,7 @@ const LINGER_MS = 10;
 /** Before a poll is repeated that failed, or that came back empty without having waited. */
 const PAUSE_MS = 500;
 /** A long poll that was empty sooner did not wait. */
-const HASTY_MS = 50;
+const HASTY_MS = 500;
 const SWEEP_MS_MIN = 250;
 
 export interface SubscriptionParts {

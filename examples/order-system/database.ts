@@ -8,10 +8,12 @@ export async function openDatabase(): Promise<SqlDatabase> {
   return db;
 }
 
-/** Node has SQLite from 22.5 on. */
+/** A part of Node from 22.5 on, which older types do not know. */
+const OF_NODE: string = 'node:sqlite';
+
 async function openSqlite(): Promise<Parameters<typeof sqlite>[0]> {
   try {
-    const { DatabaseSync } = await import('node:sqlite');
+    const { DatabaseSync } = await import(OF_NODE);
     return new DatabaseSync(':memory:');
   } catch {
     const { default: wasm } = await import('node-sqlite3-wasm');

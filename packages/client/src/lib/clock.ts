@@ -16,26 +16,32 @@ export interface ClockTimer {
 /** Longest delay that one timer of Node can wait. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
-/** The time of this machine. Its timers keep no process alive by themselves. */
-export const systemClock: Clock = {
-  nowMs: () => Date.now(),
-  after(delayMs, callback) {
-    const endMs = Date.now() + delayMs;
-    let timer: NodeJS.Timeout;
-    const wait = (leftMs: number): void => {
-      timer = setTimeout(
-        () => {
+/** The time of this machine. */
+export const systemClock: Clock = machineClock(true);
+
+/** The same for those who only watch: their timers keep no process alive. */
+export const backgroundClock: Clock = machineClock(false);
+
+function machineClock(keepsAlive: boolean): Clock {
+  return {
+    nowMs: () => Date.now(),
+    after(delayMs, callback) {
+      const endMs = Date.now() + delayMs;
+      let timer: NodeJS.Timeout;
+      const wait = (leftMs: number): void => {
+        const fire = (): void => {
           const stillMs = endMs - Date.now();
           if (stillMs > 0 && leftMs > TIMER_MS_MAX) wait(stillMs);
           else callback();
-        },
-        Math.min(leftMs, TIMER_MS_MAX),
-      );
-    };
-    wait(delayMs);
-    return { cancel: () => clearTimeout(timer) };
-  },
-};
+        };
+        timer = setTimeout(fire, Math.min(leftMs, TIMER_MS_MAX));
+        if (!keepsAlive) timer.unref();
+      };
+      wait(delayMs);
+      return { cancel: () => clearTimeout(timer) };
+    },
+  };
+}
 
 /** Resolves after `delayMs`, or at once when the signal is aborted. */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {

@@ -9,7 +9,7 @@
  * It scales this process; more processes are the business of who runs them, by `queue.stats()` or the lag of the group.
  */
 import { PolymqError } from '../../errors.ts';
-import { type Clock, type ClockTimer, systemClock } from '../../lib/clock.ts';
+import { backgroundClock, type Clock, type ClockTimer } from '../../lib/clock.ts';
 import { warn } from '../../lib/describe.ts';
 import { type Duration, durationMs } from '../../lib/duration.ts';
 import type { Consumer, Queue } from '../../queue/queue.ts';
@@ -76,7 +76,7 @@ class ConcurrencyScaler implements Autoscaler {
     if (!(lag > 0)) throw invalid('lag', lag, 'a number above 0');
     this.#consumer = consumer;
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = options.clock ?? backgroundClock;
     this.#min = min;
     this.#lag = lag;
     this.#intervalMs = durationMs(options.interval ?? INTERVAL_MS, 'interval of autoscale');

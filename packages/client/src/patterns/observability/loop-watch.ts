@@ -5,7 +5,7 @@
  * Two measures: how long the first, synchronous part of a handler took, which names it for sure; and a heartbeat that comes too late,
  * which names all handlers that were under way.
  */
-import { systemClock } from '../../lib/clock.ts';
+import { backgroundClock } from '../../lib/clock.ts';
 import { type Duration, durationMs } from '../../lib/duration.ts';
 import type { Interceptor, Place } from '../../message/interceptor.ts';
 import type { Message } from '../../message/message.ts';
@@ -74,7 +74,7 @@ class Watch implements LoopWatch {
   #beat(): void {
     const everyMs = Math.max(5, this.#warnAfterMs / 2);
     this.#expectedMs = performance.now() + everyMs;
-    this.#timer = systemClock.after(everyMs, () => this.#onBeat());
+    this.#timer = backgroundClock.after(everyMs, () => this.#onBeat());
   }
 
   #onBeat(): void {

@@ -7,7 +7,7 @@
  * process.
  */
 
-import { type Clock, systemClock } from '../../lib/clock.ts';
+import { backgroundClock, type Clock } from '../../lib/clock.ts';
 import { settleChannel } from '../../lib/diagnostics.ts';
 import { type Duration, durationMs } from '../../lib/duration.ts';
 import type { Place } from '../../message/interceptor.ts';
@@ -121,7 +121,7 @@ class Watcher implements Monitor {
   ) {
     this.#target = target;
     this.#alert = alert;
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = options.clock ?? backgroundClock;
     this.#intervalMs = durationMs(options.interval ?? '15s', 'interval');
     this.#lastingMs = durationMs(options.lasting ?? 0, 'lasting');
     this.#onSample = options.onSample;

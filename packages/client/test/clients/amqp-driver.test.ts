@@ -7,7 +7,12 @@ import { open as openPolymq } from '../../src/drivers/polymq/index.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Delivery, OutgoingMessage } from '../../src/message/wire-message.ts';
 import { eventually, inTime, uniqueName } from '../contract/stage.ts';
-import { type Engine, rabbitmqMissing, startPolymqEngine, startRabbitmqEngine } from '../support/engines.ts';
+import {
+  type Engine,
+  rabbitmqMissing,
+  startPolymqEngine,
+  startRabbitmqEngine,
+} from '../support/engines.ts';
 
 function spec(name: string, more: Partial<QueueSpec> = {}): QueueSpec {
   return { name, durable: true, fifo: false, priorityMax: 9, leaseMs: 30_000, ...more };

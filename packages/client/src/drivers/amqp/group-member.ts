@@ -59,7 +59,11 @@ export class GroupMember implements GroupSubscription, LinkPart {
   /** A new group that wants what is new begins here and now, whichever of its members reads first. */
   async #begin(channel: AmqpChannel): Promise<void> {
     if (this.#from.at !== 'new' || (await lastCommit(channel, this.#place)) !== undefined) return;
-    await publishCommit(this.#publisher, this.#place, await streamEnd(this.#link, this.#place.topic));
+    await publishCommit(
+      this.#publisher,
+      this.#place,
+      await streamEnd(this.#link, this.#place.topic),
+    );
   }
 
   async commit(partition: number, offset: number): Promise<void> {

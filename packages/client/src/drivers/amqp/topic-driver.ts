@@ -99,10 +99,13 @@ export class AmqpTopics implements TopicDriver {
 
   async groupLag(topic: string, group: string): Promise<ReadonlyMap<number, number>> {
     const place: GroupPlace = { topic, group };
-    const commit = await this.#topology.run(`asking how far group "${group}" is`, async (channel) => {
-      await declareGroup(channel, place);
-      return lastCommit(channel, place);
-    });
+    const commit = await this.#topology.run(
+      `asking how far group "${group}" is`,
+      async (channel) => {
+        await declareGroup(channel, place);
+        return lastCommit(channel, place);
+      },
+    );
     const { first, end } = await streamRange(this.#link, topic);
     return new Map([[0, Math.max(0, end - Math.max(first, commit ?? first))]]);
   }

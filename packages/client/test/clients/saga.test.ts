@@ -10,10 +10,11 @@ import { type EmbeddedClient, embed } from 'polymq';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Client } from '../../src/client/client.ts';
 import { createClient } from '../../src/client/create-client.ts';
-import { MemorySagas } from '../../src/patterns/saga/saga-stores.ts';
+import type { SagaStore } from '../../src/patterns/saga/saga-record.ts';
+import { LoggedSagas, SqlSagas } from '../../src/patterns/saga/saga-stores.ts';
 import type { SqlDatabase } from '../../src/sql/database.ts';
 import { sqlite } from '../../src/sql/sqlite.ts';
-import { forEveryKillPoint } from '../support/kill-points.ts';
+import { forEveryKillPoint, type KillOptions } from '../support/kill-points.ts';
 import { SQLITE_LIBRARIES } from '../support/sqlite.ts';
 
 /** What a life that has died had leased comes back after this time. */
@@ -223,23 +224,31 @@ test('an engine without delays refuses timeouts when the saga is made', async ()
 describe('killed at every await point', () => {
   interface World {
     mq: EmbeddedClient;
-    sagas: MemorySagas;
+    /** Missing: in the event log. */
+    db: SqlDatabase | undefined;
+    /** To look into from outside. */
+    sagas: SagaStore;
     told: Told[];
   }
 
-  async function play(
-    answer: 'Reserved' | 'OutOfStock',
-    last: string[],
-    types: string[],
-  ): Promise<void> {
+  interface Play {
+    answer: 'Reserved' | 'OutOfStock';
+    log: string[];
+    types: string[];
+    inDatabase: boolean;
+    options: KillOptions;
+  }
+
+  async function play({ answer, log, types, inDatabase, options }: Play): Promise<void> {
     const report = await forEveryKillPoint<World>(
       {
         setup: async () => {
-          const world = {
-            mq: await embed({ data: 'memory:' }),
-            sagas: new MemorySagas(),
-            told: [],
-          };
+          const client = await embed({ data: 'memory:' });
+          const db = inDatabase ? openSqlite() : undefined;
+          const { clock, driver } = client;
+          const sagas =
+            db === undefined ? new LoggedSagas(driver.eventLog!, clock) : new SqlSagas(db, clock);
+          const world = { mq: client, db, sagas, told: [] };
           // The world outside, which does not die.
           participant(world.mq, 'payments', { Charge: 'Charged', Refund: 'Refunded' }, world.told);
           participant(world.mq, 'stock', { Reserve: answer, Release: 'Released' }, world.told);
@@ -250,7 +259,7 @@ describe('killed at every await point', () => {
           const process = await world.mq.another();
           kill.onDeath(() => process.close({ drain: 0 }));
           const client = createClient(kill.guard(process.driver, 'driver'));
-          const orders = orderSaga(client, kill.guard(world.sagas, 'sagas'));
+          const orders = orderSaga(client, world.db && kill.guard(world.db, 'db'));
           await world.mq
             .queue('order-saga')
             .send({ orderId: '1', total: 10 }, { type: 'OrderPlaced', id: 'placed' });
@@ -266,7 +275,7 @@ describe('killed at every await point', () => {
         },
         check: async ({ sagas, told }) => {
           const found = await sagas.load('order', '1');
-          expect((found!.record.state as Order).log).toEqual(last);
+          expect((found!.record.state as Order).log).toEqual(log);
           // What was sent twice is the same message: by ids, everything was sent once, and in order.
           const once = [...new Map(told.map((each) => [each.id, each.type])).values()];
           expect(once).toEqual(types);
@@ -275,23 +284,33 @@ describe('killed at every await point', () => {
         },
         teardown: (world) => world.mq.close(),
       },
-      { kills: 1 },
+      options,
     );
     expect(report.points).toBeGreaterThan(20);
   }
 
   test('a saga that succeeds takes each step once', { timeout: 300_000 }, () =>
-    play('Reserved', ['placed', 'charged', 'reserved'], ['Charge', 'Reserve']),
+    play({
+      answer: 'Reserved',
+      log: ['placed', 'charged', 'reserved'],
+      types: ['Charge', 'Reserve'],
+      inDatabase: false,
+      options: { kills: 1 },
+    }),
   );
 
   test(
     'a saga that is undone takes each compensation once, in reverse order',
-    { timeout: 300_000 },
+    {
+      timeout: 300_000,
+    },
     () =>
-      play(
-        'OutOfStock',
-        ['placed', 'charged', 'out of stock', 'released', 'undone'],
-        ['Charge', 'Reserve', 'Release', 'Refund'],
-      ),
+      play({
+        answer: 'OutOfStock',
+        log: ['placed', 'charged', 'out of stock', 'released', 'undone'],
+        types: ['Charge', 'Reserve', 'Release', 'Refund'],
+        inDatabase: true,
+        options: { kills: 2, every: 2 },
+      }),
   );
 });

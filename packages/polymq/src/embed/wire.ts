@@ -16,6 +16,7 @@ import { TextPropertiesReader, writeTextProperties } from '../core/message/text-
 /** What of a delivery is the message's own. */
 export interface WireFields extends WireMessage {
   readonly priority: number | undefined;
+  key: string | undefined;
 }
 
 const REASONS: Readonly<Record<DeathReason, string>> = {
@@ -92,11 +93,21 @@ export function readView(
   const body = copyOf(view);
   if (view.format === NEUTRAL_FORMAT_ID && !view.hasHistory) {
     const message = TEXT_READER.read(view.buffer, view.propertiesStart, body);
-    if (message !== undefined) return message;
+    if (message !== undefined) {
+      message.key ??= routingKeyOf(view);
+      return message;
+    }
   }
   const fields = fieldsOf(formats.neutralOf(view), body, { id: fallbackId, publishedMs });
   if (view.hasHistory) addDeath(fields.headers as Record<string, string>, view.historyJson);
+  if (view.format === NEUTRAL_FORMAT_ID) fields.key ??= routingKeyOf(view);
   return fields;
+}
+
+/** What streams would partition by: the routing key, unless it only names a queue. */
+function routingKeyOf(view: MessageView): string | undefined {
+  if (view.buffer[view.exchangeAt] === 0 || view.buffer[view.routingKeyAt] === 0) return undefined;
+  return view.routingKey;
 }
 
 /** The same of a message that is being published. */

@@ -224,10 +224,6 @@ export class CoreQueue implements Queue {
     return this.#messages.seq(row);
   }
 
-  isRestored(row: number): boolean {
-    return this.#messages.seq(row) < this.#messages.restoredEnd;
-  }
-
   groupIdOf(row: number): string | undefined {
     return this.#messages.groupIdOf(row);
   }

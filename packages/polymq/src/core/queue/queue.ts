@@ -63,8 +63,6 @@ export interface Queue {
    * after a restart, numbers of messages that are gone may be given out again.
    */
   seq(row: number): number;
-  /** It came into the queue in an earlier life of the broker. */
-  isRestored(row: number): boolean;
   /** The message group of the message, if the queue has groups and the message has one. */
   groupIdOf(row: number): string | undefined;
 

@@ -1,7 +1,6 @@
 /**
- * Messages on their way to the SDK. Nothing reaches a handler before it is durable, and of a message that is there from an
- * earlier life of the process, not before it is durable that it is handed out once more: one that ends the process each time
- * must run out of attempts.
+ * Messages on their way to the SDK. Nothing reaches a handler before it is durable, and that it was handed out is durable, too: a
+ * message that ends the process each time must run out of attempts. What comes in one turn shares one commit.
  *
  *   taken ─► gathered ─(end of turn)─► durable? ─┬─ yes ─► handed on
  *                                                └─ no ──► waits, and all behind it ─► handed on
@@ -18,9 +17,6 @@ export class Deliveries {
   readonly #leaseMs: number;
   readonly #owner: DeliveryOwner | undefined;
   #gathered: EmbeddedDelivery[] = [];
-  /** What is gathered may be handed on when the store has come to here; infinite: to where it stands at the end of the turn. */
-  #position = 0;
-
   constructor(
     context: EmbeddedContext,
     lease: { queue: Queue; leaseMs: number },
@@ -39,21 +35,18 @@ export class Deliveries {
   /** The message is leased to this process, and `view` points at it. */
   add(row: number, view: MessageView, nowMs: number): void {
     const queue = this.#queue;
-    const { core } = this.#context;
-    if (queue.isRestored(row)) this.#position = Number.POSITIVE_INFINITY;
-    else this.#position = Math.max(this.#position, core.queues.store.positionOf(row));
-    const fields = readView(view, core.formats, `${queue.id}-${queue.seq(row)}`);
+    const { formats } = this.#context.core;
+    const fields = readView(view, formats, `${queue.id}-${queue.seq(row)}`);
     const lease = { queue, row, leaseMs: this.#leaseMs, nowMs };
     this.#gathered.push(new EmbeddedDelivery(fields, lease, this.#owner));
   }
 
   /** What was gathered, and the position that it must wait for. */
   take(): { deliveries: EmbeddedDelivery[]; position: number } {
-    const { store } = this.#context.core.queues;
-    const position = Math.min(this.#position, store.position);
+    const { position } = this.#context.core.queues.store;
     const deliveries = this.#gathered;
     this.#gathered = [];
-    this.#position = 0;
-    return { deliveries, position };
+    // What does not outlive the process need not wait for the disk.
+    return { deliveries, position: this.#queue.definition.durable ? position : 0 };
   }
 }

@@ -33,10 +33,9 @@ export class Reception {
     if (this.#deliveries.count === 0) return [];
     const { deliveries, position } = this.#deliveries.take();
     const { store } = this.#context.core.queues;
-    const committed = store.whenCommitted(store.position);
     if (position > store.committed) {
       try {
-        await this.#context.track(committed);
+        await this.#context.track(store.whenCommitted(position));
       } catch (error: unknown) {
         throw clientError(error, `receive from queue "${this.#queue.name}"`);
       }

@@ -115,14 +115,13 @@ export class EmbeddedSubscription implements QueueSubscription, QueueConsumer, D
     if (this.#closed || this.#deliveries.count === 0) return;
     const batch = this.#deliveries.take();
     const { store } = this.#context.core.queues;
-    // Nobody waits for it to be written that messages were handed out, but the sooner the better.
-    const committed = store.whenCommitted(store.position);
     if (this.#waiting.length === 0 && batch.position <= store.committed) {
       this.#handOn(batch.deliveries);
       return;
     }
     this.#waiting.push(batch);
     this.#waitingCount += batch.deliveries.length;
+    const committed = store.whenCommitted(batch.position);
     this.#context.track(committed).then(this.#handOnWaiting, this.#fail);
   };
 

@@ -156,10 +156,6 @@ export class FakeQueue implements Queue {
     return row;
   }
 
-  isRestored(): never {
-    throw new Error('not here');
-  }
-
   groupIdOf(row: number): string | undefined {
     return this.leased.find((stored) => stored.row === row)?.draft.groupId;
   }

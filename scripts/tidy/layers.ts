@@ -115,7 +115,7 @@ function clientImportProblem(from: string, to: string): string | undefined {
   if (toRank === fromRank && fromLayer !== toLayer) {
     return `imports ${to}: ${fromLayer} and ${toLayer} stand side by side and share nothing`;
   }
-  const bothDrivers = fromLayer === 'drivers' && fromPart !== toPart;
+  const bothDrivers = fromLayer === 'drivers' && toLayer === 'drivers' && fromPart !== toPart;
   if (bothDrivers && !DRIVERS_OF_DRIVERS.includes(fromPart)) {
     return `imports ${to}: a driver knows no other driver`;
   }

@@ -47,6 +47,17 @@ describe('the layer map', () => {
     ).toEqual([]);
   });
 
+  it('lets a driver of the client know what lies below, and no other driver', () => {
+    const driver = 'packages/client/src/drivers/sqs/x.ts';
+    const problems = (to: string): string =>
+      plant(checkLayers, driver, `import { a } from '${to}';\n`).join();
+    expect(problems('../../lib/clock.ts')).toBe('');
+    expect(problems('./y.ts')).toBe('');
+    expect(problems('../kafka/index.ts')).toContain('a driver knows no other driver');
+    expect(problems('../../queue/queue.ts')).toContain('side by side');
+    expect(problems('polymq')).toContain('the client knows no broker');
+  });
+
   it('refuses a protocol by name in the code of log and core, but not in their comments', () => {
     expect(plant(checkLayers, src('core/x.ts'), '\nconst kafkaVersion = 1;\n')).toEqual([
       '2: the code names a protocol (kafka); log and core know none',

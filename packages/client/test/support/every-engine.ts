@@ -29,11 +29,7 @@ export async function everyEngine(...needs: readonly Capability[]): Promise<Ways
   ];
   const ways = [];
   for (const [name, open] of all) {
-    const client = await open().catch((error: unknown) => {
-      if (/no address of an engine/.test(String(error))) return undefined;
-      throw error;
-    });
-    if (client === undefined) continue;
+    const client = await open();
     const has = needs.every((need) => client.driver.capabilities[need] !== false);
     await client.close({ drain: 0 });
     if (has) ways.push([name, open] as const);

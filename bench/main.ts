@@ -4,6 +4,7 @@ import { benchJobs } from './jobs/main.ts';
 import { benchKafka } from './kafka/main.ts';
 import { benchMqtt } from './mqtt/main.ts';
 import { benchRedis } from './redis/main.ts';
+import { benchSdk } from './sdk/main.ts';
 import { benchSqs } from './sqs/main.ts';
 import { benchStomp } from './stomp/main.ts';
 
@@ -13,6 +14,7 @@ const BENCHES: Readonly<Record<string, (args: string[]) => Promise<number>>> = {
   kafka: benchKafka,
   mqtt: benchMqtt,
   redis: benchRedis,
+  sdk: benchSdk,
   sqs: benchSqs,
   stomp: benchStomp,
 };

@@ -34,7 +34,7 @@ const items = (count: number): { data: Order }[] =>
     return { data: { orderId: `order-${index}`, action: 'process', amount: index } };
   });
 
-export const SCENARIOS: Readonly<Record<string, Scenario>> = {
+const SCENARIOS: Readonly<Record<string, Scenario>> = {
   /** Nothing but sends. */
   async send(mq, order, until) {
     const queue = await ready(mq);

@@ -114,15 +114,20 @@ function commandArgs(options: PolymqOptions): string[] {
 function programArgs(): string[] {
   const built = join(PACKAGE_FOLDER, 'bin', 'polymq.js');
   if (existsSync(built) && builtIsFresh()) return [built];
-  return ['--import', import.meta.resolve('tsx'), join(PACKAGE_FOLDER, 'src', 'cli', 'main.ts')];
+  const source = join(PACKAGE_FOLDER, 'src', 'cli', 'main.ts');
+  return ['--conditions=@polymq/source', '--import', import.meta.resolve('tsx'), source];
 }
 
-/** Whether `startPolymq` would run compiled code (for benchmarks, which should). */
+/** Whether `startPolymq` would run compiled code (for benchmarks, which should): of the broker and of the client it brings. */
 export function builtIsFresh(): boolean {
-  const compiled = join(PACKAGE_FOLDER, 'dist', 'cli', 'main.js');
-  const stamp = statSync(join(PACKAGE_FOLDER, 'dist', '.tsbuildinfo'), { throwIfNoEntry: false });
+  return ['client', 'polymq'].every((name) => isBuilt(join(REPOSITORY_FOLDER, 'packages', name)));
+}
+
+function isBuilt(folder: string): boolean {
+  const compiled = join(folder, 'dist', 'index.js');
+  const stamp = statSync(join(folder, 'dist', '.tsbuildinfo'), { throwIfNoEntry: false });
   if (!stamp || !existsSync(compiled)) return false;
-  return newestMs(join(PACKAGE_FOLDER, 'src')) <= stamp.mtimeMs;
+  return newestMs(join(folder, 'src')) <= stamp.mtimeMs;
 }
 
 function newestMs(folder: string): number {

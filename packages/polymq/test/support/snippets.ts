@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { REPOSITORY_FOLDER } from './polymq.ts';
+import { builtIsFresh, REPOSITORY_FOLDER } from './polymq.ts';
 
 export interface Snippet {
   name: string;
@@ -43,8 +43,9 @@ export function runSnippet(
   { enough, env = {}, cwd }: { enough?: RegExp | undefined; env?: object; cwd?: string },
 ): Promise<SnippetRun> {
   return new Promise((resolve) => {
-    // The packages of this repository are found by their sources.
-    const args = ['--conditions=@polymq/source', '--import', import.meta.resolve('tsx'), file];
+    // What was built starts faster; else the packages of this repository are found by their sources.
+    const conditions = builtIsFresh() ? [] : ['--conditions=@polymq/source'];
+    const args = [...conditions, '--import', import.meta.resolve('tsx'), file];
     const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, cwd });
     let stdout = '';
     let output = '';

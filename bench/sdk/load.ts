@@ -64,7 +64,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     let sent = 0;
     await parallel(order.inFlight, until, async () => {
       // Those that wait stay about as many.
-      while (sent - consumed > 20 * order.batch) await new Promise((go) => setImmediate(go));
+      while (sent - consumed > 20 * order.batch) await new Promise((go) => setTimeout(go, 1));
       const count = await sendSome(queue, order.batch);
       sent += count;
       return count;

@@ -101,14 +101,22 @@ export class ReceivedWire implements WireMessage {
     this.type = properties.type;
     this.timestampMs = timestampOf(properties, nowMs);
     this.headers = textHeaders(headers, this.timestampMs);
-    const key = headers[HEADER.key];
-    this.key = typeof key === 'string' ? key : undefined;
+    this.key = keyOf(message);
     this.correlationId = properties.correlationId;
     this.replyTo = properties.replyTo;
   }
 }
 
 const NO_HEADERS: Readonly<Record<string, never>> = Object.freeze({});
+
+/** A PolyMQ shows the key of a record that it has copied from a stream as the routing key. */
+function keyOf({ properties, fields }: AmqpMessage): string | undefined {
+  const key = properties.headers?.[HEADER.key];
+  if (typeof key === 'string') return key;
+  if (Buffer.isBuffer(key)) return key.toString('utf8');
+  const { exchange, routingKey } = fields;
+  return exchange.startsWith('stream:') && routingKey !== '' ? routingKey : undefined;
+}
 
 function textHeaders(
   headers: Readonly<Record<string, unknown>>,

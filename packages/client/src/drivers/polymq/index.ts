@@ -1,6 +1,6 @@
 /**
- * The driver for a PolyMQ server: queues, requests and live topics by AMQP, stored topics by Kafka's protocol, looks into queues by
- * HTTP. Needs the package amqplib, and @platformatic/kafka as soon as a stored topic is used.
+ * The driver for a PolyMQ server: queues, requests and live topics by AMQP, stored topics by Kafka's protocol, looks into queues and
+ * streams of events by HTTP. Needs the package amqplib, and @platformatic/kafka as soon as a stored topic is used.
  */
 import type { Capabilities } from '../../driver/capabilities.ts';
 import type { Driver, OpenDriver } from '../../driver/driver.ts';

@@ -43,13 +43,14 @@ export class PolymqQueues extends AmqpQueues {
   /** Read as if it had come over AMQP, so that both look the same. */
   #wire(message: PeekedMessage): WireMessage {
     const { messageId, timestampMs, headers, deaths, body, publishedMs } = message;
+    const { exchange, routingKey } = message;
     const properties: AmqpProperties = {
       ...message,
       messageId,
       timestamp: Math.floor((timestampMs ?? publishedMs ?? this.#nowMs()) / 1000),
       headers: deaths.length === 0 ? headers : { ...headers, 'x-death': deaths.map(deathOf) },
     };
-    const fields = { deliveryTag: 0, redelivered: false, exchange: '', routingKey: '' };
+    const fields = { deliveryTag: 0, redelivered: false, exchange, routingKey };
     const content = Buffer.from(body, 'base64');
     return new ReceivedWire({ content, fields, properties }, publishedMs);
   }
@@ -65,6 +66,8 @@ interface PeekedMessage {
   readonly timestampMs?: number;
   readonly headers: Readonly<Record<string, unknown>>;
   readonly publishedMs: number;
+  readonly exchange: string;
+  readonly routingKey: string;
   readonly deaths: readonly { queue: string; reason: string; firstMs: number }[];
   readonly body: string;
 }

@@ -3,7 +3,7 @@
  * process, or `TEST_KAFKA=HOST:PORT`. What every driver must do stands in the contract suite.
  */
 import { randomUUID } from 'node:crypto';
-import { Kafka, type Admin as KafkaJsAdmin, logLevel } from 'kafkajs';
+import { Kafka, type Admin as KafkaJsAdmin, logLevel, PartitionAssigners } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../../polymq/test/support/apache-kafka.ts';
 import type { Driver, GroupSink, TopicSink } from '../../src/driver/driver.ts';

@@ -67,6 +67,7 @@ async function loadBroker(): Promise<BrokerPackage> {
   try {
     return (await import(/* @vite-ignore */ BROKER_PACKAGE)) as BrokerPackage;
   } catch (cause: unknown) {
+    if ((cause as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
     throw new PolymqError(
       'missing-package',
       'a broker in this process needs the package polymq: npm install polymq',

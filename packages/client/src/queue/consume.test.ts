@@ -280,6 +280,18 @@ test('close lets handlers finish and gives back what none has begun', async () =
   expect(await orders.stats()).toMatchObject({ ready: 2, leased: 0, consumers: 0 });
 });
 
+test('what was given back without having been handled counts as no attempt', async () => {
+  const { orders } = setUp();
+  const { runs, handler } = heldHandler();
+  const consumer = orders.consume(handler);
+  await sendMany(orders, 2);
+  await settled();
+  runs[0]!.end();
+  consumer.pause();
+  await consumer.close();
+  for (const message of await orders.receiveBatch({ max: 2 })) expect(message.retryCount).toBe(0);
+});
+
 test('after the drain time close aborts the signals and gives back what is unsettled', async () => {
   const { orders, clock } = setUp();
   const { runs, handler } = heldHandler();

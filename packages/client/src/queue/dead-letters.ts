@@ -156,7 +156,7 @@ export class QueueDeadLetters<T> implements DeadLetters<T> {
         }
       }
     } finally {
-      for (const delivery of kept) await queues.release(delivery, 0);
+      for (const delivery of kept) await queues.release(delivery, 0, true);
     }
   }
 

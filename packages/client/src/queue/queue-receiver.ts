@@ -62,7 +62,8 @@ export class QueueReceiver {
     const messages: QueueMessage[] = [];
     for (const each of deliveries) {
       const message = new QueueMessage(each, this.#settling, nowMs);
-      if (!(await this.#isGood(message))) continue;
+      const isGood = this.#isGood(message);
+      if (isGood !== true && !(await isGood)) continue;
       if (delivery === 'at-most-once') await message.ack();
       if (receiveChannel.hasSubscribers) receiveChannel.publish({ place, message });
       messages.push(message);
@@ -70,18 +71,26 @@ export class QueueReceiver {
     return messages;
   }
 
-  async #isGood(message: QueueMessage): Promise<boolean> {
+  /** A promise only if something has to be waited for. */
+  #isGood(message: QueueMessage): true | Promise<boolean> {
     if (this.#settling.isPoison(message)) {
-      await this.#settling.giveUp(message);
-      return false;
+      return this.#settling.giveUp(message).then(() => false);
     }
     try {
-      await this.#reader.read(message);
-      return true;
+      const reading = this.#reader.read(message);
+      if (reading === undefined) return true;
+      return reading.then(
+        () => true,
+        (error: unknown) => this.#unreadable(message, error),
+      );
     } catch (error) {
-      this.#plan.context.onError(error);
-      await this.#settling.reject(message, error);
-      return false;
+      return this.#unreadable(message, error);
     }
+  }
+
+  async #unreadable(message: QueueMessage, error: unknown): Promise<boolean> {
+    this.#plan.context.onError(error);
+    await this.#settling.reject(message, error);
+    return false;
   }
 }

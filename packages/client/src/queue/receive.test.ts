@@ -141,6 +141,7 @@ test.each([['peek'], [undefined]] as const)(
     ]);
     expect(await queue.deadLetters.list({ limit: 1 })).toMatchObject([{ data: 1 }]);
     expect(await queue.deadLetters.stats()).toMatchObject({ ready: 3, leased: 0 });
+    expect(await queue.deadLetters.redrive({ where: () => false })).toBe(0);
   },
 );
 

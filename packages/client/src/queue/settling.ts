@@ -82,7 +82,8 @@ export class Settling {
   async release(message: QueueMessage, delayMs = 0): Promise<void> {
     if (message.state !== 'open' && message.state !== 'waiting') return;
     message.state = 'released';
-    await this.plan.queues.release(message.delivery, delayMs);
+    const isUntouched = message.kept && !message.started && message.localAttempts === 0;
+    await this.plan.queues.release(message.delivery, delayMs, isUntouched);
   }
 
   async extend(message: QueueMessage, leaseMs: number): Promise<void> {

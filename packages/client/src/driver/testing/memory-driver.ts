@@ -143,8 +143,8 @@ export class MemoryDriver implements Driver, QueueDriver {
     queue.ack(delivery);
   }
 
-  async release(delivery: Delivery, delayMs: number): Promise<void> {
-    this.#queueOf(delivery).release(delivery, delayMs);
+  async release(delivery: Delivery, delayMs: number, untouched = false): Promise<void> {
+    this.#queueOf(delivery).release(delivery, delayMs, untouched);
   }
 
   async move(delivery: Delivery, to: string, message: OutgoingMessage): Promise<void> {

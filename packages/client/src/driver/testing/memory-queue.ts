@@ -201,10 +201,10 @@ export class MemoryQueue {
     this.#wake();
   }
 
-  release(delivery: Delivery, delayMs: number): void {
+  release(delivery: Delivery, delayMs: number, untouched = false): void {
     const entry = this.#held(delivery);
     entry.lease = undefined;
-    entry.redeliveries += 1;
+    if (!untouched) entry.redeliveries += 1;
     entry.dueMs = this.#clock.nowMs() + delayMs;
     this.#wake();
   }

@@ -91,7 +91,10 @@ export class Responder {
     for (;;) {
       try {
         return await context.driver.requests!.serve(place.name, concurrency, (request, done) => {
-          this.#onRequest(request, done).catch(onError);
+          this.#onRequest(request, done).catch((error: unknown) => {
+            // A reply that the client's end has overtaken: its sender asks another one, or gives up.
+            if (!this.#closing.signal.aborted) onError(error);
+          });
         });
       } catch (error) {
         const final = !(error instanceof PolymqError) || !error.retryable;

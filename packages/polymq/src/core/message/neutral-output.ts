@@ -1,4 +1,7 @@
-/** Memory that properties in the neutral format are written into, piece by piece, before they go where they stay. */
+/**
+ * Memory that properties in the neutral format are written into, piece by piece, before they go where they stay. It grows
+ * as needed, so that `buffer` is another after a write, and shrinks again at the next start.
+ */
 
 const OUTPUT_BYTES = 16 * 1024;
 /** A larger one, made for a large message, is not kept. */

@@ -1,4 +1,7 @@
-/** Queues of the SDK over those of the core in the same process. */
+/**
+ * Queues of the SDK over those of the core in the same process. What was asked for has happened in the core when a call
+ * returns; its promise only waits until that is durable.
+ */
 import type {
   Delivery,
   DeliverySink,

@@ -1,4 +1,7 @@
-/** A queue of the SDK as the core declares it, and whether one that is there is such a one. */
+/**
+ * A queue of the SDK as the core declares it, and whether one that is there is such a one. Settings that the SDK does not know
+ * may be as another protocol has made them.
+ */
 import { PolymqError, type QueueSpec } from '@polymq/client/driver';
 import type { Queue } from '../../core/queue/queue.ts';
 import type {

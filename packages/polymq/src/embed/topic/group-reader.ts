@@ -1,4 +1,7 @@
-/** A member of a group that reads one topic: membership, readers of what it was given, and commits. */
+/**
+ * A member of a group that reads one topic: membership, readers of what it was given, and commits. The commits of one turn
+ * are written together; before partitions are given up, what is done of them is committed.
+ */
 import {
   type GroupSink,
   type GroupSubscription,

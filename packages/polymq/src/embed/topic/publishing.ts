@@ -1,4 +1,7 @@
-/** Appends messages to streams: one batch per partition and call, as many as their size needs. */
+/**
+ * Appends messages to streams: per call and partition one batch, or as many as their size needs. The batches of a call are
+ * appended at once, in order, and share a commit.
+ */
 import { PolymqError, type PublishOutcome, type WireMessage } from '@polymq/client/driver';
 import { BatchBuilder } from '../../core/crossing/batch-builder.ts';
 import { partitionOfKey } from '../../core/crossing/key-partition.ts';

@@ -1,4 +1,7 @@
-/** Topics of the SDK: streams where they are stored, exchanges with live subscriptions where they are not. */
+/**
+ * Topics of the SDK: streams where they are stored, exchanges with live subscriptions where they are not. Where there are both
+ * of a name, the stream is meant.
+ */
 import {
   type GroupSink,
   type GroupSubscription,

@@ -17,6 +17,13 @@ const ROUTES: Route[] = [
   },
 ];
 
+const POSTED: Route = {
+  method: 'POST',
+  path: '/things/{name}/take',
+  doc: 'takes a thing',
+  handle: (_, { params, body }) => json(200, { params, body }),
+};
+
 const timers = {
   after: (delayMs: number, callback: () => void) => setTimeout(callback, delayMs),
   clear: (timer: unknown) => clearTimeout(timer as NodeJS.Timeout),
@@ -34,7 +41,7 @@ async function listen(hosts: string[] = [], loopbackOnly = true): Promise<HttpLi
   listener = await listenHttp({
     host: '127.0.0.1',
     port: 0,
-    routes: ROUTES,
+    routes: [...ROUTES, POSTED],
     loopbackOnly,
     hosts,
     counters: new CounterRegistry(),
@@ -101,6 +108,25 @@ describe('the HTTP listener', () => {
     expect([status, body, headers['content-length']]).toEqual([200, '', '3']);
   });
 
+  it('hands a JSON body and the names in a path to a POST', async () => {
+    await listen();
+    const { status, body } = await post('/things/a%2Fb/take', '{"n":1}');
+    expect([status, JSON.parse(body)]).toEqual([200, { params: { name: 'a/b' }, body: { n: 1 } }]);
+  });
+
+  it('refuses bodies that a page of another origin could send, and what is no JSON', async () => {
+    await listen();
+    expect((await post('/things/a/take', '{}', 'text/plain')).status).toBe(415);
+    expect((await post('/things/a/take', '{}', '')).status).toBe(415);
+    expect((await post('/things/a/take', '{"n":')).status).toBe(400);
+  });
+
+  it('says for which method a path is there', async () => {
+    await listen();
+    const { status, headers } = await send('/things/a/take');
+    expect([status, headers['allow']]).toEqual([405, 'POST']);
+  });
+
   it('refuses other methods and says which there are', async () => {
     await listen();
     const { status, headers } = await send('/echo', { method: 'POST', body: 'x' });
@@ -147,3 +173,14 @@ describe('the HTTP listener', () => {
     expect((await send(`/echo?${'x'.repeat(3_000)}`)).status).toBe(414);
   });
 });
+
+async function post(
+  path: string,
+  body: string,
+  contentType: string | undefined = 'application/json',
+): Promise<{ status: number; body: string }> {
+  const headers = contentType === undefined ? {} : { 'content-type': contentType };
+  const url = `http://127.0.0.1:${listener!.port}${path}`;
+  const response = await fetch(url, { method: 'POST', body: Buffer.from(body), headers });
+  return { status: response.status, body: await response.text() };
+}

@@ -145,6 +145,10 @@ export class AmqpQueues implements QueueDriver {
     return subscription;
   }
 
+  /**
+   * Written when this returns; AMQP does not confirm it. If the connection is lost before the server has read it, the message comes
+   * again, so handlers must bear that (or the queue's `delivery` be effectively-once).
+   */
   ack(delivery: Delivery): Promise<void> | undefined {
     const own = delivery as AmqpDelivery;
     return own.handle.ack(own);

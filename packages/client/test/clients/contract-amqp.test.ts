@@ -2,6 +2,7 @@
 import { open } from '../../src/drivers/amqp/index.ts';
 import { driverContract } from '../contract/driver-contract.ts';
 import { rabbitmqMissing, startRabbitmqEngine } from '../support/engines.ts';
+import { foreignAmqp } from '../support/foreign-programs.ts';
 import { openClient } from '../support/open-client.ts';
 
 await driverContract({
@@ -15,6 +16,7 @@ await driverContract({
       connect: () => openClient(open, url),
       restart: () => rabbitmq.restart(),
       stop: () => rabbitmq.stop(),
+      ...foreignAmqp(url),
     };
   },
 });

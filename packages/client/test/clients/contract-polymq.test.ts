@@ -2,6 +2,7 @@
 import { open } from '../../src/drivers/polymq/index.ts';
 import { driverContract } from '../contract/driver-contract.ts';
 import { startPolymqEngine } from '../support/engines.ts';
+import { foreignAmqp } from '../support/foreign-programs.ts';
 import { openClient } from '../support/open-client.ts';
 
 await driverContract({
@@ -16,6 +17,7 @@ await driverContract({
       restart: () => broker.restart(),
       kill: () => broker.kill!(),
       stop: () => broker.stop(),
+      ...foreignAmqp(`amqp://guest:guest@127.0.0.1:${broker.port('amqp')}`),
     };
   },
 });

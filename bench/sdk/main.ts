@@ -76,7 +76,8 @@ export async function benchSdk(args: string[]): Promise<number> {
       cpuUs: median(own.map(({ cpuUs }) => cpuUs)),
     };
   });
-  print(results, headLines(settings, results, { generator: 'in the process', meaning: MEANING }));
+  const targets = scenarios.map((name) => ({ target: name, version: REMARKS[name]! }));
+  print(results, headLines(settings, targets, { generator: 'in the process', meaning: MEANING }));
   return writeReport('sdk', values.json, { settings, failures: [], results, rounds });
 }
 

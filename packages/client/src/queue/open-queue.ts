@@ -1,5 +1,5 @@
 /** A queue of a client: puts the parts together, one for each depth at which messages are sent and received. */
-import type { QueueStats, SendOutcome } from '../driver/driver.ts';
+import type { QueueSpec, QueueStats, SendOutcome } from '../driver/driver.ts';
 import type { PolymqError } from '../errors.ts';
 import { durationMs } from '../lib/duration.ts';
 import { isPromise, type Maybe } from '../lib/maybe.ts';
@@ -22,7 +22,7 @@ import type {
   Sent,
 } from './queue.ts';
 import { QueueConsumer } from './queue-consumer.ts';
-import type { QueuePlan } from './queue-plan.ts';
+import { type QueuePlan, usualPriorityMax } from './queue-plan.ts';
 import { QueueReceiver } from './queue-receiver.ts';
 import { QueueSender } from './queue-sender.ts';
 import { Settling } from './settling.ts';
@@ -141,13 +141,13 @@ export class OpenQueue<T = unknown> implements Queue<T>, Encodes<T, SendOptions>
   }
 }
 
-/** Dead letters keep until somebody looks at them. */
-function deadLetterSpec({ spec }: QueuePlan, name: string) {
+/** Dead letters keep until somebody looks at them. A queue of that name with nothing but `deadLetter: false` is the same one. */
+function deadLetterSpec({ spec, context }: QueuePlan, name: string): QueueSpec {
   return {
     name,
     durable: spec.durable,
     fifo: false,
-    priorityMax: 0,
+    priorityMax: usualPriorityMax(context.driver, false),
     deadLetter: undefined,
     ttlMs: undefined,
     limit: undefined,

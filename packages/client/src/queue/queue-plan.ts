@@ -4,7 +4,7 @@
  */
 import type { Capability } from '../driver/capabilities.ts';
 import type { ClientContext } from '../driver/client-context.ts';
-import type { QueueDriver, QueueLimit, QueueSpec } from '../driver/driver.ts';
+import type { Driver, QueueDriver, QueueLimit, QueueSpec } from '../driver/driver.ts';
 import { requireCapability, unsupported } from '../driver/require-capability.ts';
 import { PolymqError } from '../errors.ts';
 import { type Duration, durationMs } from '../lib/duration.ts';
@@ -112,9 +112,7 @@ function specOf(context: ClientContext, parts: SpecParts): QueueSpec {
 
 function priorityMaxOf(context: ClientContext, options: QueueOptions, label: string): number {
   const { priorities, fifo = false } = options;
-  if (priorities === undefined) {
-    return context.driver.capabilities.priority === false || fifo ? 0 : PRIORITY_MAX;
-  }
+  if (priorities === undefined) return usualPriorityMax(context.driver, fifo);
   if (Number.isInteger(priorities) && priorities >= 0 && priorities <= PRIORITY_LIMIT) {
     if (!fifo || priorities === 0) return priorities;
     throw new PolymqError(
@@ -126,6 +124,11 @@ function priorityMaxOf(context: ClientContext, options: QueueOptions, label: str
     'invalid-argument',
     `priorities of ${label} is ${priorities}; give the highest one, a whole number from 0 to ${PRIORITY_LIMIT}`,
   );
+}
+
+/** Of a queue that says nothing of priorities. */
+export function usualPriorityMax({ capabilities }: Driver, fifo: boolean): number {
+  return capabilities.priority === false || fifo ? 0 : PRIORITY_MAX;
 }
 
 function limitOf(limit: QueueLimit | undefined, label: string): QueueLimit | undefined {

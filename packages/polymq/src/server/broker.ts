@@ -113,6 +113,8 @@ export async function startWithCore(options: BrokerOptions, world: World): Promi
 class ComposedBroker implements RunningBroker {
   readonly config: Config;
   readonly environment: Environment;
+  /** For what watches the machine, whose time nobody moves by hand. */
+  readonly #machineTimers: Timers;
   readonly #logger: Logger;
   readonly #lifecycle: Lifecycle;
   readonly #takenPorts: 'skip' | 'replace';
@@ -134,6 +136,7 @@ class ComposedBroker implements RunningBroker {
       this.#resolveFailed = resolve;
     });
     const environment = world.environment ?? createNodeEnvironment();
+    this.#machineTimers = environment.timers;
     this.environment = world.time === undefined ? environment : { ...environment, ...world.time };
     this.#logger = world.logger ?? silentLogger;
     this.#takenPorts = world.takenPorts ?? 'skip';
@@ -195,7 +198,7 @@ class ComposedBroker implements RunningBroker {
       () => {
         const watch = new DiskWatch(
           core.engine.metrics,
-          parts.environment.timers,
+          this.#machineTimers,
           parts.logger,
           core.broker.alarms,
         );
@@ -209,7 +212,7 @@ class ComposedBroker implements RunningBroker {
       () => {
         const watch = new MemoryWatch({
           bytesMax: memoryWatermark(this.config.limits.memoryPercentMax),
-          timers: parts.environment.timers,
+          timers: this.#machineTimers,
           logger: parts.logger,
           alarms: core.broker.alarms,
         });

@@ -190,10 +190,9 @@ describe('the driver for SQS', () => {
     const question = textMessage('question');
     expect(await asking.requests!.request(service, question)).toBe('no-responder');
 
-    const responder = await serving.requests!.serve(service, 5, async (request, done) => {
+    const responder = await serving.requests!.serve(service, 5, (request, done) => {
       const answer = textMessage(`${textOf(request)}!`, { correlationId: request.id });
-      await serving.requests!.reply(request.replyTo!, answer);
-      done();
+      void serving.requests!.reply(request.replyTo!, answer).then(done);
     });
     const replies: WireMessage[] = [];
     const { address } = await asking.requests!.openReplies((reply) => replies.push(reply));

@@ -45,7 +45,7 @@ export class QueuePlaces {
       );
     }
     const place = { name, url: url ?? (await this.create(own, {})), fifo };
-    this.#remember(name, Promise.resolve(place));
+    void this.#remember(name, Promise.resolve(place));
     return place;
   }
 

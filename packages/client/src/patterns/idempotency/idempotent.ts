@@ -154,12 +154,13 @@ class Runs {
   #renew(key: string, token: string): ClockTimer {
     let timer: ClockTimer;
     let over = false;
+    const renew = async (): Promise<void> => {
+      // A store that does not answer now may do so in time for the next try.
+      const owned = await this.#options.store.renew(key, token, this.#leaseMs).catch(() => true);
+      if (owned && !over) again();
+    };
     const again = (): void => {
-      timer = this.#clock.after(this.#leaseMs / 3, async () => {
-        // A store that does not answer now may do so in time for the next try.
-        const owned = await this.#options.store.renew(key, token, this.#leaseMs).catch(() => true);
-        if (owned && !over) again();
-      });
+      timer = this.#clock.after(this.#leaseMs / 3, () => void renew());
     };
     again();
     return {

@@ -78,7 +78,7 @@ test('a handler that throws leaves nothing behind and is tried again', async () 
   await say(order, 'Begin');
   await expect
     .poll(async () => {
-      driver.clock.advance(10);
+      await driver.clock.advance(10);
       return (await order.get('1'))?.state.log;
     })
     .toEqual(['begun']);
@@ -114,7 +114,7 @@ test('two processes that handle messages of one saga at the same time lose none'
   await expect
     .poll(async () => {
       // Who loses too often is tried again later, as the queue says.
-      driver.clock.advance(10);
+      await driver.clock.advance(10);
       return (await order.get('1'))?.state.log.length;
     })
     .toBe(20);
@@ -155,7 +155,7 @@ test('a message that names no saga is told what it lacks', async () => {
   await order.queue.send({}, { type: 'Begin' });
   await expect
     .poll(async () => {
-      driver.clock.advance(10);
+      await driver.clock.advance(10);
       return (await order.queue.deadLetters.list())[0]?.reason;
     })
     .toMatch(/names no saga "order".*correlationId/);

@@ -1,6 +1,5 @@
 /** The tables of the code that the documents show. */
 
-import { CLIENT_ERRORS } from '../../packages/client/src/errors.ts';
 import { METRICS } from '../../packages/polymq/src/admin/metric-table.ts';
 import { BROKER_ERRORS } from '../../packages/polymq/src/core/errors.ts';
 import { STREAM_CONFIG } from '../../packages/polymq/src/core/stream/stream-config.ts';
@@ -13,6 +12,7 @@ import { TOPIC_CONFIGS } from '../../packages/polymq/src/protocols/kafka/topic-c
 import { configTable } from '../../packages/polymq/src/server/config/describe.ts';
 import { AWS_TABLES } from './aws-tables.ts';
 import { markdownTable, type Tables } from './docs.ts';
+import { SDK_TABLES } from './sdk-tables.ts';
 
 export const TABLES: Tables = {
   config: configTable,
@@ -22,15 +22,6 @@ export const TABLES: Tables = {
       Object.entries(BROKER_ERRORS).map(([code, { doc, retriable }]) => [
         `\`${code}\``,
         retriable ? 'yes' : 'no',
-        doc,
-      ]),
-    ),
-  'sdk-errors': () =>
-    markdownTable(
-      ['Code', 'Worth repeating', 'Meaning'],
-      Object.entries(CLIENT_ERRORS).map(([code, { doc, retryable }]) => [
-        `\`${code}\``,
-        retryable ? 'yes' : 'no',
         doc,
       ]),
     ),
@@ -82,6 +73,7 @@ export const TABLES: Tables = {
       ),
     ),
   ...AWS_TABLES,
+  ...SDK_TABLES,
   'stream-config': () =>
     markdownTable(
       ['Setting', 'Default', 'Allowed', 'Meaning'],

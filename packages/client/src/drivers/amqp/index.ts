@@ -20,7 +20,8 @@ export type { AmqpOptions } from './options.ts';
 
 const UNCONFIRMED_MAX = 10_000;
 
-const CAPABILITIES: Capabilities = {
+/** For the table of the documents as well. */
+export const CAPABILITIES: Capabilities = {
   queue: 'native',
   delay: 'TTL and dead-letter queues, rounded up to 1/16',
   priority: 'native',

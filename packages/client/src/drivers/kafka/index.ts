@@ -17,7 +17,8 @@ import { Wire } from './wire.ts';
 
 export type { KafkaOptions } from './options.ts';
 
-const CAPABILITIES: Capabilities = {
+/** For the table of the documents as well. */
+export const CAPABILITIES: Capabilities = {
   queue: 'a topic and a group, with topics for retries and dead letters',
   delay: false,
   priority: false,

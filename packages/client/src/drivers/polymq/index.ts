@@ -13,7 +13,8 @@ import { PolymqTopics } from './topics.ts';
 
 export type { PolymqOptions } from './options.ts';
 
-const CAPABILITIES: Capabilities = {
+/** For the table of the documents as well. */
+export const CAPABILITIES: Capabilities = {
   queue: 'native',
   delay: 'native',
   priority: 'native',

@@ -8,7 +8,8 @@ import { RedisTopics } from './topics.ts';
 
 export type { RedisOptions } from './connection.ts';
 
-const CAPABILITIES: Capabilities = {
+/** For the table of the documents as well. */
+export const CAPABILITIES: Capabilities = {
   queue: false,
   delay: false,
   priority: false,

@@ -20,7 +20,8 @@ import { SnsTopics } from './topic-driver.ts';
 
 export type { SqsCredentials, SqsOptions } from './options.ts';
 
-const CAPABILITIES: Capabilities = {
+/** For the table of the documents as well. */
+export const CAPABILITIES: Capabilities = {
   queue: 'native',
   delay: 'up to 15 minutes, in whole seconds; not in FIFO queues',
   priority: false,

@@ -28,6 +28,8 @@ export class LiveRoute implements Route {
   readonly receivers: readonly ReceiverTargets[];
   readonly cacheable: boolean;
   readonly delayed: boolean;
+  /** Some of the queues have groups that lock, to which the message's key assigns it. */
+  readonly grouped: boolean;
   readonly extras: RouteExtras | undefined;
 
   constructor(queues: readonly Queue[], streams: readonly string[], options: LiveRouteOptions) {
@@ -36,6 +38,7 @@ export class LiveRoute implements Route {
     this.receivers = options.receivers ?? NO_RECEIVERS;
     this.cacheable = options.cacheable;
     this.delayed = options.delayed ?? false;
+    this.grouped = queues.some(({ definition }) => definition.settings.groups === true);
     this.extras = options.extras;
   }
 }

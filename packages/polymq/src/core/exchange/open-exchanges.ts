@@ -54,7 +54,7 @@ export async function openExchanges(options: OpenExchangesOptions): Promise<Open
   const writer = meta.register(new ExchangeTable(topology));
   topology.emptied = [];
   const finder = new RouteFinder({ topology, queues, streamExists, clock });
-  const publisher = new ExchangePublisher(queues, clock);
+  const publisher = new ExchangePublisher(queues, clock, formats);
   const parts = { topology, queues, streamExists, finder, publisher, formats, clock, logger };
   const history = new HistoryKeeper(parts);
   publisher.remember = (sources, draft) => history.remember(sources, draft);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { MessageDraft } from '../message/message-draft.ts';
+import { CLASSIC } from './testing/fake-queues.ts';
 import { draftOf, openExchangeKit } from './testing/kit.ts';
 
 const TO_STREAM = { destinationKind: 'stream' } as const;
@@ -27,6 +28,24 @@ describe('publisher', () => {
     kit.queues.get('', 'q')!.full = true;
     expect(kit.publish('amq.fanout', 'k', 'body')).toBeLessThan(0);
     expect(kit.queues.get('', 'r')!.bodies).toEqual(['body']);
+  });
+
+  it('assigns messages to the groups of their keys, where a queue has groups', async () => {
+    const kit = await openExchangeKit();
+    await kit.queues.declare('', 'plain');
+    await kit.queues.declare('', 'grouped', { ...CLASSIC, settings: { groups: true } });
+    const draft = draftOf('', 'grouped', 'body', { 'polymq-key': 'k' });
+    const long = draftOf('', 'grouped', 'body', { 'polymq-key': 'x'.repeat(70_000) });
+    const groupsOf = (name: string) =>
+      kit.queues.get('', name)!.messages.map((each) => each.draft.groupId);
+    for (const each of [draft, draft, long, draftOf('', 'grouped', 'body', {})]) {
+      kit.publisher.publish(each, kit.route('', 'grouped'));
+    }
+    kit.publisher.publish(draft, kit.route('', 'plain'));
+    const [first, second, third, fourth] = groupsOf('grouped');
+    expect([first, second, fourth]).toEqual(['k', 'k', undefined]);
+    expect(third).toMatch(/^.{20,64}$/);
+    expect(groupsOf('plain')).toEqual([undefined]);
   });
 
   it('says what streams have not taken yet, of the last message alone', async () => {

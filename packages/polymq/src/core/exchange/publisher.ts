@@ -4,6 +4,8 @@
  */
 import type { Clock } from '../../lib/environment/clock.ts';
 import type { MessageDraft } from '../message/message-draft.ts';
+import type { MessageFormats } from '../message/message-formats.ts';
+import { groupOfDraft } from '../message/message-group.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Queues } from '../queue/queues.ts';
 import type { Publisher, Route } from './exchanges.ts';
@@ -18,18 +20,32 @@ export type StreamTarget = (name: string, draft: MessageDraft) => Promise<unknow
 export class ExchangePublisher implements Publisher {
   readonly #queues: Queues;
   readonly #clock: Clock;
+  readonly #formats: MessageFormats;
   /** Set by whoever keeps the newest messages of exchanges. */
   remember: ((exchanges: readonly LiveExchange[], draft: MessageDraft) => void) | undefined;
   #streamsPending: Promise<void> | undefined;
   /** Set by whoever bridges messages to streams; until then streams get nothing. */
   streamTarget: StreamTarget | undefined;
 
-  constructor(queues: Queues, clock: Clock) {
+  constructor(queues: Queues, clock: Clock, formats: MessageFormats) {
     this.#queues = queues;
     this.#clock = clock;
+    this.#formats = formats;
   }
 
   publish(draft: MessageDraft, route: Route): number {
+    const { grouped } = route as LiveRoute;
+    if (!grouped || draft.groupId !== undefined) return this.#publish(draft, route);
+    draft.groupId = groupOfDraft(this.#formats, draft);
+    try {
+      return this.#publish(draft, route);
+    } finally {
+      // The draft is used again for messages of other groups.
+      draft.groupId = undefined;
+    }
+  }
+
+  #publish(draft: MessageDraft, route: Route): number {
     const { queues } = route;
     this.#streamsPending = undefined;
     if (route.delayed) return this.#wait(draft, queues, draft.dueMs);

@@ -1,6 +1,6 @@
 /**
  * The content header with which a message leaves: mostly the stored one, and `undefined` says so. A dead letter gets
- * `x-death` and its kin, a redelivery from a quorum queue `x-delivery-count`, and what came over another protocol is
+ * `x-death` and its kin, a redelivery from a quorum queue or one with groups `x-delivery-count`, and what came over another protocol is
  * translated.
  */
 import { type DeathRecord, readHistory } from '../../core/message/history.ts';
@@ -18,8 +18,9 @@ export function deliveredHeader(
   row: number,
 ): Buffer | undefined {
   const { rows } = channel.session.server.broker.queues.store;
-  const quorum = queue.definition.declared['x-queue-type'] === 'quorum';
-  const attempts = quorum ? rows.page(row).attempts[rows.index(row)]! : 0;
+  const { declared, settings } = queue.definition;
+  const counted = declared['x-queue-type'] === 'quorum' || settings.groups === true;
+  const attempts = counted ? rows.page(row).attempts[rows.index(row)]! : 0;
   if (view.format === AMQP_FORMAT_ID && !view.hasHistory && attempts === 0) return undefined;
   let header = headerOf(channel, view);
   if (view.hasHistory) header = withDeaths(header, readHistory(view.historyJson));

@@ -34,6 +34,7 @@ const REFUSED: [name: string, value: DeclaredValue, problem: string][] = [
   ['x-overflow', 'toString', 'invalid_overflow'],
   ['x-overflow', 3, '{unacceptable_type,signedint}'],
   ['x-single-active-consumer', 'yes', '{unacceptable_type,longstr}'],
+  ['x-message-groups', 'yes', '{unacceptable_type,longstr}'],
   ['x-queue-type', 'special', `"unsupported queue type 'special'"`],
   ['x-queue-type', [1], '{unacceptable_type,array}'],
   ['x-consumer-timeout', -1, '{value_negative,-1}'],
@@ -51,6 +52,13 @@ describe('arguments of queues', () => {
     expect(refusal({ 'x-dead-letter-exchange': 5 })).toBe(
       "PRECONDITION_FAILED - invalid type 'signedint' for arg 'x-dead-letter-exchange' in queue 'q' in vhost '/'",
     );
+  });
+
+  test('streams have no groups', () => {
+    const values = { 'x-queue-type': 'stream', 'x-message-groups': true };
+    expect(refusal(values)).toBe(invalid('x-message-groups', 'not_for_streams'));
+    expect(refusal({ ...values, 'x-message-groups': false })).toBeUndefined();
+    expect(queueSettings({ 'x-message-groups': true })).toEqual({ groups: true });
   });
 
   test('a dead-letter routing key needs an exchange', () => {

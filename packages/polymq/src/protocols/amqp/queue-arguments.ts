@@ -105,6 +105,11 @@ export const QUEUE_ARGUMENTS: Readonly<Record<string, ArgumentRow>> = {
     doc: 'Only the consumer that came first gets messages; the next one takes over.',
     setting: 'singleActiveConsumer',
   },
+  'x-message-groups': {
+    check: flag,
+    doc: 'Not in RabbitMQ. Messages with the same key (header `polymq-key`) are delivered one at a time, in order, to any consumer: the next one when the one before is acknowledged.',
+    setting: 'groups',
+  },
   'x-queue-type': { check: queueType, doc: '`classic` (the default), `quorum`, `stream`.' },
   'x-delivery-limit': {
     check: anything,
@@ -142,6 +147,9 @@ export function checkQueueArguments(values: DeclaredValues, queue: string, vhost
   const hasKey = values['x-dead-letter-routing-key'] !== undefined;
   if (hasKey && values['x-dead-letter-exchange'] === undefined) {
     throw invalid('x-dead-letter-routing-key', queue, vhost, 'routing_key_but_no_dlx_defined');
+  }
+  if (values['x-message-groups'] === true && values['x-queue-type'] === 'stream') {
+    throw invalid('x-message-groups', queue, vhost, 'not_for_streams');
   }
 }
 

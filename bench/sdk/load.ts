@@ -29,22 +29,31 @@ interface Order {
 
 type Scenario = (mq: Client, order: LoadOrder, until: () => boolean) => Promise<number>;
 
-const items = (count: number): { data: Order }[] =>
-  Array.from({ length: count }, (_, index) => {
+/** Handlers at the same time. */
+const CONCURRENCY = 100;
+/** How many batches may wait for the consumer. */
+const BATCHES_AHEAD = 20;
+
+/** Made once: what is measured is the client, not the program that fills its orders. */
+function itemsOf(count: number): { data: Order }[] {
+  return Array.from({ length: count }, (_, index) => {
     return { data: { orderId: `order-${index}`, action: 'process', amount: index } };
   });
+}
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
   /** Nothing but sends. */
   async send(mq, order, until) {
     const queue = await ready(mq);
-    return parallel(order.inFlight, until, () => sendSome(queue, order.batch));
+    const items = itemsOf(order.batch);
+    return parallel(order.inFlight, until, () => sendAll(queue, items));
   },
   /** What is sent is received and acknowledged, as many at a time. */
   async receive(mq, order, until) {
     const queue = await ready(mq);
+    const items = itemsOf(order.batch);
     return parallel(order.inFlight, until, async () => {
-      await sendSome(queue, order.batch);
+      await sendAll(queue, items);
       const messages = await queue.receiveBatch({ max: order.batch, wait: 1_000 });
       await Promise.all(messages.map((message) => message.ack()));
       return messages.length;
@@ -53,21 +62,21 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   /** The same with a consumer. */
   async consume(mq, order, until) {
     const queue = await ready(mq);
+    const items = itemsOf(order.batch);
     let consumed = 0;
     const consumer = queue.consume(
       () => {
         consumed += 1;
       },
-      { concurrency: order.batch, prefetch: order.batch },
+      { concurrency: CONCURRENCY },
     );
     await consumer.ready();
     let sent = 0;
     await parallel(order.inFlight, until, async () => {
       // Those that wait stay about as many.
-      while (sent - consumed > 20 * order.batch) await new Promise((go) => setTimeout(go, 1));
-      const count = await sendSome(queue, order.batch);
-      sent += count;
-      return count;
+      while (sent - consumed > BATCHES_AHEAD * order.batch) await pause();
+      sent += order.batch;
+      return sendAll(queue, items);
     });
     await consumer.close();
     return consumed;
@@ -80,10 +89,15 @@ async function ready(mq: Client): Promise<Queue<Order>> {
   return queue;
 }
 
-async function sendSome(queue: Queue<Order>, count: number): Promise<number> {
-  const outcomes = await queue.sendBatch(items(count));
+async function sendAll(queue: Queue<Order>, items: { data: Order }[]): Promise<number> {
+  const outcomes = await queue.sendBatch(items);
   for (const { error } of outcomes) if (error !== undefined) throw error;
-  return count;
+  return items.length;
+}
+
+/** The consumer gets its turns meanwhile. */
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 1));
 }
 
 async function parallel(

@@ -29,7 +29,7 @@ const LOAD = fileURLToPath(new URL('./load.ts', import.meta.url));
 const REMARKS: Readonly<Record<string, string>> = {
   send: 'durable sends in batches',
   receive: 'send, receive and acknowledge',
-  consume: 'send, and a consumer with as many handlers as a batch has messages',
+  consume: 'send, and a consumer with 100 handlers at the same time',
 };
 
 export async function benchSdk(args: string[]): Promise<number> {

@@ -101,6 +101,8 @@ export interface QueueDriver {
    * SDK runs one message of a key at a time and retries it in its place.
    */
   readonly keyOrder?: 'engine' | 'client' | undefined;
+  /** Whether consumers that say nothing shall hold more while their handlers are quick: holding is cheap, and delivering is not. */
+  readonly prefetchGrows?: boolean | undefined;
   /** Creates it, or checks that it is there as asked for: `declared-otherwise`. Idempotent. */
   declareQueue(spec: QueueSpec): Promise<void>;
   /** With all its messages. Idempotent. */

@@ -15,6 +15,8 @@ interface Keyed {
 export interface WorkList<T extends Keyed> {
   push(work: T): void;
   next(): T | undefined;
+  /** What `next` would give. */
+  first(): T | undefined;
   /** Work that `next` gave is over: the next of its key may go. */
   done(work: T): void;
   /** Work that `next` gave is to be done once more, before anything else; its key waits for it. */
@@ -33,6 +35,10 @@ export class PlainWork<T extends Keyed> implements WorkList<T> {
 
   next(): T | undefined {
     return this.#ready.shift();
+  }
+
+  first(): T | undefined {
+    return this.#ready.first();
   }
 
   done(_work: T): void {}
@@ -73,6 +79,10 @@ export class KeyedWork<T extends Keyed> implements WorkList<T> {
 
   next(): T | undefined {
     return this.#ready.shift();
+  }
+
+  first(): T | undefined {
+    return this.#ready.first();
   }
 
   done({ key }: T): void {

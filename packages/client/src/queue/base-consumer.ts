@@ -129,8 +129,12 @@ export abstract class BaseConsumer implements Consumer {
 
   /** How much may be held at a time. */
   protected get credit(): number {
-    const prefetch = checkedPrefetch(this.#prefetchAsked, this.#concurrency, this.label);
-    return this.#concurrency + prefetch;
+    return this.#concurrency + this.prefetch;
+  }
+
+  /** How much of it is for handlers that come next. */
+  protected get prefetch(): number {
+    return checkedPrefetch(this.#prefetchAsked, this.#concurrency, this.label);
   }
 
   /** Starts as many handlers as may run. */

@@ -16,11 +16,13 @@ import { KeyedWork, PlainWork, type WorkList } from '../lib/work-list.ts';
 import type { Message } from '../message/message.ts';
 import { MessageReader } from '../message/message-reader.ts';
 import type { Delivery } from '../message/wire-message.ts';
+import { Acks } from './acks.ts';
 import { BaseConsumer } from './base-consumer.ts';
 import type { Declaration } from './declaration.ts';
 import { type Handling, handlingOf } from './handling.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { GIVE_BACK } from './message-iterator.ts';
+import { PrefetchGrowth } from './prefetch-growth.ts';
 import type { ConsumeOptions } from './queue.ts';
 import { QueueMessage } from './queue-message.ts';
 import type { QueuePlan } from './queue-plan.ts';
@@ -40,6 +42,9 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
   /** They wait here for their next attempt. */
   readonly #parked = new Set<QueueMessage>();
   readonly #leases: LeaseKeeper;
+  readonly #acks: Acks;
+  /** Undefined: the caller has said how much is held, or the engine had better be asked for little. */
+  readonly #growth: PrefetchGrowth | undefined;
   #subscription: QueueSubscription | undefined = undefined;
 
   constructor(
@@ -59,6 +64,9 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
     this.#work = ordersHere ? new KeyedWork() : new PlainWork();
     const onLost = (message: QueueMessage): void => this.#dropLost([message]);
     this.#leases = new LeaseKeeper({ settling: parts.settling, held: this.#held, onLost, onError });
+    this.#acks = new Acks(parts.settling);
+    const grows = options.prefetch === undefined && plan.queues.prefetchGrows === true;
+    this.#growth = grows ? new PrefetchGrowth() : undefined;
     this.begin(options.signal);
   }
 
@@ -66,6 +74,7 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
 
   deliver(deliveries: readonly Delivery[]): void {
     const nowMs = this.#plan.context.clock.nowMs();
+    if (this.#growth !== undefined) this.#adapt(this.#growth, deliveries.length, nowMs);
     for (const delivery of deliveries) {
       const message = new QueueMessage(delivery, this.#settling, nowMs);
       message.kept = true;
@@ -144,7 +153,7 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
   /** The handler is free at once; what becomes of the acknowledgement is only watched. */
   #succeeded(message: QueueMessage): void {
     if (message.state === 'open') {
-      const acked = this.#settling.ack(message);
+      const acked = this.#acks.add(message);
       if (acked !== undefined) this.watch(acked);
     } else if (message.state === 'lost') {
       this.report(this.#settling.lost(message));
@@ -234,6 +243,19 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
     const { queues, name, leaseMs } = this.#plan;
     const options = { prefetch: this.credit, leaseMs };
     this.#subscription = await queues.subscribeQueue(name, options, this);
+  }
+
+  protected override get credit(): number {
+    return this.concurrency + (this.#growth?.grown(this.prefetch) ?? this.prefetch);
+  }
+
+  #adapt(growth: PrefetchGrowth, arrived: number, nowMs: number): void {
+    const first = this.#work.first();
+    const changed =
+      first !== undefined
+        ? growth.busy(nowMs - first.arrivedMs)
+        : this.running < this.concurrency && growth.idle(arrived, this.credit);
+    if (changed) this.creditChanged();
   }
 
   protected override creditChanged(): void {

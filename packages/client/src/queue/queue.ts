@@ -130,7 +130,10 @@ export interface ReceiveBatchOptions extends ReceiveOptions {
 export interface ConsumeOptions {
   /** Handlers at the same time. Missing: 1. */
   concurrency?: number;
-  /** Messages held beyond those, so that none has to wait for the network. Missing: as many again, at least 10. */
+  /**
+   * Messages held beyond those, so that none has to wait for the network. Missing: as many again, at least 10; with an embedded broker, more
+   * while handlers are quick, as much as they do in some milliseconds.
+   */
   prefetch?: number;
   /** Told of what no handler sees: lost connections, messages that cannot be decoded, acks that failed. */
   onError?: (error: unknown) => void;

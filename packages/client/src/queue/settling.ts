@@ -31,12 +31,25 @@ export class Settling {
   /** `undefined`: done. Does nothing for what is settled already; rejects with `lease-lost`. */
   ack(message: QueueMessage): Promise<void> | undefined {
     if (message.state === 'lost') return Promise.reject(this.lost(message));
+    const confirmed = this.beginAck(message);
+    return confirmed === undefined ? undefined : this.#settle(message, 'ack', confirmed);
+  }
+
+  /**
+   * Acknowledges the message if it is open. The promise is the engine's: when it has resolved, say so by `acked`, else by `refused`.
+   * `undefined`: done.
+   */
+  beginAck(message: QueueMessage): Promise<void> | undefined {
     if (message.state !== 'open') return undefined;
     const confirmed = this.plan.queues.ack(message.delivery);
-    if (confirmed !== undefined) return this.#settle(message, 'ack', confirmed);
+    if (confirmed === undefined) this.acked(message);
+    else message.state = 'settling';
+    return confirmed;
+  }
+
+  acked(message: QueueMessage): void {
     message.state = 'ack';
     this.#tell(message, 'ack');
-    return undefined;
   }
 
   /** This attempt failed: again after `delayMs` (undefined: by the policy), or dead. */
@@ -94,7 +107,8 @@ export class Settling {
       await queues.extend(message.delivery, leaseMs);
       message.leaseEndMs = context.clock.nowMs() + leaseMs;
     } catch (error) {
-      this.#refused(message, error);
+      this.refused(message, error);
+      throw error;
     }
   }
 
@@ -162,20 +176,20 @@ export class Settling {
     try {
       await done;
     } catch (error) {
-      this.#refused(message, error);
+      this.refused(message, error);
+      throw error;
     }
     message.state = outcome;
     this.#tell(message, outcome);
   }
 
   /** A message that only could not be reached stays open, so that it can be settled again. */
-  #refused(message: QueueMessage, error: unknown): never {
+  refused(message: QueueMessage, error: unknown): void {
     if (error instanceof PolymqError && error.code === 'lease-lost') {
       this.lose(message, 'the engine says so');
     } else if (message.state === 'settling') {
       message.state = 'open';
     }
-    throw error;
   }
 
   #tell(message: QueueMessage, outcome: Outcome): void {

@@ -23,15 +23,19 @@ import { clientError, closedError } from '../errors.ts';
 import { readView } from '../wire.ts';
 import type { EmbeddedDelivery } from './embedded-delivery.ts';
 import { checkSame, definitionOf } from './queue-spec.ts';
+import { Received } from './received.ts';
 import { Reception } from './reception.ts';
 import { gone, type Sending } from './sending.ts';
 import { EmbeddedSubscription, type SubscriptionOptions } from './subscription.ts';
 
 export class EmbeddedQueues implements QueueDriver {
+  /** Each delivery waits for a commit, and a lease lies in this process. */
+  readonly prefetchGrows = true;
   readonly #context: EmbeddedContext;
   readonly #commits: Commits;
   readonly #sending: Sending;
   readonly #subscriptions = new Set<EmbeddedSubscription>();
+  readonly #received = new Received();
   readonly #stop = new AbortController();
   /** The queue that was looked up last. */
   #last: Queue | undefined;
@@ -115,7 +119,7 @@ export class EmbeddedQueues implements QueueDriver {
 
   async receive(queue: string, request: ReceiveRequest): Promise<Delivery[]> {
     const known = this.#queue(queue, 'receive');
-    return new Reception(this.#context, known, request).run(this.#stop.signal);
+    return new Reception(this.#context, known, request, this.#received).run(this.#stop.signal);
   }
 
   async subscribeQueue(
@@ -177,9 +181,15 @@ export class EmbeddedQueues implements QueueDriver {
     own.leaseEndMs = this.#context.clock.nowMs() + leaseMs;
   }
 
+  /** What nobody has settled goes back at once. */
   async close(): Promise<void> {
     this.#stop.abort();
-    await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
+    const subscriptions = [...this.#subscriptions];
+    await Promise.all(subscriptions.map((subscription) => subscription.close()));
+    for (const subscription of subscriptions) subscription.giveBackOpen();
+    this.#received.giveBack();
+    // If the disk refuses, they go back when the broker starts again.
+    await this.#commits.durable().catch(() => undefined);
   }
 
   #queue(name: string, what: string): Queue {

@@ -9,18 +9,21 @@ import type { EmbeddedContext } from '../context.ts';
 import { clientError } from '../errors.ts';
 import { Deliveries } from './deliveries.ts';
 import type { EmbeddedDelivery } from './embedded-delivery.ts';
+import { giveBack, type Received } from './received.ts';
 
 export class Reception {
   readonly #context: EmbeddedContext;
   readonly #queue: Queue;
   readonly #request: ReceiveRequest;
   readonly #deliveries: Deliveries;
+  readonly #received: Received;
 
-  constructor(context: EmbeddedContext, queue: Queue, request: ReceiveRequest) {
+  constructor(context: EmbeddedContext, queue: Queue, request: ReceiveRequest, received: Received) {
     this.#context = context;
     this.#queue = queue;
     this.#request = request;
-    this.#deliveries = new Deliveries(context, { queue, leaseMs: request.leaseMs }, undefined);
+    this.#received = received;
+    this.#deliveries = new Deliveries(context, { queue, leaseMs: request.leaseMs }, received);
   }
 
   /** `stopped`: ends the wait, too. */
@@ -32,6 +35,11 @@ export class Reception {
     if (this.#deliveries.count === 0 && waitMs > 0) await this.#wait(stopped);
     if (this.#deliveries.count === 0) return [];
     const { deliveries, position } = this.#deliveries.take();
+    if (isAborted(stopped)) {
+      giveBack(deliveries);
+      return [];
+    }
+    this.#received.add(deliveries);
     const { store } = this.#context.core.queues;
     if (position > store.committed) {
       try {
@@ -40,7 +48,7 @@ export class Reception {
         throw clientError(error, `receive from queue "${this.#queue.name}"`);
       }
     }
-    return deliveries;
+    return isAborted(stopped) ? [] : deliveries;
   }
 
   get #full(): boolean {
@@ -106,4 +114,9 @@ export class Reception {
       queue.addConsumer(consumer);
     });
   }
+}
+
+/** Not narrowed: it can become true while something is awaited. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
 }

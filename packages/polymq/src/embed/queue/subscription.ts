@@ -12,6 +12,7 @@ import type { EmbeddedContext } from '../context.ts';
 import { clientError } from '../errors.ts';
 import { Deliveries } from './deliveries.ts';
 import type { DeliveryOwner, EmbeddedDelivery } from './embedded-delivery.ts';
+import { giveBack } from './received.ts';
 
 export interface SubscriptionOptions {
   readonly prefetch: number;
@@ -74,6 +75,11 @@ export class EmbeddedSubscription implements QueueSubscription, QueueConsumer, D
     if (rows.length > 0 && !this.#queue.deleted) {
       this.#queue.requeueAll(rows, { untouched: true });
     }
+  }
+
+  /** After `close`, when nobody will settle them any more. */
+  giveBackOpen(): void {
+    giveBack([...this.#open]);
   }
 
   // What the queue asks.

@@ -3,72 +3,91 @@
  *
  *   polymq.group.<topic>.<group>     holds one token, and has a single active consumer: who gets the token reads
  *                                    the topic; the other members stand by, and one of them gets it next
- *   polymq.commits.<topic>.<group>   holds the last commit (at most one message, the newest)
+ *   polymq.commits.<topic>.<group>   holds the last commit (`commits.ts`)
  *
  *   standing by ── token ──► reading from the last commit ── connection lost: `revoked` ──► standing by
  *
  * So the records are not read by several members at a time: a group gives order and takes over, it does not share load.
+ * Only the one who has the token writes commits, the first of all (where the group begins) included.
  */
 import type { GroupSink, GroupSubscription, Position } from '../../driver/driver.ts';
 import { PolymqError } from '../../errors.ts';
-import type { Publication } from './batch.ts';
+import { type ClockTimer, sleep } from '../../lib/clock.ts';
+import { beginCommits, type GroupPlace, lastCommit, publishCommit } from './commits.ts';
 import { amqpError } from './errors.ts';
 import type { AmqpChannel, AmqpConnection, AmqpMessage } from './library.ts';
 import { type Link, type LinkPart, openChannel } from './link.ts';
-import { groupCommits, groupLock } from './names.ts';
+import { groupLock } from './names.ts';
 import type { Publisher } from './publisher.ts';
 import { StreamSource } from './sources.ts';
-import { streamEnd } from './stream-range.ts';
+import { offsetOfPosition } from './stream-range.ts';
 import { closeQuietly, TopicReader } from './topic-reader.ts';
+import type { Topology } from './topology.ts';
 
 /** RabbitMQ's streams have one partition. */
 const PARTITION = 0;
 
-export interface GroupPlace {
-  readonly topic: string;
-  readonly group: string;
+/** Between looks whether somebody has begun. */
+const BEGIN_PAUSE_MS = 20;
+/** RabbitMQ closes the channel of whoever keeps a message for half an hour. */
+const RENEW_MS = 10 * 60 * 1000;
+
+export interface MemberParts {
+  readonly link: Link;
+  readonly topology: Topology;
+  readonly publisher: Publisher;
 }
 
 export class GroupMember implements GroupSubscription, LinkPart {
+  readonly #parts: MemberParts;
   readonly #link: Link;
-  readonly #publisher: Publisher;
   readonly #place: GroupPlace;
   readonly #from: Position;
   readonly #sink: GroupSink;
   #channel: AmqpChannel | undefined = undefined;
+  /** The channel that the token came on. */
+  #tokenFrom: AmqpChannel | undefined = undefined;
+  #token: AmqpMessage | undefined = undefined;
+  #renewal: ClockTimer | undefined = undefined;
   #reader: TopicReader | undefined = undefined;
   #closed = false;
 
   constructor(
-    link: Link,
-    publisher: Publisher,
+    parts: MemberParts,
     { place, from, sink }: { place: GroupPlace; from: Position; sink: GroupSink },
   ) {
-    this.#link = link;
-    this.#publisher = publisher;
+    this.#parts = parts;
+    this.#link = parts.link;
     this.#place = place;
     this.#from = from;
     this.#sink = sink;
   }
 
   async open(): Promise<void> {
-    await this.#join(await this.#link.ready(this.#what), true);
+    await this.#join(await this.#link.ready(this.#what));
     this.#link.add(this);
+    if (this.#from.at === 'new') await this.#begun();
   }
 
-  /** A new group that wants what is new begins here and now, whichever of its members reads first. */
-  async #begin(channel: AmqpChannel): Promise<void> {
-    if (this.#from.at !== 'new' || (await lastCommit(channel, this.#place)) !== undefined) return;
-    await publishCommit(
-      this.#publisher,
-      this.#place,
-      await streamEnd(this.#link, this.#place.topic),
-    );
+  /** A new group that wants what is new begins now, whichever of its members reads first. */
+  async #begun(): Promise<void> {
+    const { clock, timeoutMs } = this.#link.context;
+    const endMs = clock.nowMs() + timeoutMs;
+    while (!this.#closed && this.#reader === undefined) {
+      if (clock.nowMs() > endMs) {
+        await this.close();
+        const text = `${this.#what}: it has not begun within ${timeoutMs} ms; try again`;
+        throw new PolymqError('timeout', text);
+      }
+      await sleep(clock, BEGIN_PAUSE_MS);
+      if (this.#tokenFrom !== undefined) continue;
+      if ((await lastCommit(this.#link, this.#place)) !== undefined) return;
+    }
   }
 
   async commit(partition: number, offset: number): Promise<void> {
     if (partition !== PARTITION || this.#reader === undefined) return;
-    await publishCommit(this.#publisher, this.#place, offset);
+    await publishCommit(this.#parts.publisher, this.#place, offset);
   }
 
   async close(): Promise<void> {
@@ -79,6 +98,7 @@ export class GroupMember implements GroupSubscription, LinkPart {
 
   lost(): void {
     this.#channel = undefined;
+    this.#forgetToken();
     const reader = this.#reader;
     this.#reader = undefined;
     if (reader === undefined) return;
@@ -87,19 +107,23 @@ export class GroupMember implements GroupSubscription, LinkPart {
   }
 
   async restore(connection: AmqpConnection): Promise<void> {
-    if (!this.#closed) await this.#join(connection, false);
+    if (!this.#closed) await this.#join(connection);
   }
 
   get #what(): string {
     return `reading topic "${this.#place.topic}" for group "${this.#place.group}"`;
   }
 
-  async #join(connection: AmqpConnection, isFirst: boolean): Promise<void> {
+  async #join(connection: AmqpConnection): Promise<void> {
     const channel = await openChannel(connection, this.#what);
     this.#channel = channel;
+    let cause: unknown;
+    channel.on('error', (error: unknown) => {
+      cause = error;
+    });
+    channel.on('close', () => this.#channelClosed(channel, cause));
     try {
       const { messageCount } = await declareGroup(channel, this.#place);
-      if (isFirst) await this.#begin(channel);
       // Members that join together may make several tokens: the one who is active gets them all.
       if (messageCount === 0) channel.publish('', lockOf(this.#place), TOKEN, { persistent: true });
       await channel.consume(lockOf(this.#place), (token) => this.#onToken(channel, token), {});
@@ -113,28 +137,67 @@ export class GroupMember implements GroupSubscription, LinkPart {
     if (this.#channel !== channel || this.#closed) return;
     if (token === null) {
       this.#end(new PolymqError('not-found', `${this.#what} is over: its group was deleted`));
-    } else if (this.#reader !== undefined) {
+    } else if (this.#token !== undefined) {
       channel.ack(token);
     } else {
+      this.#token = token;
+      this.#renewLater(channel);
+      if (this.#tokenFrom === channel) return;
+      this.#tokenFrom = channel;
       this.#read(channel).catch((error: unknown) => this.#end(amqpError(error, this.#what)));
     }
   }
 
+  /** What the active consumer puts back comes to it again. */
+  #renewLater(channel: AmqpChannel): void {
+    this.#renewal?.cancel();
+    this.#renewal = this.#link.context.clock.after(RENEW_MS, () => {
+      const token = this.#token;
+      this.#token = undefined;
+      if (token !== undefined && this.#isOn(channel)) channel.nack(token, false, true);
+    });
+  }
+
+  #forgetToken(): void {
+    this.#renewal?.cancel();
+    this.#tokenFrom = undefined;
+    this.#token = undefined;
+  }
+
+  /** Without the connection, such as by an operator: the token is somebody else's. */
+  #channelClosed(channel: AmqpChannel, cause: unknown): void {
+    if (!this.#isOn(channel) || cause === undefined) return;
+    this.lost();
+    this.#link
+      .ready(this.#what)
+      .then((connection) => this.restore(connection))
+      .catch(() => undefined);
+  }
+
   async #read(channel: AmqpChannel): Promise<void> {
+    const offset = (await lastCommit(this.#link, this.#place)) ?? (await this.#begin(channel));
+    if (!this.#isOn(channel)) return;
     const { topic } = this.#place;
-    const commit = await lastCommit(channel, this.#place);
-    const from = commit === undefined ? this.#from : offsetAt(commit);
-    const source = new StreamSource(topic, from, this.#link.context.clock);
-    const reader = new TopicReader(this.#link, source, this.#sink);
-    if (this.#channel !== channel || this.#closed) return;
-    this.#reader = reader;
-    await reader.open();
+    const source = new StreamSource(topic, offsetAt(offset), this.#link.context.clock);
+    this.#reader = new TopicReader(this.#link, source, this.#sink);
+    await this.#reader.open();
+  }
+
+  async #begin(channel: AmqpChannel): Promise<number> {
+    const offset = await offsetOfPosition(this.#link, this.#place.topic, this.#from);
+    if (this.#isOn(channel)) await beginCommits(this.#parts, this.#place, offset);
+    return offset;
+  }
+
+  #isOn(channel: AmqpChannel): boolean {
+    return this.#channel === channel && !this.#closed;
   }
 
   async #leave(): Promise<void> {
     const [reader, channel] = [this.#reader, this.#channel];
     this.#reader = undefined;
     this.#channel = undefined;
+    this.#forgetToken();
     await reader?.close();
     await closeQuietly(channel);
   }
@@ -153,47 +216,16 @@ function lockOf({ topic, group }: GroupPlace): string {
 }
 
 /** The state of the queue that holds the token. */
-export async function declareGroup(
+export function declareGroup(
   channel: AmqpChannel,
   place: GroupPlace,
 ): Promise<{ readonly messageCount: number; readonly consumerCount: number }> {
-  await channel.assertQueue(groupCommits(place.topic, place.group), {
-    durable: true,
-    arguments: { 'x-max-length': 1 },
-  });
   return channel.assertQueue(lockOf(place), {
     durable: true,
     arguments: { 'x-single-active-consumer': true },
   });
 }
 
-/** The offset behind the last record that is done; undefined: the group has not committed. */
-export async function lastCommit(
-  channel: AmqpChannel,
-  { topic, group }: GroupPlace,
-): Promise<number | undefined> {
-  const message = await channel.get(groupCommits(topic, group), { noAck: false });
-  if (message === false) return undefined;
-  const offset = Number(message.content.toString());
-  channel.nack(message, false, true);
-  return Number.isSafeInteger(offset) ? offset : undefined;
-}
-
-export async function publishCommit(
-  publisher: Publisher,
-  { topic, group }: GroupPlace,
-  offset: number,
-): Promise<void> {
-  const commit: Publication = {
-    id: '',
-    exchange: '',
-    routingKey: groupCommits(topic, group),
-    body: Buffer.from(String(offset)),
-    properties: () => ({ deliveryMode: 2, contentType: 'text/plain' }),
-  };
-  await publisher.publish([commit], `committing for group "${group}" of topic "${topic}"`);
-}
-
-export function offsetAt(offset: number): Position {
+function offsetAt(offset: number): Position {
   return { at: 'offsets', offsets: offset };
 }

@@ -42,6 +42,9 @@ export const CAPABILITIES: Capabilities = {
   'manual-clock': false,
 };
 
+/** What a PolyMQ does better, when its AMQP listener is asked. */
+const OF_POLYMQ: Partial<Capabilities> = { delay: 'native', fifo: 'native' };
+
 /** The parts of a driver that speak AMQP; the driver of PolyMQ takes some of them. */
 export interface AmqpParts {
   readonly link: Link;
@@ -89,7 +92,7 @@ export const open: OpenDriver<AmqpOptions | undefined> = async (url, options, co
   const driver: Driver = {
     engine: 'RabbitMQ',
     system: 'rabbitmq',
-    capabilities: CAPABILITIES,
+    capabilities: link.isPolymq ? { ...CAPABILITIES, ...OF_POLYMQ } : CAPABILITIES,
     queues: new AmqpQueues(amqp),
     topics: new AmqpTopics(link, topology, publisher),
     requests,

@@ -15,7 +15,8 @@ const OVERFLOW = {
 
 /**
  * How a queue is declared. Quorum queues count deliveries, which a PolyMQ offers for every durable queue; on RabbitMQ they
- * have no priorities, so only fifo queues are of that type there.
+ * have no priorities, so only fifo queues are of that type there. A queue that the embedded broker has declared has
+ * the same arguments (`embed/queue/queue-spec.ts` of the broker).
  */
 export function queueDeclaration(spec: QueueSpec, link: Link): QueueDeclaration {
   const { durable, fifo, priorityMax, deadLetter, ttlMs, limit } = spec;
@@ -26,7 +27,7 @@ export function queueDeclaration(spec: QueueSpec, link: Link): QueueDeclaration 
     all['x-delivery-limit'] = link.isPolymq ? -1 : DELIVERIES_MAX;
   }
   if (priorityMax > 0) all['x-max-priority'] = priorityMax;
-  if (fifo) all['x-single-active-consumer'] = true;
+  if (fifo) all[link.isPolymq ? 'x-message-groups' : 'x-single-active-consumer'] = true;
   if (ttlMs !== undefined) all['x-message-ttl'] = Math.ceil(ttlMs);
   if (deadLetter !== undefined) {
     all['x-dead-letter-exchange'] = '';

@@ -35,7 +35,6 @@ export interface QueueParts {
 }
 
 export class AmqpQueues implements QueueDriver {
-  readonly keyOrder = 'client';
   readonly #link: Link;
   readonly #topology: Topology;
   readonly #publisher: Publisher;
@@ -55,6 +54,11 @@ export class AmqpQueues implements QueueDriver {
     const parts = { untouched: this.#untouched, divert: this.#divert };
     this.#receiver = new Receiver(link, parts);
     this.#fifoReceiver = new FifoReceiver(link, parts);
+  }
+
+  /** A PolyMQ hands out one message of a key at a time, to any consumer; other servers have one consumer at a time. */
+  get keyOrder(): 'engine' | 'client' {
+    return this.#link.isPolymq ? 'engine' : 'client';
   }
 
   async declareQueue(spec: QueueSpec): Promise<void> {
@@ -125,7 +129,7 @@ export class AmqpQueues implements QueueDriver {
   }
 
   receive(queue: string, request: ReceiveRequest): Promise<Delivery[]> {
-    const receiver = this.#fifo.has(queue) ? this.#fifoReceiver : this.#receiver;
+    const receiver = this.#needsOneConsumer(queue) ? this.#fifoReceiver : this.#receiver;
     return receiver.receive(queue, request);
   }
 
@@ -135,7 +139,7 @@ export class AmqpQueues implements QueueDriver {
     sink: DeliverySink,
   ): Promise<QueueSubscription> {
     await this.#link.ready(`consuming queue "${queue}"`);
-    const consumerLimit = this.#fifo.has(queue) && !this.#link.isPolymq;
+    const consumerLimit = this.#needsOneConsumer(queue);
     const subscription = new AmqpSubscription(
       this.#link,
       { queue, prefetch, consumerLimit, untouched: this.#untouched, divert: this.#divert },
@@ -154,14 +158,19 @@ export class AmqpQueues implements QueueDriver {
     return own.handle.ack(own);
   }
 
+  /**
+   * AMQP cannot give back for later. Where the place matters, the message stays leased for the time of the delay, so that what is
+   * behind it waits, and is given back then, or when the connection ends. A PolyMQ may know the queue as fifo where this
+   * client has not declared it.
+   */
   release(delivery: Delivery, delayMs: number, untouched = false): Promise<void> | undefined {
     const own = delivery as AmqpDelivery;
-    if (delayMs > 0 && !this.#fifo.has(own.queue)) {
+    const keepsPlace = this.#link.isPolymq || this.#fifo.has(own.queue);
+    if (delayMs > 0 && !keepsPlace) {
       return this.move(own, own.queue, { ...copyOf(own), delayMs });
     }
     if (untouched) this.#untouched.add(own.id);
     if (delayMs <= 0) return own.handle.requeue(own);
-    // A fifo queue waits with it: what is behind it must not overtake.
     this.#link.context.clock.after(delayMs, () => {
       own.handle.requeue(own)?.catch(() => undefined);
     });
@@ -175,6 +184,10 @@ export class AmqpQueues implements QueueDriver {
     const outcome = outcomes?.[0];
     if (outcome !== undefined && 'error' in outcome) throw outcome.error;
     await own.handle.ack(own);
+  }
+
+  #needsOneConsumer(queue: string): boolean {
+    return this.#fifo.has(queue) && !this.#link.isPolymq;
   }
 
   async #sendLater(

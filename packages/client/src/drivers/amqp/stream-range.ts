@@ -1,4 +1,5 @@
 /** Looks at the ends of a stream. RabbitMQ does not say how much a stream holds, so a reader is sent there. */
+import type { Position } from '../../driver/driver.ts';
 import { amqpError } from './errors.ts';
 import type { AmqpMessage } from './library.ts';
 import type { Link } from './link.ts';
@@ -31,8 +32,28 @@ export async function streamEnd(link: Link, topic: string): Promise<number> {
   return (found.at(-1) ?? -1) + 1;
 }
 
+/** Where reading from there begins. */
+export async function offsetOfPosition(
+  link: Link,
+  topic: string,
+  position: Position,
+): Promise<number> {
+  switch (position.at) {
+    case 'start':
+      return 0;
+    case 'offsets':
+      return typeof position.offsets === 'number'
+        ? position.offsets
+        : (position.offsets.get(0) ?? 0);
+    case 'new':
+      return streamEnd(link, topic);
+    case 'time':
+      return offsetSince(link, topic, position.timeMs);
+  }
+}
+
 /** The offset of the first record that was sent at that time or later; the end if there is none. */
-export async function offsetSince(link: Link, topic: string, timeMs: number): Promise<number> {
+async function offsetSince(link: Link, topic: string, timeMs: number): Promise<number> {
   const end = await streamEnd(link, topic);
   const start = { '!': 'timestamp', value: Math.floor(timeMs / 1000) };
   const wanted = (message: AmqpMessage): boolean =>

@@ -15,20 +15,15 @@ import type {
 import { PolymqError } from '../../errors.ts';
 import type { WireMessage } from '../../message/wire-message.ts';
 import type { Publication } from './batch.ts';
-import {
-  declareGroup,
-  GroupMember,
-  type GroupPlace,
-  lastCommit,
-  publishCommit,
-} from './group-member.ts';
+import { beginCommits, type GroupPlace, lastCommit } from './commits.ts';
+import { declareGroup, GroupMember, type MemberParts } from './group-member.ts';
 import type { AmqpChannel } from './library.ts';
 import type { Link } from './link.ts';
 import { toBuffer, toProperties } from './message-format.ts';
 import { groupLock, streamQueue } from './names.ts';
 import type { Publisher } from './publisher.ts';
 import { LiveSource, StreamSource } from './sources.ts';
-import { offsetSince, streamEnd, streamRange } from './stream-range.ts';
+import { offsetOfPosition, streamRange } from './stream-range.ts';
 import { TopicReader } from './topic-reader.ts';
 import type { Topology } from './topology.ts';
 
@@ -85,6 +80,10 @@ export class AmqpTopics implements TopicDriver {
     return reader;
   }
 
+  get #parts(): MemberParts {
+    return { link: this.#link, topology: this.#topology, publisher: this.#publisher };
+  }
+
   async joinGroup(
     topic: string,
     group: string,
@@ -92,20 +91,14 @@ export class AmqpTopics implements TopicDriver {
     sink: GroupSink,
   ): Promise<GroupSubscription> {
     const place = { topic, group };
-    const member = new GroupMember(this.#link, this.#publisher, { place, from, sink });
+    const member = new GroupMember(this.#parts, { place, from, sink });
     await member.open();
     return member;
   }
 
   async groupLag(topic: string, group: string): Promise<ReadonlyMap<number, number>> {
     const place: GroupPlace = { topic, group };
-    const commit = await this.#topology.run(
-      `asking how far group "${group}" is`,
-      async (channel) => {
-        await declareGroup(channel, place);
-        return lastCommit(channel, place);
-      },
-    );
+    const commit = await lastCommit(this.#link, place);
     const { first, end } = await streamRange(this.#link, topic);
     return new Map([[0, Math.max(0, end - Math.max(first, commit ?? first))]]);
   }
@@ -116,7 +109,7 @@ export class AmqpTopics implements TopicDriver {
       const { consumerCount } = await declareGroup(channel, place);
       if (consumerCount > 0) throw hasMembers(place);
     });
-    await publishCommit(this.#publisher, place, await this.#offsetOf(topic, to));
+    await beginCommits(this.#parts, place, await offsetOfPosition(this.#link, topic, to));
   }
 
   async bindQueue(topic: string, queue: string): Promise<void> {
@@ -124,19 +117,6 @@ export class AmqpTopics implements TopicDriver {
     await this.#topology.declare(`binding ${topic} ${queue}`, what, (channel) =>
       channel.bindQueue(queue, topic, ''),
     );
-  }
-
-  async #offsetOf(topic: string, to: Position): Promise<number> {
-    switch (to.at) {
-      case 'start':
-        return 0;
-      case 'offsets':
-        return typeof to.offsets === 'number' ? to.offsets : (to.offsets.get(0) ?? 0);
-      case 'new':
-        return streamEnd(this.#link, topic);
-      case 'time':
-        return offsetSince(this.#link, topic, to.timeMs);
-    }
   }
 }
 

@@ -55,6 +55,47 @@ describe('the embedded driver', () => {
     await expect(queues!.ack(a!)).rejects.toMatchObject({ code: 'lease-lost' });
   });
 
+  it('gives back at once what nobody has settled when it is closed', async () => {
+    const one = await openEmbeddedDriver(new URL('memory:given-back'), undefined, CONTEXT);
+    const two = await openEmbeddedDriver(new URL('memory:given-back'), undefined, CONTEXT);
+    open.push(two);
+    await one.queues!.declareQueue(spec('orders'));
+    const got: Delivery[] = [];
+    await one.queues!.send(
+      'orders',
+      ['a', 'b', 'c'].map((each) => message(each)),
+    );
+    const [a, b] = await one.queues!.receive('orders', { ...NOW, max: 2 });
+    await one.queues!.subscribeQueue(
+      'orders',
+      { prefetch: 1, leaseMs: 30_000 },
+      { deliver: (list) => got.push(...list), lost: () => undefined, ended: () => undefined },
+    );
+    await expect.poll(() => got.map(text)).toEqual(['c']);
+    await one.queues!.ack(a!);
+    expect(await two.queues!.receive('orders', NOW)).toEqual([]);
+    await one.close();
+    const again = await two.queues!.receive('orders', NOW);
+    expect(again.map((each) => [text(each), each.redeliveries])).toEqual([
+      ['b', 1],
+      ['c', 1],
+    ]);
+    await expect(one.queues!.ack(b!)).rejects.toMatchObject({ code: 'lease-lost' });
+  });
+
+  it('ends reads of events that wait when it is closed', async () => {
+    const one = await openEmbeddedDriver(new URL('memory:events'), undefined, CONTEXT);
+    const two = await openEmbeddedDriver(new URL('memory:events'), undefined, CONTEXT);
+    open.push(two);
+    const options = { max: 10, waitMs: 60_000 };
+    const waiting = one.eventLog!.readAll('store', undefined, options);
+    const others = two.eventLog!.readAll('store', undefined, options);
+    await one.close();
+    await expect(waiting).rejects.toMatchObject({ code: 'closed' });
+    await two.eventLog!.append('store', 'stream', [message('a')], 0);
+    expect((await others).map(({ id }) => id)).toEqual(['id-a']);
+  });
+
   it('hands messages to a subscription, at most so many unsettled', async () => {
     const { queues } = await memory();
     await queues!.declareQueue(spec('orders'));

@@ -65,6 +65,7 @@ export class EmbeddedDriver implements Driver {
 
   async #close(): Promise<void> {
     this.#closed = true;
+    this.eventLog.close();
     await this.topics.close();
     await this.requests.close();
     await this.queues.close();

@@ -12,6 +12,7 @@ import { clientError, closedError } from './errors.ts';
 export class EmbeddedEventLog implements EventLogDriver {
   readonly #context: EmbeddedContext;
   readonly #log: EventLog;
+  readonly #stop = new AbortController();
 
   constructor(context: EmbeddedContext) {
     this.#context = context;
@@ -60,10 +61,37 @@ export class EmbeddedEventLog implements EventLogDriver {
       this.#log.readAll(store, after, { max: options.max, waitMs: 0 }),
     );
     if (ready.length > 0 || options.waitMs === 0) return ready;
+    return this.#wait(what, options.signal, (signal) =>
+      this.#log.readAll(store, after, { ...options, signal }),
+    );
+  }
+
+  /** Ends the reads that wait, with `closed`. */
+  close(): void {
+    this.#stop.abort();
+  }
+
+  /** `read` ends with the caller's signal, and with `closed` when the driver is closed. */
+  async #wait<T>(
+    what: string,
+    signal: AbortSignal | undefined,
+    read: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const stopped = this.#stop.signal;
+    const ended = new AbortController();
+    const end = (): void => ended.abort();
+    for (const each of [stopped, signal]) {
+      if (each?.aborted === true) end();
+      each?.addEventListener('abort', end, { once: true });
+    }
     try {
-      return await this.#log.readAll(store, after, options);
+      const answer = await read(ended.signal);
+      if (stopped.aborted) throw closedError(what);
+      return answer;
     } catch (error: unknown) {
       throw clientError(error, what);
+    } finally {
+      for (const each of [stopped, signal]) each?.removeEventListener('abort', end);
     }
   }
 

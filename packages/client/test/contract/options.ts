@@ -122,8 +122,8 @@ function describeDelays(stage: Stage): void {
     it('let messages come in the order in which they are due', async () => {
       const queue = stage.queue<string>();
       await queue.sendBatch([
-        { data: 'third', delay: stage.delay(20) },
-        { data: 'second', delay: stage.delay(10) },
+        { data: 'third', delay: stage.delay(6) },
+        { data: 'second', delay: stage.delay(3) },
         { data: 'first' },
       ]);
       expect((await drain(queue, 3)).map(({ data }) => data)).toEqual(['first', 'second', 'third']);

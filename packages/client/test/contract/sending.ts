@@ -45,10 +45,9 @@ export function describeSending(stage: Stage): void {
       expect(new Set(sent.map(({ id }) => id)).size).toBe(1000);
       const received = new Set<number>();
       while (received.size < 1000) {
-        for (const message of await queue.receiveBatch({ max: 100, wait: '30s' })) {
-          received.add(message.data);
-          await message.ack();
-        }
+        const messages = await queue.receiveBatch({ max: 100, wait: '30s' });
+        for (const { data } of messages) received.add(data);
+        await Promise.all(messages.map((message) => message.ack()));
       }
       expect([...received].toSorted((a, b) => a - b)).toEqual(numbers);
     });
@@ -162,10 +161,9 @@ function describeBatches(stage: Stage): void {
       expect(outcomes.filter(({ error }) => error === undefined)).toHaveLength(1000);
       const received = new Set<number>();
       while (received.size < 1000) {
-        for (const message of await queue.receiveBatch({ max: 250, wait: '30s' })) {
-          received.add(message.data);
-          await message.ack();
-        }
+        const messages = await queue.receiveBatch({ max: 250, wait: '30s' });
+        for (const { data } of messages) received.add(data);
+        await Promise.all(messages.map((message) => message.ack()));
       }
       expect(received.size).toBe(1000);
     });

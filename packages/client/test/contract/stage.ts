@@ -72,6 +72,7 @@ export class Stage {
   readonly engine: ContractEngine;
   #client: Client;
   #opened: Client[] = [];
+  #restartMsMax = 0;
 
   constructor(contract: DriverContract, engine: ContractEngine, client: Client) {
     this.contract = contract;
@@ -105,12 +106,19 @@ export class Stage {
     return client;
   }
 
+  /** The longest restart so far: what is to happen after one has to be later than that. */
+  get restartMsMax(): number {
+    return this.#restartMsMax;
+  }
+
   /** Afterwards `client` is one that works. */
   async restart(how: 'restart' | 'kill'): Promise<void> {
+    const startMs = Date.now();
     const gone = this.contract.clientsOutliveEngine === false;
     if (gone) await this.#client.close({ drain: 0 });
     await this.engine[how]?.();
     if (gone) this.#client = await this.engine.connect();
+    this.#restartMsMax = Math.max(this.#restartMsMax, Date.now() - startMs);
   }
 
   async afterEach(): Promise<void> {

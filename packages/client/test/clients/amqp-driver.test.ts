@@ -45,6 +45,7 @@ const errorOf = (promise: Promise<unknown>): Promise<{ code: string; message: st
     (error: { code: string; message: string }) => error,
   );
 
+// Skipped without RabbitMQ: Debian's package rabbitmq-server.
 describe.skipIf(rabbitmqMissing() !== undefined)('the AMQP driver on RabbitMQ', () => {
   let rabbitmq: Engine;
   let driver: Driver;

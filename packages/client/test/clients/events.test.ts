@@ -102,6 +102,7 @@ const account = {
 
 for (const [name, ground] of Object.entries(GROUNDS)) {
   const skipped = name === 'PostgreSQL' && postgresMissing() !== undefined;
+  // Skipped without PostgreSQL: Debian's package postgresql, or TEST_POSTGRES=url of another one.
   describe.skipIf(skipped)(`an event store in ${name}`, () => {
     let place: Ground;
     let bank: EventStore<BankEvents>;
@@ -255,6 +256,7 @@ for (const [name, ground] of Object.entries(GROUNDS)) {
   });
 }
 
+// Skipped without PostgreSQL: Debian's package postgresql, or TEST_POSTGRES=url of another one.
 describe.skipIf(postgresMissing() !== undefined)('readers of PostgreSQL', () => {
   test('never pass an event whose transaction is still open', async () => {
     const { mq, close } = await embedded();

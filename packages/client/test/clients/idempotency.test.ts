@@ -62,6 +62,7 @@ async function openRedis(): Promise<Stores> {
 }
 
 describe.each(KINDS)('idempotency keys in $name', ({ missing, open }) => {
+  // Skipped without the database or Redis: Debian's packages postgresql and redis-server.
   describe.skipIf(missing !== undefined)(missing ?? 'it is there', () => {
     let stores: Stores;
     let store: IdempotencyStore;

@@ -9,6 +9,7 @@ import { DATABASES, type TestDatabase } from '../support/databases.ts';
 import { forEveryKillPoint, type KillSwitch } from '../support/kill-points.ts';
 
 describe.each(DATABASES)('the inbox on $name', ({ missing, open }) => {
+  // Skipped without PostgreSQL: Debian's package postgresql, or TEST_POSTGRES=url of another one.
   describe.skipIf(missing !== undefined)(missing ?? 'it is there', () => {
     let database: TestDatabase;
     let db: SqlDatabase;

@@ -25,6 +25,7 @@ interface Order {
 const FAST: Partial<OutboxOptions> = { poll: 5, retry: { max: 2, base: 5, jitter: 0 } };
 
 describe.each(DATABASES)('the outbox on $name', ({ name, missing, open }) => {
+  // Skipped without PostgreSQL: Debian's package postgresql, or TEST_POSTGRES=url of another one.
   describe.skipIf(missing !== undefined)(missing ?? 'it is there', () => {
     let database: TestDatabase;
     let db: SqlDatabase;
@@ -254,6 +255,7 @@ describe.each(DATABASES)('the outbox on $name', ({ name, missing, open }) => {
       }
     });
 
+    // SQLite has one writer: its transactions do not overlap.
     describe.runIf(name === 'PostgreSQL')('with transactions that overlap', () => {
       it('never sends past a lower id whose transaction is open, in whatever order they got their ids and commit', async () => {
         const counted = countingTurns(db);

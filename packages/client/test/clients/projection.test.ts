@@ -183,6 +183,7 @@ async function counted(db: SqlDatabase): Promise<number> {
 
 for (const [name, open] of Object.entries(DATABASES)) {
   const skipped = name === 'PostgreSQL' && postgresMissing() !== undefined;
+  // Skipped without PostgreSQL: Debian's package postgresql, or TEST_POSTGRES=url of another one.
   describe.skipIf(skipped)(`a projection with its checkpoint in ${name}`, () => {
     test('writes what each event means once, also when two run at the same time and handlers fail', async () => {
       const { db, close } = await open();

@@ -41,6 +41,7 @@ const ENGINES: [string, () => Promise<Engine>, string | undefined][] = [
 ];
 
 for (const [name, start, why] of ENGINES) {
+  // Skipped without redis-server: Debian's package of that name.
   describe.skipIf(why !== undefined)(`redis driver on ${name}${why ? `: ${why}` : ''}`, () => {
     let engine: Engine;
     let driver: Driver;
@@ -195,6 +196,7 @@ it('says that nobody is there, within its time', async () => {
   await expect(opening).rejects.toMatchObject({ name: 'PolymqError', retryable: true });
 });
 
+// Skipped without redis-server: Debian's package of that name.
 it.skipIf(missing !== undefined)(
   'logs in with the password of the URL, to its database',
   async () => {

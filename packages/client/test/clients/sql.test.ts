@@ -145,6 +145,7 @@ function suite(open: () => Promise<Opened>): void {
 }
 
 const why = postgresMissing();
+// Skipped without PostgreSQL: Debian's package postgresql, or TEST_POSTGRES=url of another one.
 describe.skipIf(why !== undefined)(`PostgreSQL${why === undefined ? '' : ` (${why})`}`, () => {
   let server: TestPostgres;
   beforeAll(async () => {
@@ -246,6 +247,7 @@ describe.each(SQLITE_LIBRARIES)('SQLite by $name', (library) => {
   });
 });
 
+// Skipped on Node below 22.5, which has no SQLite of its own; the stage on Node 24 is for unit tests only.
 it.skipIf(nodeSqliteMissing !== undefined)(
   `node:sqlite is among them (${nodeSqliteMissing ?? 'it is there'})`,
   () => expect(SQLITE_LIBRARIES.map((library) => library.name)).toContain('node:sqlite'),

@@ -3,6 +3,7 @@
  * server gives the message to somebody else, and answering fails with `lease-lost`.
  */
 import { PolymqError } from '../../errors.ts';
+import type { Clock, ClockTimer } from '../../lib/clock.ts';
 import type { Delivery } from '../../message/wire-message.ts';
 import type { AmqpChannel, AmqpMessage, AmqpTag } from './library.ts';
 import { ReceivedWire, redeliveriesOf } from './message-format.ts';
@@ -33,12 +34,16 @@ export class LeaseChannel {
   readonly #open = new Map<number, AmqpDelivery>();
   #alive = true;
   #whenIdle: (() => void) | undefined = undefined;
+  /** Of those that are given back later. */
+  readonly #timers = new Set<ClockTimer>();
   /** Called when the channel has ended, by the server or by us. */
   readonly onEnd: Set<() => void> = new Set();
   /** Called before an answer is sent, with whether it gives the message back. */
   beforeAnswer: ((gaveBack: boolean) => void) | undefined = undefined;
   /** The same, when it has been sent. */
   afterAnswer: ((gaveBack: boolean) => void) | undefined = undefined;
+  /** Called with how many messages wait here to be given back, whenever that changes. */
+  onHeld: ((count: number) => void) | undefined = undefined;
 
   constructor(channel: AmqpChannel, queue: string, untouched: Untouched) {
     this.channel = channel;
@@ -46,6 +51,7 @@ export class LeaseChannel {
     this.untouched = untouched;
     channel.on('close', () => {
       this.#alive = false;
+      this.#stopTimers();
       for (const callback of [...this.onEnd]) callback();
     });
   }
@@ -95,9 +101,23 @@ export class LeaseChannel {
     return undefined;
   }
 
+  /** Keeps it until then; what ends the channel gives it back at once. */
+  requeueLater(delivery: AmqpDelivery, delayMs: number, clock: Clock): Promise<void> | undefined {
+    if (!this.holds(delivery)) return Promise.reject(leaseLost(delivery));
+    const timer = clock.after(delayMs, () => {
+      this.#timers.delete(timer);
+      this.requeue(delivery)?.catch(() => undefined);
+      this.onHeld?.(this.#timers.size);
+    });
+    this.#timers.add(timer);
+    this.onHeld?.(this.#timers.size);
+    return undefined;
+  }
+
   /** All that were open, when the channel has ended. */
   end(): AmqpDelivery[] {
     this.#alive = false;
+    this.#stopTimers();
     const open = [...this.#open.values()];
     this.#open.clear();
     return open;
@@ -117,6 +137,11 @@ export class LeaseChannel {
     } catch {
       // The connection has ended.
     }
+  }
+
+  #stopTimers(): void {
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers.clear();
   }
 
   #remove(delivery: AmqpDelivery): boolean {

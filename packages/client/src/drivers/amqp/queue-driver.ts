@@ -171,10 +171,7 @@ export class AmqpQueues implements QueueDriver {
     }
     if (untouched) this.#untouched.add(own.id);
     if (delayMs <= 0) return own.handle.requeue(own);
-    this.#link.context.clock.after(delayMs, () => {
-      own.handle.requeue(own)?.catch(() => undefined);
-    });
-    return undefined;
+    return own.handle.requeueLater(own, delayMs, this.#link.context.clock);
   }
 
   async move(delivery: Delivery, to: string, message: OutgoingMessage): Promise<void> {

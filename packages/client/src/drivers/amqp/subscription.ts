@@ -13,6 +13,9 @@ import type { AmqpConnection, AmqpMessage } from './library.ts';
 import { type Link, type LinkPart, openChannel } from './link.ts';
 import type { Untouched } from './untouched.ts';
 
+/** So many more deliveries may wait here to be given back later; beyond that, they are in the way of others. */
+const HELD_MAX = 1_000;
+
 export interface SubscriptionOptions {
   readonly queue: string;
   readonly prefetch: number;
@@ -28,6 +31,7 @@ export class AmqpSubscription implements QueueSubscription, LinkPart {
   readonly #options: SubscriptionOptions;
   readonly #sink: DeliverySink;
   #prefetch: number;
+  #held = 0;
   #leases: LeaseChannel | undefined = undefined;
   #tag = '';
   #closed = false;
@@ -52,6 +56,22 @@ export class AmqpSubscription implements QueueSubscription, LinkPart {
   setPrefetch(prefetch: number): void {
     if (prefetch === this.#prefetch) return;
     this.#prefetch = prefetch;
+    this.#limitChanged();
+  }
+
+  /** What waits for its time here shall not take the place of what could be worked on. */
+  get #limit(): number {
+    return this.#prefetch + Math.min(this.#held, HELD_MAX);
+  }
+
+  #setHeld(leases: LeaseChannel, count: number): void {
+    // Elsewhere, each change of the limit would cost more than it gives.
+    if (this.#leases !== leases || !this.#channelLimit) return;
+    this.#held = count;
+    this.#limitChanged();
+  }
+
+  #limitChanged(): void {
     this.#changing = this.#changing.then(() => this.#applyPrefetch()).catch(() => undefined);
   }
 
@@ -99,14 +119,16 @@ export class AmqpSubscription implements QueueSubscription, LinkPart {
     const channel = await openChannel(connection, this.#what);
     const leases = new LeaseChannel(channel, queue, untouched);
     this.#leases = leases;
+    this.#held = 0;
+    leases.onHeld = (count) => this.#setHeld(leases, count);
     let cause: unknown;
     channel.on('error', (error: unknown) => {
       cause = error;
     });
     channel.on('close', () => this.#channelClosed(leases, cause));
     try {
-      this.#channelLimit = false;
-      await channel.prefetch(this.#prefetch, false);
+      this.#channelLimit = this.#link.isPolymq;
+      await channel.prefetch(this.#limit, this.#channelLimit);
       await this.#start(leases);
     } catch (error) {
       if (this.#leases === leases) this.#leases = undefined;
@@ -175,7 +197,7 @@ export class AmqpSubscription implements QueueSubscription, LinkPart {
 
   /**
    * A limit per consumer only holds for new ones, so the consumer is replaced by one under a limit of the channel, which can be
-   * changed as it goes. (Not from the beginning: it makes RabbitMQ slower.) Quorum queues of RabbitMQ know no such
+   * changed as it goes. (Not from the beginning: it makes RabbitMQ slower; on a PolyMQ it costs nothing.) Quorum queues of RabbitMQ know no such
    * limit; there, what is unsettled is counted anew with each change.
    */
   async #applyPrefetch(): Promise<void> {
@@ -183,7 +205,7 @@ export class AmqpSubscription implements QueueSubscription, LinkPart {
     if (leases === undefined || this.#closed) return;
     const { channel } = leases;
     if (this.#channelLimit) {
-      await channel.prefetch(this.#prefetch, true);
+      await channel.prefetch(this.#limit, true);
       return;
     }
     await channel.cancel(this.#tag);

@@ -18,7 +18,7 @@ export const CAPABILITIES: Capabilities = {
   queue: 'native',
   delay: 'native',
   priority: 'native',
-  fifo: 'single active consumer: one client at a time works on the queue',
+  fifo: 'native',
   dedupe: false,
   ttl: 'native',
   limit: 'native',

@@ -17,8 +17,11 @@ const OVERFLOW = {
   block: 'reject',
 } as const;
 
-/** In the words in which most programs declare queues, so that they can declare it again. */
-const DECLARED_OVERFLOW: Readonly<Record<string, string>> = { reject: 'reject-publish' };
+const DECLARED_OVERFLOW = {
+  'drop-head': 'drop-head',
+  'drop-lowest-priority': 'drop-lowest-priority',
+  reject: 'reject-publish',
+} as const;
 
 export function definitionOf(spec: QueueSpec): QueueDefinition {
   const settings = settingsOf(spec);
@@ -27,7 +30,7 @@ export function definitionOf(spec: QueueSpec): QueueDefinition {
     autoDelete: false,
     exclusive: false,
     settings,
-    declared: declaredOf(settings),
+    declared: declaredOf(spec),
   };
 }
 
@@ -35,7 +38,7 @@ function settingsOf({ fifo, priorityMax, deadLetter, ttlMs, limit }: QueueSpec):
   const settings: QueueSettings = {};
   if (fifo) settings.groups = true;
   if (priorityMax > 0) settings.priorityMax = priorityMax;
-  if (ttlMs !== undefined) settings.messageTtlMs = ttlMs;
+  if (ttlMs !== undefined) settings.messageTtlMs = Math.ceil(ttlMs);
   if (limit?.messages !== undefined) settings.lengthMax = limit.messages;
   if (limit?.bytes !== undefined) settings.bytesMax = limit.bytes;
   if (limit !== undefined) settings.overflow = OVERFLOW[limit.overflow];
@@ -46,19 +49,26 @@ function settingsOf({ fifo, priorityMax, deadLetter, ttlMs, limit }: QueueSpec):
   return settings;
 }
 
-function declaredOf(settings: QueueSettings): Record<string, DeclaredValue> {
-  const { priorityMax, messageTtlMs, lengthMax, bytesMax, overflow } = settings;
+/**
+ * In AMQP's words, exactly as the SDK's drivers for AMQP and PolyMQ declare such a queue (`queue-arguments.ts` there), so that
+ * clients in this process and elsewhere can declare each other's queues again. Queues that count deliveries are AMQP's quorum queues.
+ */
+function declaredOf({ durable, limit, ...spec }: QueueSpec): Record<string, DeclaredValue> {
   const declared: Record<string, DeclaredValue> = {};
-  if (settings.deadLetterExchange !== undefined) {
-    declared['x-dead-letter-exchange'] = settings.deadLetterExchange;
-    declared['x-dead-letter-routing-key'] = settings.deadLetterRoutingKey!;
+  if (durable) {
+    declared['x-queue-type'] = 'quorum';
+    declared['x-delivery-limit'] = -1;
   }
-  if (priorityMax !== undefined) declared['x-max-priority'] = priorityMax;
-  if (messageTtlMs !== undefined) declared['x-message-ttl'] = messageTtlMs;
-  if (lengthMax !== undefined) declared['x-max-length'] = lengthMax;
-  if (bytesMax !== undefined) declared['x-max-length-bytes'] = bytesMax;
-  const words = overflow === undefined ? undefined : DECLARED_OVERFLOW[overflow];
-  if (words !== undefined) declared['x-overflow'] = words;
+  if (spec.priorityMax > 0) declared['x-max-priority'] = spec.priorityMax;
+  if (spec.fifo) declared['x-message-groups'] = true;
+  if (spec.ttlMs !== undefined) declared['x-message-ttl'] = Math.ceil(spec.ttlMs);
+  if (spec.deadLetter !== undefined) {
+    declared['x-dead-letter-exchange'] = '';
+    declared['x-dead-letter-routing-key'] = spec.deadLetter;
+  }
+  if (limit?.messages !== undefined) declared['x-max-length'] = limit.messages;
+  if (limit?.bytes !== undefined) declared['x-max-length-bytes'] = limit.bytes;
+  if (limit !== undefined) declared['x-overflow'] = DECLARED_OVERFLOW[OVERFLOW[limit.overflow]];
   return declared;
 }
 

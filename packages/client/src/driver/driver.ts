@@ -101,6 +101,11 @@ export interface QueueDriver {
    * SDK runs one message of a key at a time and retries it in its place.
    */
   readonly keyOrder?: 'engine' | 'client' | undefined;
+  /**
+   * Whether `send` may get messages that have a `text`. Their `body` is made when it is asked for, by a getter: do not copy such a
+   * message with `...`.
+   */
+  readonly takesText?: boolean | undefined;
   /** Whether consumers that say nothing shall hold more while their handlers are quick: holding is cheap, and delivering is not. */
   readonly prefetchGrows?: boolean | undefined;
   /** Creates it, or checks that it is there as asked for: `declared-otherwise`. Idempotent. */

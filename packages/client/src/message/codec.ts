@@ -25,6 +25,16 @@ export function encodeData(data: unknown, place: string): EncodedData {
   return { body: Buffer.from(jsonOf(data, place)), contentType: CONTENT.json };
 }
 
+/** What `encodeData` would write, as text; `undefined`: it is bytes. */
+export function encodeText(
+  data: unknown,
+  place: string,
+): { readonly text: string; readonly contentType: string } | undefined {
+  if (typeof data === 'string') return { text: data, contentType: CONTENT.text };
+  if (data instanceof Uint8Array) return undefined;
+  return { text: jsonOf(data, place), contentType: CONTENT.json };
+}
+
 function jsonOf(data: unknown, place: string): string {
   if (data === undefined) return 'null';
   let json: string | undefined;

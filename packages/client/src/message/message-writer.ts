@@ -2,16 +2,17 @@
  * From the data and options of a `send` or `publish` to the message that the driver gets: contract or codec, then the
  * interceptors. Answers without a promise unless a contract or an interceptor needs one.
  */
-import { randomUUID } from 'node:crypto';
 import { PolymqError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import { type Maybe, whenDone } from '../lib/maybe.ts';
-import { encodeData } from './codec.ts';
+import { encodeData, encodeText } from './codec.ts';
 import type { EncodedData } from './contract.ts';
 import type { Contracts } from './contracts.ts';
 import { isOfOneLife, withoutHeaders } from './headers.ts';
 import type { Interceptor, Place } from './interceptor.ts';
+import { messageId } from './message-id.ts';
 import { ReceivedMessage } from './received-message.ts';
+import { TextMessage } from './text-message.ts';
 import type { OutgoingMessage } from './wire-message.ts';
 
 /** What every kind of sending has. */
@@ -73,6 +74,26 @@ export class MessageWriter {
       : whenDone(message, (made) => this.#intercept(made));
   }
 
+  /**
+   * The same for a driver that takes text, at a time that the caller has looked up: by the shortest way if there is nobody who wants
+   * to see or change the bytes.
+   */
+  writeText(
+    data: unknown,
+    options: WriteOptions,
+    facts: DeliveryFacts,
+    nowMs: number,
+  ): Maybe<OutgoingMessage> {
+    const direct =
+      this.#contracts === undefined &&
+      this.#interceptors.length === 0 &&
+      !(data instanceof ReceivedMessage);
+    const encoded = direct ? encodeText(data, this.#name) : undefined;
+    if (encoded === undefined) return this.write(data, options, facts);
+    if (options.headers !== undefined) checkHeaders(options.headers, this.#name);
+    return new TextMessage(options.id ?? messageId(), encoded, options, facts, nowMs);
+  }
+
   #make(data: unknown, options: WriteOptions, facts: DeliveryFacts): Maybe<OutgoingMessage> {
     if (this.#contracts === undefined) {
       return this.#message(encodeData(data, this.#name), options.type, options, facts);
@@ -112,7 +133,7 @@ export class MessageWriter {
     let headers = options.headers ?? NO_HEADERS;
     if (encoded.headers !== undefined) headers = { ...encoded.headers, ...headers };
     return {
-      id: options.id ?? randomUUID(),
+      id: options.id ?? messageId(),
       body: encoded.body,
       contentType: encoded.contentType,
       type,

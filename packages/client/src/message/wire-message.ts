@@ -20,6 +20,8 @@ export interface WireMessage {
 
 /** A message on its way to a queue. */
 export interface OutgoingMessage extends WireMessage {
+  /** The body as text, if it is made of that: only for drivers that want it (`QueueDriver.takesText`). */
+  readonly text?: string | undefined;
   /** Not to be delivered before so long. 0 or missing: at once. */
   readonly delayMs?: number | undefined;
   /** Higher goes first. */

@@ -56,7 +56,7 @@ export class OpenQueue<T = unknown> implements Queue<T>, Encodes<T, SendOptions>
   }
 
   async send(data: T | Message<T>, options: SendOptions = NO_OPTIONS): Promise<Sent> {
-    const written = this.#sender.write(data, options);
+    const written = this.#sender.write(data, options, this.#plan.context.clock.nowMs());
     const message = isPromise(written) ? await written : written;
     const outcomes = await this.#sender.send([message], options.timeout);
     const outcome = outcomes?.[0];
@@ -66,11 +66,13 @@ export class OpenQueue<T = unknown> implements Queue<T>, Encodes<T, SendOptions>
   }
 
   [ENCODE](data: T | Message<T>, options: SendOptions): Maybe<OutgoingMessage> {
-    return this.#sender.write(data, options);
+    return this.#sender.encode(data, options);
   }
 
   async sendBatch(items: readonly BatchItem<T>[]): Promise<BatchOutcome[]> {
-    this.#plan.context.checkOpen();
+    const { context } = this.#plan;
+    context.checkOpen();
+    const nowMs = context.clock.nowMs();
     const outcomes: BatchOutcome[] = new Array(items.length);
     const messages: OutgoingMessage[] = [];
     /** Where in `items` each of the messages stands; undefined while it is the same place. */
@@ -78,7 +80,7 @@ export class OpenQueue<T = unknown> implements Queue<T>, Encodes<T, SendOptions>
     for (let index = 0; index < items.length; index += 1) {
       const item = items[index]!;
       try {
-        const written = this.#sender.write(item.data, item);
+        const written = this.#sender.write(item.data, item, nowMs);
         messages.push(isPromise(written) ? await written : written);
         places?.push(index);
       } catch (error) {

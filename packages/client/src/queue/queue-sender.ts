@@ -44,8 +44,16 @@ export class QueueSender {
     );
   }
 
-  /** The message for the driver. Throws or rejects if it cannot be made. */
-  write(data: unknown, options: SendOptions): Maybe<OutgoingMessage> {
+  /** The message for the driver. Throws or rejects if it cannot be made. `nowMs`: when it is sent. */
+  write(data: unknown, options: SendOptions, nowMs: number): Maybe<OutgoingMessage> {
+    const facts = this.#factsOf(options);
+    return this.#plan.queues.takesText === true
+      ? this.#writer.writeText(data, options, facts, nowMs)
+      : this.#writer.write(data, options, facts);
+  }
+
+  /** The message for somebody else, who keeps it. */
+  encode(data: unknown, options: SendOptions): Maybe<OutgoingMessage> {
     return this.#writer.write(data, options, this.#factsOf(options));
   }
 

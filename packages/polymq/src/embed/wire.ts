@@ -30,6 +30,7 @@ const ENCODING_HEADER = 'content-encoding';
 
 /** Larger bodies are not copied before they go into the store. */
 const INLINE_BYTES_MAX = 4 * 1024;
+const INLINE_CHARS_MAX = INLINE_BYTES_MAX / 3;
 /** Where names end and properties begin in the memory of a writer; exchange and routing key are not longer. */
 const CONTENT_AT = 512;
 
@@ -49,11 +50,9 @@ export class DraftWriter {
     const { draft } = this;
     const output = this.#output;
     this.#name(exchange, routingKey);
-    const { body } = message;
     writeTextProperties(output, message, HEADER.key);
     draft.propertiesBytes = output.at - CONTENT_AT;
-    const inline = body.length <= INLINE_BYTES_MAX;
-    if (inline) output.raw(body);
+    draft.more = this.#body(message);
     draft.format = NEUTRAL_FORMAT_ID;
     draft.persistent = true;
     draft.priority = message.priority ?? 0;
@@ -63,8 +62,20 @@ export class DraftWriter {
     draft.content = output.buffer;
     draft.contentStart = CONTENT_AT;
     draft.contentEnd = output.at;
-    draft.more = inline ? NOTHING : [asBuffer(body)];
     return draft;
+  }
+
+  /** Writes the body behind the properties if it is short, else returns it. */
+  #body(message: OutgoingMessage): readonly Buffer[] {
+    const { text } = message;
+    if (text !== undefined && text.length <= INLINE_CHARS_MAX) {
+      this.#output.rawText(text);
+      return NOTHING;
+    }
+    const { body } = message;
+    if (body.length > INLINE_BYTES_MAX) return [asBuffer(body)];
+    this.#output.raw(body);
+    return NOTHING;
   }
 
   #name(exchange: string, routingKey: string): void {

@@ -72,6 +72,12 @@ export class NeutralOutput {
     this.at += this.buffer.write(value, this.at, bytes, 'utf8');
   }
 
+  /** As it is. */
+  rawText(value: string): void {
+    this.#room(value.length * UTF8_BYTES_MAX);
+    this.at += this.buffer.write(value, this.at);
+  }
+
   /** With their length before them. */
   bytes(value: Uint8Array): void {
     this.varint(value.length);

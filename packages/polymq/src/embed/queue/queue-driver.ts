@@ -31,6 +31,7 @@ import { EmbeddedSubscription, type SubscriptionOptions } from './subscription.t
 export class EmbeddedQueues implements QueueDriver {
   /** Each delivery waits for a commit, and a lease lies in this process. */
   readonly prefetchGrows = true;
+  readonly takesText = true;
   readonly #context: EmbeddedContext;
   readonly #commits: Commits;
   readonly #sending: Sending;

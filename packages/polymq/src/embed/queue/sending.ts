@@ -66,7 +66,7 @@ export class Sending {
 
   #publish(queue: Queue, message: OutgoingMessage, nowMs: number, returning: boolean): SendOutcome {
     const { messageBytesMax } = this.#context;
-    if (message.body.length > messageBytesMax)
+    if (isLarger(message, messageBytesMax))
       return { error: tooLarge(queue, message, messageBytesMax) };
     const draft = this.#writer.fill(message, '', queue.name);
     const { delayMs, ttlMs } = message;
@@ -80,6 +80,12 @@ export class Sending {
       ? STORED
       : { error: full(queue) };
   }
+}
+
+/** UTF-16 units become at most three bytes each, so short text need not be counted. */
+function isLarger(message: OutgoingMessage, bytesMax: number): boolean {
+  const { text } = message;
+  return (text === undefined || text.length > bytesMax / 3) && message.body.length > bytesMax;
 }
 
 export function gone({ name }: { name: string }): PolymqError {

@@ -52,15 +52,16 @@ export const open: OpenDriver<SqsOptions> = async (url, options, context) => {
   const settler = new Settler(aws);
   const parts = { aws, places, temporary, sender, settler, pollMs };
   const requests = new SqsRequests(parts);
+  const queues = new SqsQueues(parts);
   return {
     engine: 'SQS',
     system: 'aws_sqs',
     capabilities: CAPABILITIES,
-    queues: new SqsQueues(parts),
+    queues,
     topics: new SnsTopics(parts),
     requests,
     close: async () => {
-      await requests.close();
+      await Promise.all([queues.close(), requests.close()]);
       aws.close();
     },
   };

@@ -16,6 +16,7 @@ import { firstOfGroups } from './group-lines.ts';
 import { BATCH_ENTRIES_MAX, WAIT_SECONDS_MAX } from './limits.ts';
 import type { QueuePlace, QueuePlaces } from './places.ts';
 import { fetchOnce } from './receive.ts';
+import { Received } from './received.ts';
 import type { Sender } from './send.ts';
 import type { Settler } from './settle.ts';
 import { PollingSubscription } from './subscription.ts';
@@ -46,6 +47,7 @@ export class SqsQueues implements QueueDriver {
   readonly #pollMs: number;
   readonly #sender: Sender;
   readonly #settler: Settler;
+  readonly #received: Received;
 
   constructor({ aws, places, sender, settler, pollMs }: QueueParts) {
     this.#aws = aws;
@@ -53,6 +55,7 @@ export class SqsQueues implements QueueDriver {
     this.#pollMs = pollMs;
     this.#sender = sender;
     this.#settler = settler;
+    this.#received = new Received(aws, settler);
   }
 
   async declareQueue(spec: QueueSpec): Promise<void> {
@@ -105,8 +108,10 @@ export class SqsQueues implements QueueDriver {
   async receive(queue: string, request: ReceiveRequest): Promise<SqsDelivery[]> {
     const place = await this.#places.find(queue);
     const received = await this.#fetchAll(place, request);
-    if (!place.fifo) return received;
-    const { first, behind } = firstOfGroups(received);
+    const { first, behind } = place.fifo
+      ? firstOfGroups(received)
+      : { first: received, behind: [] };
+    this.#received.add(first);
     await this.#settler.giveBack(behind);
     return first;
   }
@@ -153,10 +158,12 @@ export class SqsQueues implements QueueDriver {
     return this.#settler.delete(own);
   }
 
-  release(delivery: Delivery, delayMs: number): Promise<void> {
+  /** `untouched`: SQS counts all the same; the count is corrected where this client gets the message again. */
+  release(delivery: Delivery, delayMs: number, untouched = false): Promise<void> {
     const own = delivery as SqsDelivery;
     if (this.#isLost(own)) return Promise.reject(leaseLost(own));
     own.owner?.returned(own);
+    if (untouched) this.#aws.unseen.add(own.messageId);
     return this.#settler.setVisibility(own, delayMs);
   }
 
@@ -185,6 +192,11 @@ export class SqsQueues implements QueueDriver {
     });
   }
 
+  /** What was received and nobody has settled goes back. */
+  close(): Promise<void> {
+    return this.#received.close();
+  }
+
   /** SQS itself says nothing when a receipt handle is used too late. */
   #isLost({ leaseEndMs }: SqsDelivery): boolean {
     return leaseEndMs <= this.#aws.context.clock.nowMs();
@@ -200,7 +212,8 @@ export class SqsQueues implements QueueDriver {
     if (isAborted(signal)) return undefined;
     const leastMs = this.#aws.endpoint.isAws ? AWS_WAIT_MS : 0;
     try {
-      const fetch = { max, leaseMs, signal, waitMs: Math.max(waitMs, leastMs) };
+      const owner = this.#received;
+      const fetch = { max, leaseMs, signal, owner, waitMs: Math.max(waitMs, leastMs) };
       return await fetchOnce(this.#aws, place, fetch);
     } catch (error) {
       if (isAborted(signal)) return undefined;

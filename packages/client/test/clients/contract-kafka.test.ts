@@ -2,25 +2,15 @@
  * The contract of drivers on Kafka: PolyMQ as its own process, or `TEST_KAFKA=HOST:PORT` (then nothing is restarted).
  */
 import type { Client } from '@polymq/client';
-import { createClient } from '../../src/client/create-client.ts';
 import { open } from '../../src/drivers/kafka/index.ts';
-import { systemClock } from '../../src/lib/clock.ts';
 import { driverContract } from '../contract/driver-contract.ts';
 import { startPolymqEngine } from '../support/engines.ts';
+import { foreignKafka } from '../support/foreign-programs.ts';
+import { openClient } from '../support/open-client.ts';
 
 const given = process.env['TEST_KAFKA'];
 
-async function connect(address: string): Promise<Client> {
-  let client: ReturnType<typeof createClient> | undefined;
-  const driver = await open(new URL(`kafka://${address}`), undefined, {
-    clock: systemClock,
-    timeoutMs: 30_000,
-    clientName: 'contract',
-    onConnection: (state, error) => client?.connectionChanged(state, error),
-  });
-  client = createClient(driver);
-  return client;
-}
+const connect = (address: string): Promise<Client> => openClient(open, `kafka://${address}`);
 
 await driverContract({
   name: 'kafka',
@@ -28,7 +18,9 @@ await driverContract({
   bodyBytes: 900_000,
   consumersOwnParts: true,
   async start() {
-    if (given !== undefined) return { connect: () => connect(given), stop: async () => {} };
+    if (given !== undefined) {
+      return { connect: () => connect(given), stop: async () => {}, ...foreignKafka(given) };
+    }
     const engine = await startPolymqEngine(['kafka']);
     const address = `127.0.0.1:${engine.port('kafka')}`;
     return {
@@ -36,6 +28,7 @@ await driverContract({
       restart: () => engine.restart(),
       kill: () => engine.kill!(),
       stop: () => engine.stop(),
+      ...foreignKafka(address),
     };
   },
 });

@@ -8,7 +8,6 @@ import type { Client } from '@polymq/client';
 import { open, type SqsOptions } from '../../src/drivers/sqs/index.ts';
 import { driverContract } from '../contract/driver-contract.ts';
 import { startPolymqEngine } from '../support/engines.ts';
-import { foreignSqs } from '../support/foreign-programs.ts';
 import { openClient } from '../support/open-client.ts';
 import { sqsForeigners } from '../support/sqs-foreigners.ts';
 
@@ -32,7 +31,6 @@ await driverContract({
       restart: () => broker.restart(),
       kill: () => broker.kill!(),
       stop: () => broker.stop(),
-      ...foreignSqs(url),
       ...sqsForeigners(url),
     };
   },

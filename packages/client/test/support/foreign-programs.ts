@@ -1,13 +1,7 @@
 /** Programs that know nothing of the SDK: they send and receive with the client library of the engine alone. */
-import {
-  DeleteMessageCommand,
-  GetQueueUrlCommand,
-  ReceiveMessageCommand,
-  SendMessageCommand,
-  SQSClient,
-} from '@aws-sdk/client-sqs';
 import { connect } from 'amqplib';
-import { type ContractEngine, eventually } from '../contract/stage.ts';
+import { Kafka, type KafkaMessage, logLevel, Partitioners } from 'kafkajs';
+import { type ContractEngine, eventually, gate } from '../contract/stage.ts';
 
 type Foreign = Required<Pick<ContractEngine, 'sendForeign' | 'receiveForeign'>>;
 
@@ -40,40 +34,32 @@ export function foreignAmqp(url: string): Foreign {
   };
 }
 
-export function foreignSqs(endpoint: string): Foreign {
-  const credentials = { accessKeyId: 'a', secretAccessKey: 'b' };
-  const client = new SQSClient({ endpoint, region: 'us-east-1', credentials });
-  const urlOf = async (name: string): Promise<string> =>
-    (await client.send(new GetQueueUrlCommand({ QueueName: name }))).QueueUrl!;
+/** Takes what it receives away by committing for the group that serves the queue. */
+export function foreignKafka(broker: string): Foreign {
+  const kafka = new Kafka({ clientId: 'foreign', brokers: [broker], logLevel: logLevel.NOTHING });
   return {
-    async sendForeign(queue, { body, headers }) {
-      const attributes = Object.entries(headers).map(([name, value]) => [
-        name,
-        { DataType: 'String', StringValue: value },
-      ]);
-      await client.send(
-        new SendMessageCommand({
-          QueueUrl: await urlOf(queue),
-          MessageBody: Buffer.from(body).toString(),
-          MessageAttributes: Object.fromEntries(attributes),
-        }),
-      );
+    async sendForeign(queue, { body, headers, contentType }) {
+      const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+      await producer.connect();
+      const all = contentType === undefined ? headers : { ...headers, 'content-type': contentType };
+      await producer.send({
+        topic: queue,
+        messages: [{ value: Buffer.from(body), headers: { ...all } }],
+      });
+      await producer.disconnect();
     },
     async receiveForeign(queue) {
-      const QueueUrl = await urlOf(queue);
-      const request = { QueueUrl, WaitTimeSeconds: 1, MessageAttributeNames: ['All'] };
-      const message = await eventually('the SDK of AWS receives it', async () => {
-        return (await client.send(new ReceiveMessageCommand(request))).Messages?.[0];
-      });
-      const { ReceiptHandle, Body = '', MessageAttributes = {} } = message;
-      await client.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
-      const headers = Object.fromEntries(
-        Object.entries(MessageAttributes).map(([name, { StringValue = '' }]) => [
-          name,
-          StringValue,
-        ]),
-      );
-      return { body: Buffer.from(Body), headers };
+      const consumer = kafka.consumer({ groupId: `polymq.${queue}` });
+      await consumer.connect();
+      await consumer.subscribe({ topics: [queue], fromBeginning: true });
+      const came = gate<KafkaMessage>();
+      await consumer.run({ eachMessage: async ({ message }) => came.open(message) });
+      const { value, headers = {} } = await came.promise;
+      // Leaving commits what was handled.
+      await consumer.disconnect();
+      const texts = Object.entries(headers).map(([name, text]) => [name, String(text)]);
+      const { 'polymq-content-type': contentType, ...others } = Object.fromEntries(texts);
+      return { body: value ?? Buffer.alloc(0), headers: others, contentType };
     },
   };
 }

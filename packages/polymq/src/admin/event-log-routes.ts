@@ -14,13 +14,13 @@ import {
   type LoggedEvent,
 } from '../core/event-log/event-log.ts';
 import { type Answer, errorAnswer, json, type Route } from './routes.ts';
+import { isCount, refused, textMessageOf } from './text-message.ts';
 
 type Core = Pick<Broker, 'eventLog'>;
 
 const EVENTS_DEFAULT = 100;
 /** Readers that want to wait longer ask again. */
 const WAIT_MS_MAX = 20_000;
-const TEXT_MAX = 16 * 1024;
 
 /** What is not an error of the request itself answers 409. */
 const STATUS: Partial<Record<BrokerErrorCode, number>> = {
@@ -122,39 +122,9 @@ function appendRequest(body: unknown): AppendRequest {
 }
 
 function eventOf(value: unknown): EventToAppend {
-  const event = (value ?? {}) as Record<string, unknown>;
-  const { id, body, contentType = '', headers = {}, timestampMs } = event;
-  if (!isText(id) || id === '') throw refused('every event needs an "id": a text');
-  if (typeof body !== 'string' || !/^[A-Za-z0-9+/]*={0,2}$/.test(body)) {
-    throw refused('the "body" of an event must be base64');
-  }
-  if (!isText(contentType)) throw refused('"contentType" must be a text');
-  if (!isCount(timestampMs)) throw refused('"timestampMs" must be ms since the epoch');
-  const isObject = typeof headers === 'object' && headers !== null && !Array.isArray(headers);
-  if (!isObject || !Object.values(headers).every((each) => typeof each === 'string')) {
-    throw refused('"headers" must be an object of texts');
-  }
-  return {
-    ...{ id, contentType, timestampMs, headers: headers as Record<string, string> },
-    body: Buffer.from(body, 'base64'),
-    type: optionalText(event, 'type'),
-    correlationId: optionalText(event, 'correlationId'),
-    replyTo: optionalText(event, 'replyTo'),
-  };
-}
-
-function optionalText(event: Record<string, unknown>, name: string): string | undefined {
-  const value = event[name];
-  if (value === undefined || isText(value)) return value;
-  throw refused(`"${name}" must be a text`);
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value.length <= TEXT_MAX;
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
+  const { timestampMs, ...event } = textMessageOf((value ?? {}) as Record<string, unknown>);
+  if (timestampMs === undefined) throw refused('"timestampMs" must be ms since the epoch');
+  return { ...event, timestampMs };
 }
 
 function nameOf(params: Params, name: string): string {
@@ -166,10 +136,6 @@ function countOf(query: URLSearchParams, name: string, missing: number, max: num
   if (text === null) return missing;
   if (/^\d{1,16}$/.test(text) && Number(text) <= max) return Number(text);
   throw refused(`${name} must be a whole number up to ${max}`);
-}
-
-function refused(message: string): BrokerError {
-  return new BrokerError('invalid-request', message);
 }
 
 async function answered(work: () => Promise<Answer>): Promise<Answer> {

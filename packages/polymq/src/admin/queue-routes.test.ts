@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { Alarms } from '../core/alarms.ts';
 import { MessageFormats } from '../core/message/message-formats.ts';
 import { writeNeutral } from '../core/message/neutral-format.ts';
+import { DedupWindow } from '../core/queue/dedup-window.ts';
 import { bodies, type Kit, kit, message } from '../core/queue/testing/kit.ts';
 import { queueRoutes } from './queue-routes.ts';
 import { RouteTable } from './route-table.ts';
@@ -9,13 +11,17 @@ import { PLAIN_REQUEST } from './routes.ts';
 type Json = Record<string, unknown>;
 
 interface Ask extends Kit {
+  alarms: Alarms;
   get(path: string): Promise<{ status: number; body: Json }>;
   post(path: string, body: unknown): Promise<{ status: number; body: Json }>;
 }
 
 function asked(): Ask {
   const made = kit();
-  const broker = { queues: made.queues, formats: new MessageFormats() };
+  const { clock, store } = made;
+  const dedup = new DedupWindow({ store, clock, timers: clock });
+  const alarms = new Alarms();
+  const broker = { queues: made.queues, formats: new MessageFormats(), dedup, alarms };
   const table = new RouteTable(queueRoutes(broker, made.clock));
   const ask = async (method: string, target: string, body?: unknown) => {
     const [path = '', query] = target.split('?');
@@ -26,6 +32,7 @@ function asked(): Ask {
   };
   return {
     ...made,
+    alarms,
     get: (path) => ask('GET', path),
     post: (path, body) => ask('POST', path, body),
   };
@@ -106,6 +113,132 @@ describe('queues over HTTP', () => {
     for (const limit of ['0', '1001', 'x']) {
       expect((await get(`/api/v1/queues/q/messages?limit=${limit}`)).status).toBe(400);
     }
+  });
+});
+
+describe('sending messages over HTTP', () => {
+  const sending = (id: string, more: Json = {}): Json => ({
+    id,
+    body: Buffer.from(id).toString('base64'),
+    ...more,
+  });
+  const path = '/api/v1/queues/q/messages';
+
+  it('puts them into the queue, with all they say', async () => {
+    const { get, post } = await filled();
+    const facts = {
+      contentType: 'text/plain',
+      type: 'order',
+      headers: { a: 'ä' },
+      timestampMs: 1234,
+      correlationId: 'c',
+      replyTo: 'r',
+    };
+    const messages = [
+      sending('one', { ...facts, key: 'k', priority: 3 }),
+      sending('two', { delayMs: 60_000 }),
+      sending('three', { ttlMs: 60_000 }),
+    ];
+    const { status, body } = await post(path, { messages });
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      messages: ['one', 'two', 'three'].map((id) => ({ id, duplicate: false })),
+    });
+    const there = await get(path);
+    expect(there.body['messages']).toMatchObject([
+      {
+        ...facts,
+        messageId: 'one',
+        headers: { a: 'ä', 'polymq-key': 'k' },
+        key: Buffer.from('k').toString('base64'),
+        priority: 3,
+        routingKey: 'q',
+        body: Buffer.from('one').toString('base64'),
+      },
+      { messageId: 'three' },
+    ]);
+    expect((await get('/api/v1/queues/q')).body).toMatchObject({ ready: 2, delayed: 1 });
+  });
+
+  it('knows an id for five minutes, in one queue', async () => {
+    const { post, queue, queues, clock } = await filled();
+    const twins = [sending('one', { dedupe: 'd' }), sending('two', { dedupe: 'd' })];
+    const { body } = await post(path, { messages: twins });
+    const [first, second] = [
+      { id: 'one', duplicate: false },
+      { id: 'two', duplicate: true },
+    ];
+    expect(body['messages']).toEqual([first, second]);
+    const again = async (to: string): Promise<unknown> =>
+      (await post(`/api/v1/queues/${to}/messages`, { messages: [twins[1]] })).body['messages'];
+    expect(await again('q')).toEqual([second]);
+    await queue({}, {}, 'other');
+    expect(await again('other')).toEqual([{ ...second, duplicate: false }]);
+    clock.advance(5 * 60_000);
+    expect(await again('q')).toEqual([{ ...second, duplicate: false }]);
+    expect(queues.get('', 'q')!.readyCount).toBe(2);
+  });
+
+  it('says which of them a full queue has refused, and forgets their ids', async () => {
+    const { post, queue, queues } = asked();
+    await queue({ lengthMax: 1, overflow: 'reject' });
+    const messages = ['one', 'two'].map((id) => sending(id, { dedupe: id }));
+    const { body } = await post(path, { messages });
+    expect(body['messages']).toMatchObject([
+      { id: 'one', duplicate: false },
+      { id: 'two', error: { code: 'queue-full' } },
+    ]);
+    await queues.get('', 'q')!.purge();
+    const second = await post(path, { messages: [messages[1]] });
+    expect(second.body['messages']).toEqual([{ id: 'two', duplicate: false }]);
+  });
+
+  it('keeps the order of a key, in queues that do', async () => {
+    const { post, queue, queues } = asked();
+    await queue({ groups: true });
+    const messages = ['one', 'two'].map((id) => sending(id, { key: 'k' }));
+    await post(path, { messages });
+    const q = queues.get('', 'q')!;
+    const row = q.take() as number;
+    expect(q.take()).toBeUndefined();
+    q.ack(row);
+    expect(q.take()).toBeTypeOf('number');
+  });
+
+  it('sends none if one is malformed', async () => {
+    const { post, queues } = await filled();
+    const malformed: Json[] = [
+      { id: 1 },
+      { body: 'ä' },
+      { headers: { a: 1 } },
+      { key: {} },
+      { dedupe: '' },
+      { dedupe: 'x'.repeat(1025) },
+      { priority: 256 },
+      { delayMs: -1 },
+      { ttlMs: 1.5 },
+      { timestampMs: 'now' },
+    ];
+    for (const wrong of malformed) {
+      const { status, body } = await post(path, { messages: [sending('a'), sending('b', wrong)] });
+      expect([status, (body['error'] as Json)['code']], JSON.stringify(wrong)).toEqual([
+        400,
+        'invalid-request',
+      ]);
+    }
+    for (const messages of [[], 'x', Array(1001).fill(sending('a'))]) {
+      expect((await post(path, { messages })).status).toBe(400);
+    }
+    expect(queues.get('', 'q')!.readyCount).toBe(0);
+  });
+
+  it('refuses while memory or disk are short', async () => {
+    const { post, alarms } = await filled();
+    alarms.set('disk', true);
+    const { status, body } = await post(path, { messages: [sending('a')] });
+    expect([status, body['error']]).toMatchObject([503, { code: 'held-back' }]);
+    alarms.set('disk', false);
+    expect((await post(path, { messages: [sending('a')] })).status).toBe(200);
   });
 });
 

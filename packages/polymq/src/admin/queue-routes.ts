@@ -1,5 +1,5 @@
 /**
- * Queues over HTTP: what is in them, a look at their messages, and moving some of these to another queue. Looking has no effect;
+ * Queues over HTTP: what is in them, a look at their messages, sending more, and moving some to another queue. Looking has no effect;
  * moving takes only what is ready at that moment, and puts it into the other queue in the same batch of the
  * journal, so that a crash finds each message in one of the two.
  *
@@ -12,6 +12,7 @@ import type { Clock } from '../lib/environment/clock.ts';
 import { type MessageJson, messageJson } from './message-json.ts';
 import { type MoveRequest, moveMessages } from './move-messages.ts';
 import { type Answer, errorAnswer, json, type Route } from './routes.ts';
+import { messagesToSend, type SendingCore, sendMessages } from './send-messages.ts';
 
 /** Queues on one page. */
 const QUEUES_MAX = 1_000;
@@ -21,7 +22,7 @@ const MESSAGES_MAX = 1_000;
 const BODIES_BYTES_MAX = 16 * 1024 * 1024;
 const IDS_MAX = 1_000;
 
-type Core = Pick<Broker, 'queues' | 'formats'>;
+type Core = Pick<Broker, 'formats' | 'alarms'> & SendingCore;
 
 export function queueRoutes(broker: Core, clock: Clock): Route[] {
   return [
@@ -43,6 +44,13 @@ export function queueRoutes(broker: Core, clock: Clock): Route[] {
       doc: 'its first messages, without effect; ?limit=',
       handle: (query, { params }) =>
         withQueue(broker, query, params['name'], (queue) => peek(broker, queue, query)),
+    },
+    {
+      method: 'POST',
+      path: '/api/v1/queues/{name}/messages',
+      doc: 'puts messages into it: {"messages"}',
+      handle: (query, { params, body }) =>
+        withQueue(broker, query, params['name'], (queue) => send(broker, queue, body, clock)),
     },
     {
       method: 'POST',
@@ -100,6 +108,16 @@ async function peek({ formats }: Core, queue: Queue, query: URLSearchParams): Pr
   return json(200, { messages, more: left || queue.readyCount > messages.length });
 }
 
+async function send(broker: Core, queue: Queue, body: unknown, clock: Clock): Promise<Answer> {
+  const { reason } = broker.alarms;
+  if (reason !== undefined) {
+    const text = `the broker is ${reason} and takes no messages now; send again later`;
+    return errorAnswer(503, 'held-back', text);
+  }
+  const messages = messagesToSend(body);
+  return json(200, { messages: await sendMessages(broker, { queue, messages, clock }) });
+}
+
 async function move(broker: Core, queue: Queue, body: unknown, clock: Clock): Promise<Answer> {
   const request = moveRequest(body);
   if (typeof request === 'string') return errorAnswer(400, 'bad-body', request);
@@ -144,7 +162,8 @@ async function withQueue(
     return await answer(queue);
   } catch (error) {
     if (!(error instanceof BrokerError)) throw error;
-    return errorAnswer(409, error.code, error.message);
+    const status = error.code === 'invalid-request' ? 400 : 409;
+    return errorAnswer(status, error.code, error.message);
   }
 }
 

@@ -20,3 +20,8 @@ export interface Dedup {
    */
   remember(scope: string, id: string, number: number): void;
 }
+
+/** The scope of the ids that programs themselves give to messages for one queue, by whatever way these come. */
+export function queueDedupScope(queueId: number): string {
+  return `sdk/${queueId}`;
+}

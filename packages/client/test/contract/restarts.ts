@@ -39,6 +39,8 @@ function describeStored(stage: Stage, how: How): void {
     await b.nack({ delay: 0, reason: 'before the end' });
     await c.reject('dead before the end');
     await eventually('it is dead', async () => (await before.deadLetters.list()).length === 1);
+    // Acknowledgements may be on their way for a moment.
+    await eventually('two are left', async () => (await before.stats()).ready === 2);
     await stage.restart(how);
     const queue = stage.client.queue<string>(before.name, { retry: QUICK });
     const rest = await drain(queue, 2);

@@ -44,8 +44,7 @@ export function describeSettling(stage: Stage): void {
       await settled.ack();
       await client.close({ drain: 0 });
       const again = stage.client.queue(queue.name, { lease: '10m', retry: QUICK });
-      const [message] = await drain(again, 1);
-      expect(facts(message)).toMatchObject({ data: left.data, retryCount: 1 });
+      expect((await drain(again, 1))[0]?.data).toBe(left.data);
       await expectNothingBefore(again, 'the other one was acknowledged');
     });
 

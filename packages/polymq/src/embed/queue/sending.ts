@@ -3,11 +3,14 @@
  * (a duplicate, a full queue) is an outcome of its own.
  */
 import { type OutgoingMessage, PolymqError, type SendOutcome } from '@polymq/client/driver';
+import { groupOfKey } from '../../core/message/message-group.ts';
+import { queueDedupScope } from '../../core/queue/dedup.ts';
 import type { Queue } from '../../core/queue/queue.ts';
 import type { Commits } from '../commit.ts';
 import type { EmbeddedContext } from '../context.ts';
 import { clientError } from '../errors.ts';
 import { DraftWriter } from '../wire.ts';
+import { SendTurns } from './send-turns.ts';
 
 const STORED: SendOutcome = { duplicate: false };
 const DUPLICATE: SendOutcome = { duplicate: true };
@@ -18,10 +21,12 @@ export class Sending {
   /** One serves all: putting never waits. */
   readonly #writer: DraftWriter = new DraftWriter();
   readonly #targets: Queue[] = [];
+  readonly #turns: SendTurns;
 
   constructor(context: EmbeddedContext, commits: Commits) {
     this.#context = context;
     this.#commits = commits;
+    this.#turns = new SendTurns(context);
   }
 
   /** `undefined`: all were stored. */
@@ -29,7 +34,10 @@ export class Sending {
     queue: Queue,
     messages: readonly OutgoingMessage[],
   ): Promise<readonly SendOutcome[] | undefined> {
-    await this.#commits.room(`send to queue "${queue.name}"`);
+    const room = this.#commits.room(`send to queue "${queue.name}"`);
+    if (room !== undefined) await room;
+    const turn = this.#turns.enter(messages.length);
+    if (turn !== undefined) await turn;
     if (queue.deleted) throw gone(queue);
     let outcomes: SendOutcome[] | undefined;
     const nowMs = this.#context.clock.nowMs();
@@ -56,7 +64,7 @@ export class Sending {
 
   #publishOnce(queue: Queue, message: OutgoingMessage, dedupe: string, nowMs: number): SendOutcome {
     const { dedup } = this.#context.core;
-    const scope = `sdk/${queue.id}`;
+    const scope = queueDedupScope(queue.id);
     if (dedup.find(scope, dedupe) !== undefined) return DUPLICATE;
     const number = dedup.nextNumber();
     const outcome = this.#publish(queue, message, nowMs, false);
@@ -73,7 +81,7 @@ export class Sending {
     draft.publishedMs = nowMs;
     draft.dueMs = delayMs === undefined || delayMs <= 0 ? 0 : nowMs + delayMs;
     draft.ttlMs = ttlMs ?? -1;
-    draft.groupId = queue.definition.settings.groups === true ? message.key : undefined;
+    draft.groupId = queue.definition.settings.groups === true ? groupOfKey(message.key) : undefined;
     draft.returning = returning;
     this.#targets[0] = queue;
     return this.#context.core.queues.publish(draft, this.#targets) === 0

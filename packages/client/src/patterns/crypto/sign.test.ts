@@ -42,7 +42,11 @@ describe('sign', () => {
           contentType: text,
           type: fc.option(text, { nil: undefined }),
           key: fc.option(text, { nil: undefined }),
-          headers: fc.dictionary(text, text),
+          // Objects have no place for a property `__proto__`, and nobody sends such a header.
+          headers: fc.dictionary(
+            text.filter((name) => name !== '__proto__'),
+            text,
+          ),
         }),
         (parts) => {
           const message = { ...MESSAGE, ...parts };

@@ -11,7 +11,12 @@ import type { MessageFormats } from '../core/message/message-formats.ts';
 import { NEUTRAL_FORMAT_ID } from '../core/message/neutral-format.ts';
 import type { NeutralMessage, NeutralValue } from '../core/message/neutral-message.ts';
 import { NeutralOutput } from '../core/message/neutral-output.ts';
-import { TextPropertiesReader, writeTextProperties } from '../core/message/text-properties.ts';
+import {
+  type TextProperties,
+  TextPropertiesReader,
+  writeTextProperties,
+} from '../core/message/text-properties.ts';
+import { BodyCopies } from './body-copies.ts';
 
 /** What of a delivery is the message's own. */
 export interface WireFields extends WireMessage {
@@ -94,6 +99,17 @@ export class DraftWriter {
 
 const NOTHING: readonly Buffer[] = [];
 
+/**
+ * All but the body of the message that `view` points at, until the next call; `undefined`: the SDK has not written it, so it takes
+ * `readView`.
+ */
+export function readProperties(view: MessageView): TextProperties | undefined {
+  if (view.format !== NEUTRAL_FORMAT_ID || view.hasHistory) return undefined;
+  if (!TEXT_READER.read(view.buffer, view.propertiesStart)) return undefined;
+  TEXT_READER.key ??= routingKeyOf(view);
+  return TEXT_READER;
+}
+
 /** The message that `view` points at. Copies what it keeps. `fallbackId`: of those that have none. */
 export function readView(
   view: MessageView,
@@ -101,18 +117,30 @@ export function readView(
   fallbackId: string,
 ): WireFields {
   const { publishedMs } = view;
-  const body = copyOf(view);
-  if (view.format === NEUTRAL_FORMAT_ID && !view.hasHistory) {
-    const message = TEXT_READER.read(view.buffer, view.propertiesStart, body);
-    if (message !== undefined) {
-      message.key ??= routingKeyOf(view);
-      return message;
-    }
-  }
+  const body = bodies.copy(view.buffer, view.bodyStart, view.end);
+  const properties = readProperties(view);
+  if (properties !== undefined) return fieldsWith(properties, body);
   const fields = fieldsOf(formats.neutralOf(view), body, { id: fallbackId, publishedMs });
   if (view.hasHistory) addDeath(fields.headers as Record<string, string>, view.historyJson);
   if (view.format === NEUTRAL_FORMAT_ID) fields.key ??= routingKeyOf(view);
   return fields;
+}
+
+function fieldsWith(properties: TextProperties, body: Buffer): WireFields {
+  const { id, contentType, type, headers, key, timestampMs, correlationId, replyTo, priority } =
+    properties;
+  return {
+    id,
+    body,
+    contentType,
+    type,
+    headers,
+    key,
+    timestampMs,
+    correlationId,
+    replyTo,
+    priority,
+  };
 }
 
 /** What streams would partition by: the routing key, unless it only names a queue. */
@@ -158,12 +186,8 @@ function fieldsOf(
 
 const TEXT_READER: TextPropertiesReader = new TextPropertiesReader(HEADER.key);
 
-/** Small ones come out of a pool. */
-function copyOf({ buffer, bodyStart, end }: MessageView): Buffer {
-  const body = Buffer.allocUnsafe(end - bodyStart);
-  buffer.copy(body, 0, bodyStart, end);
-  return body;
-}
+/** Copies of bodies, which stay when the memory of the store is used again. */
+export const bodies: BodyCopies = new BodyCopies();
 
 function textHeaders({ headers, contentEncoding }: NeutralMessage): Record<string, string> {
   const texts: Record<string, string> = {};

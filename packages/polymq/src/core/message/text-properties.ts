@@ -68,23 +68,22 @@ function writeHeaders(
 const OTHER_FIELDS = FIELD.contentEncoding | FIELD.userId | FIELD.appId;
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
 
-/** What a reader makes of a message. Always of the same shape. */
-export interface TextMessage extends TextProperties {
-  body: Buffer;
-  type: string | undefined;
-  correlationId: string | undefined;
-  replyTo: string | undefined;
-  priority: number | undefined;
-  key: string | undefined;
-}
-
-/** Reads one after the other. The bytes are the broker's own, so only what kind they are is checked. */
-export class TextPropertiesReader {
+/** Reads one after the other, into itself. The bytes are the broker's own, so only what kind they are is checked. */
+export class TextPropertiesReader implements TextProperties {
+  id = '';
+  contentType = '';
+  timestampMs = 0;
+  headers: Readonly<Record<string, string>> = NO_HEADERS;
+  type: string | undefined = undefined;
+  correlationId: string | undefined = undefined;
+  replyTo: string | undefined = undefined;
+  priority: number | undefined = undefined;
+  key: string | undefined = undefined;
   readonly #keyHeader: string;
   #buffer: Buffer = Buffer.alloc(0);
   #at = 0;
   /** Mostly the same as before. */
-  #contentType = '';
+  #lastContentType = '';
   #contentTypeBytes: Buffer = Buffer.alloc(0);
 
   /** `keyHeader`: see `writeTextProperties`. It is not among the headers. */
@@ -92,36 +91,26 @@ export class TextPropertiesReader {
     this.#keyHeader = keyHeader;
   }
 
-  /** `body` is taken as it is. `undefined`: there is something in it that is more than texts, or no message id. */
-  read(buffer: Buffer, start: number, body: Buffer): TextMessage | undefined {
+  /** False: there is something in it that is more than texts, or no message id. */
+  read(buffer: Buffer, start: number): boolean {
     this.#buffer = buffer;
     this.#at = start + 3;
     const fields = (buffer[start + 1]! << 8) | buffer[start + 2]!;
-    if (buffer[start] !== VERSION || (fields & OTHER_FIELDS) !== 0) return undefined;
-    if ((fields & FIELD.messageId) === 0 || (fields & FIELD.timestamp) === 0) return undefined;
-    const contentType = (fields & FIELD.contentType) === 0 ? '' : this.#readContentType();
-    const correlationId = (fields & FIELD.correlationId) === 0 ? undefined : this.#text();
-    const replyTo = (fields & FIELD.replyTo) === 0 ? undefined : this.#text();
-    const id = this.#text();
-    const timestampMs = buffer.readDoubleBE(this.#at);
+    if (buffer[start] !== VERSION || (fields & OTHER_FIELDS) !== 0) return false;
+    if ((fields & FIELD.messageId) === 0 || (fields & FIELD.timestamp) === 0) return false;
+    this.contentType = (fields & FIELD.contentType) === 0 ? '' : this.#readContentType();
+    this.correlationId = (fields & FIELD.correlationId) === 0 ? undefined : this.#text();
+    this.replyTo = (fields & FIELD.replyTo) === 0 ? undefined : this.#text();
+    this.id = this.#text();
+    this.timestampMs = buffer.readDoubleBE(this.#at);
     this.#at += 8;
-    const type = (fields & FIELD.type) === 0 ? undefined : this.#text();
-    const priority = (fields & FIELD.priority) === 0 ? undefined : buffer[this.#at++]!;
-    const key = (fields & FIELD.key) === 0 ? undefined : this.#text();
+    this.type = (fields & FIELD.type) === 0 ? undefined : this.#text();
+    this.priority = (fields & FIELD.priority) === 0 ? undefined : buffer[this.#at++]!;
+    this.key = (fields & FIELD.key) === 0 ? undefined : this.#text();
     const headers = this.#headers();
-    if (headers === undefined) return undefined;
-    return {
-      id,
-      body,
-      contentType,
-      timestampMs,
-      headers,
-      type,
-      correlationId,
-      replyTo,
-      priority,
-      key,
-    };
+    if (headers === undefined) return false;
+    this.headers = headers;
+    return true;
   }
 
   #headers(): Readonly<Record<string, string>> | undefined {
@@ -145,11 +134,11 @@ export class TextPropertiesReader {
     while (index < known.length && known[index] === this.#buffer[start + index]) index += 1;
     if (index > 0 && index === known.length) {
       this.#at = start + index;
-      return this.#contentType;
+      return this.#lastContentType;
     }
-    this.#contentType = this.#text();
+    this.#lastContentType = this.#text();
     this.#contentTypeBytes = Buffer.from(this.#buffer.subarray(start, this.#at));
-    return this.#contentType;
+    return this.#lastContentType;
   }
 
   #text(): string {

@@ -8,14 +8,12 @@
 import type { MessageView } from '../../core/message/message-bytes.ts';
 import type { Queue } from '../../core/queue/queue.ts';
 import type { EmbeddedContext } from '../context.ts';
-import { readView } from '../wire.ts';
-import { type DeliveryOwner, EmbeddedDelivery } from './embedded-delivery.ts';
+import { bodies, readProperties, readView } from '../wire.ts';
+import { type DeliveryOwner, EmbeddedDelivery, type LeaseTerms } from './embedded-delivery.ts';
 
 export class Deliveries {
   readonly #context: EmbeddedContext;
-  readonly #queue: Queue;
-  readonly #leaseMs: number;
-  readonly #owner: DeliveryOwner | undefined;
+  readonly #terms: LeaseTerms;
   #gathered: EmbeddedDelivery[] = [];
   constructor(
     context: EmbeddedContext,
@@ -23,9 +21,7 @@ export class Deliveries {
     owner: DeliveryOwner | undefined,
   ) {
     this.#context = context;
-    this.#queue = lease.queue;
-    this.#leaseMs = lease.leaseMs;
-    this.#owner = owner;
+    this.#terms = { ...lease, owner };
   }
 
   get count(): number {
@@ -34,11 +30,16 @@ export class Deliveries {
 
   /** The message is leased to this process, and `view` points at it. */
   add(row: number, view: MessageView, nowMs: number): void {
-    const queue = this.#queue;
-    const { formats } = this.#context.core;
-    const fields = readView(view, formats, `${queue.id}-${queue.seq(row)}`);
-    const lease = { queue, row, leaseMs: this.#leaseMs, nowMs };
-    this.#gathered.push(new EmbeddedDelivery(fields, lease, this.#owner));
+    const terms = this.#terms;
+    const properties = readProperties(view);
+    if (properties !== undefined) {
+      const body = bodies.copy(view.buffer, view.bodyStart, view.end);
+      this.#gathered.push(new EmbeddedDelivery(properties, body, { terms, row, nowMs }));
+      return;
+    }
+    const { queue } = terms;
+    const fields = readView(view, this.#context.core.formats, `${queue.id}-${queue.seq(row)}`);
+    this.#gathered.push(new EmbeddedDelivery(fields, fields.body, { terms, row, nowMs }));
   }
 
   /** What was gathered, and the position that it must wait for. */
@@ -47,6 +48,6 @@ export class Deliveries {
     const deliveries = this.#gathered;
     this.#gathered = [];
     // What does not outlive the process need not wait for the disk.
-    return { deliveries, position: this.#queue.definition.durable ? position : 0 };
+    return { deliveries, position: this.#terms.queue.definition.durable ? position : 0 };
   }
 }

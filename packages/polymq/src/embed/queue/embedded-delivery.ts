@@ -1,10 +1,17 @@
 import type { Delivery } from '@polymq/client/driver';
+import type { TextProperties } from '../../core/message/text-properties.ts';
 import type { Queue } from '../../core/queue/queue.ts';
-import type { WireFields } from '../wire.ts';
 
 /** Who handed it out, and is told when the message is settled. */
 export interface DeliveryOwner {
   settled(delivery: EmbeddedDelivery): void;
+}
+
+/** What all of one subscription have in common. */
+export interface LeaseTerms {
+  readonly queue: Queue;
+  readonly leaseMs: number;
+  readonly owner: DeliveryOwner | undefined;
 }
 
 /** A message that is leased to this process: a row of the core, and which handing out of it. */
@@ -31,15 +38,18 @@ export class EmbeddedDelivery implements Delivery {
   /** By the clock of the driver. */
   leaseEndMs: number;
   open = true;
+  /** Its place among those that are open, of `OpenDeliveries`. */
+  slot = -1;
 
   constructor(
-    fields: WireFields,
-    lease: { queue: Queue; row: number; leaseMs: number; nowMs: number },
-    owner: DeliveryOwner | undefined,
+    fields: TextProperties,
+    body: Uint8Array,
+    lease: { terms: LeaseTerms; row: number; nowMs: number },
   ) {
-    const { queue, row, leaseMs, nowMs } = lease;
+    const { row, nowMs } = lease;
+    const { queue, leaseMs, owner } = lease.terms;
     this.id = fields.id;
-    this.body = fields.body;
+    this.body = body;
     this.contentType = fields.contentType;
     this.type = fields.type;
     this.headers = fields.headers;

@@ -12,6 +12,7 @@ import type { EmbeddedContext } from '../context.ts';
 import { clientError } from '../errors.ts';
 import { Deliveries } from './deliveries.ts';
 import type { DeliveryOwner, EmbeddedDelivery } from './embedded-delivery.ts';
+import { OpenDeliveries } from './open-deliveries.ts';
 import { giveBack } from './received.ts';
 
 export interface SubscriptionOptions {
@@ -29,7 +30,7 @@ export class EmbeddedSubscription implements QueueSubscription, QueueConsumer, D
   readonly #onEnd: (subscription: EmbeddedSubscription) => void;
   readonly #deliveries: Deliveries;
   /** Handed to the sink, and not settled. */
-  readonly #open = new Set<EmbeddedDelivery>();
+  readonly #open = new OpenDeliveries();
   /** Wait to be durable, in order. */
   readonly #waiting: { deliveries: EmbeddedDelivery[]; position: number }[] = [];
   #waitingCount = 0;

@@ -1,5 +1,5 @@
 /** Clients inside the broker's process and outside of it work on the same queues: `embed(…)` and `polymq://`. */
-import { type Client, connect, type QueueOptions } from '@polymq/client';
+import { type Client, connect, eventStore, type QueueOptions } from '@polymq/client';
 import { type EmbeddedClient, embed } from 'polymq';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { codeOf, eventually, gate, uniqueName } from '../contract/stage.ts';
@@ -114,4 +114,74 @@ describe('a fifo queue', () => {
     expect(done).toEqual(['good']);
     await consumer.close({ drain: 0 });
   });
+});
+
+describe('ids that are known', () => {
+  it('are known to clients inside and outside, whoever came first', async () => {
+    const [first, second] = [uniqueName('first'), uniqueName('second')];
+    const seen: (readonly [string, boolean])[] = [];
+    for (const [name, mq] of Object.entries({ inside, outside })) {
+      const queue = mq.queue<string>(first, { fifo: true });
+      const { duplicate } = await queue.send(name, { dedupe: 'order-1', key: 'k' });
+      seen.push([name, duplicate]);
+    }
+    for (const [name, mq] of Object.entries({ outside, inside })) {
+      const queue = mq.queue<string>(second);
+      const { duplicate } = await queue.send(name, { dedupe: 'order-1' });
+      seen.push([name, duplicate]);
+    }
+    expect(seen).toEqual([
+      ['inside', false],
+      ['outside', true],
+      ['outside', false],
+      ['inside', true],
+    ]);
+    expect((await outside.queue<string>(second).receive({ wait: '5s' }))?.data).toBe('outside');
+  });
+
+  it('come with all that a message says, in the order of many calls at once', async () => {
+    const queue = outside.queue<number>(uniqueName('many'), { fifo: true });
+    const facts = { key: 'k', type: 'T', headers: { a: 'ä' }, correlationId: 'c', replyTo: 'r' };
+    const numbers = Array.from({ length: 1500 }, (_, n) => n);
+    const sent = await Promise.all(
+      numbers.map((n) => queue.send(n, { ...facts, id: `id-${n}`, dedupe: `${n}` })),
+    );
+    expect(sent.some(({ duplicate }) => duplicate)).toBe(false);
+    const got: number[] = [];
+    for await (const message of queue.messages()) {
+      if (got.length === 0) expect(message).toMatchObject({ ...facts, id: 'id-0', data: 0 });
+      if (got.push(message.data) === numbers.length) break;
+    }
+    expect(got).toEqual(numbers);
+  });
+
+  it('may be of messages with other messages around them, some too large or too long', async () => {
+    const queue = outside.queue<Uint8Array>(uniqueName('mixed'));
+    const data = Buffer.alloc(1);
+    const outcomes = await queue.sendBatch([
+      { data },
+      { data, dedupe: 'a' },
+      { data, dedupe: 'a' },
+      { data, dedupe: 'x'.repeat(1025) },
+      { data: Buffer.alloc(5 << 20), dedupe: 'b' },
+      { data: Buffer.alloc(5 << 20), dedupe: 'c' },
+      { data: Buffer.alloc(13 << 20), dedupe: 'd' },
+      { data, key: 'x'.repeat(20_000), dedupe: 'e' },
+    ]);
+    expect(outcomes.map(({ error, duplicate }) => error?.code ?? duplicate)).toEqual([
+      ...[false, false, true, 'invalid-argument', false, false, 'message-too-large'],
+      'invalid-argument',
+    ]);
+    expect((await queue.stats()).ready).toBe(4);
+  });
+});
+
+it('takes more calls at once than the server takes connections', async () => {
+  const store = uniqueName('store');
+  const events = eventStore(outside, store);
+  const streams = Array.from({ length: 200 }, (_, n) => `stream-${n}`);
+  await Promise.all(streams.map((stream) => events.append(stream, [{ type: 'T', data: 1 }])));
+  const { eventLog } = outside.driver;
+  const versions = await Promise.all(streams.map((stream) => eventLog!.version(store, stream)));
+  expect(new Set(versions)).toEqual(new Set([1]));
 });

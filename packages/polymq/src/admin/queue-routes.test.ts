@@ -212,7 +212,6 @@ describe('sending messages over HTTP', () => {
       { body: 'ä' },
       { headers: { a: 1 } },
       { key: {} },
-      { dedupe: '' },
       { dedupe: 'x'.repeat(1025) },
       { priority: 256 },
       { delayMs: -1 },

@@ -53,8 +53,8 @@ export function messagesToSend(body: unknown): MessageToSend[] {
 function messageOf(value: unknown): MessageToSend {
   const fields = (value ?? {}) as Record<string, unknown>;
   const dedupe = optionalText(fields, 'dedupe');
-  if (dedupe !== undefined && (dedupe === '' || dedupe.length > DEDUPE_LENGTH_MAX)) {
-    throw refused(`"dedupe" must be a text of 1 to ${DEDUPE_LENGTH_MAX} characters`);
+  if (dedupe !== undefined && dedupe.length > DEDUPE_LENGTH_MAX) {
+    throw refused(`"dedupe" must be a text of at most ${DEDUPE_LENGTH_MAX} characters`);
   }
   return {
     ...textMessageOf(fields),

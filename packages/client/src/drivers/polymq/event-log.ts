@@ -1,6 +1,5 @@
 /** Streams of events of a PolyMQ server, over its HTTP listener. */
 import type { EventLogDriver, StoredEvent } from '../../driver/driver.ts';
-import { type ClientErrorCode, PolymqError } from '../../errors.ts';
 import type { WireMessage } from '../../message/wire-message.ts';
 
 /** Asks the server's HTTP listener: JSON in (a `POST`, if there is a body), JSON out. `PolymqHttp` is one. */
@@ -18,17 +17,6 @@ export interface AsksHttp {
 
 /** The server waits no longer than this. */
 const WAIT_MS_MAX = 20_000;
-
-/** What the server calls its errors, where the SDK has a name of its own for them. */
-const CODES: Readonly<Record<string, ClientErrorCode>> = {
-  'invalid-request': 'invalid-argument',
-  'invalid-name': 'invalid-argument',
-  'invalid-config': 'invalid-argument',
-  'offset-out-of-range': 'invalid-argument',
-  'message-too-large': 'message-too-large',
-  'storage-full': 'storage-full',
-  stopping: 'disconnected',
-};
 
 interface EventJson extends Omit<StoredEvent, 'body'> {
   readonly body: string;
@@ -114,20 +102,8 @@ export class PolymqEventLog implements EventLogDriver {
   }
 
   async #ask<T>(what: string, request: Parameters<AsksHttp['ask']>[1]): Promise<T> {
-    try {
-      return (await this.#http.ask(what, request)) as T;
-    } catch (error: unknown) {
-      const code = CODES[serverCode(error) ?? ''];
-      if (code === undefined) throw error;
-      throw new PolymqError(code, (error as Error).message, { cause: error });
-    }
+    return (await this.#http.ask(what, request)) as T;
   }
-}
-
-/** The server's own code, which stands in its answer. */
-function serverCode(error: unknown): string | undefined {
-  const { cause } = (error ?? {}) as { cause?: { error?: { code?: string } } };
-  return cause?.error?.code;
 }
 
 function streamPath(store: string, stream: string): string {

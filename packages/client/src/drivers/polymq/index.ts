@@ -1,6 +1,6 @@
 /**
- * The driver for a PolyMQ server: queues, requests and live topics by AMQP, stored topics by Kafka's protocol, looks into queues and
- * streams of events by HTTP. Needs the package amqplib, and @platformatic/kafka as soon as a stored topic is used.
+ * The driver for a PolyMQ server: queues, requests and live topics by AMQP, stored topics by Kafka's protocol, looks into queues, sends with
+ * `dedupe` and streams of events by HTTP. Needs the package amqplib, and @platformatic/kafka as soon as a stored topic is used.
  */
 import type { Capabilities } from '../../driver/capabilities.ts';
 import type { Driver, OpenDriver } from '../../driver/driver.ts';
@@ -19,7 +19,7 @@ export const CAPABILITIES: Capabilities = {
   delay: 'native',
   priority: 'native',
   fifo: 'native',
-  dedupe: false,
+  dedupe: 'native',
   ttl: 'native',
   limit: 'native',
   'drop-lowest-priority': 'native',
@@ -55,6 +55,7 @@ export const open: OpenDriver<PolymqOptions | undefined> = async (url, options =
     close: async () => {
       await topics.close();
       await amqp.close();
+      http.close();
     },
   };
   return driver;

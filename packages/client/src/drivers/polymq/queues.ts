@@ -1,22 +1,36 @@
 /** Queues by AMQP; what AMQP cannot say about them, by HTTP. */
 import type { QueueStats } from '../../driver/driver.ts';
-import type { WireMessage } from '../../message/wire-message.ts';
+import type { OutgoingMessage, WireMessage } from '../../message/wire-message.ts';
+import type { Outcomes } from '../amqp/batch.ts';
 import type { AmqpParts } from '../amqp/index.ts';
 import type { AmqpProperties } from '../amqp/library.ts';
 import { ReceivedWire } from '../amqp/message-format.ts';
 import { AmqpQueues } from '../amqp/queue-driver.ts';
+import { DedupedSends } from './deduped-sends.ts';
 import type { PolymqHttp } from './http.ts';
 
 export class PolymqQueues extends AmqpQueues {
   readonly #http: PolymqHttp;
   readonly #namespace: string;
   readonly #nowMs: () => number;
+  readonly #dedupedSends: DedupedSends;
 
   constructor(amqp: AmqpParts, http: PolymqHttp, namespace: string) {
     super(amqp);
     this.#http = http;
     this.#namespace = namespace;
     this.#nowMs = () => amqp.link.context.clock.nowMs();
+    this.#dedupedSends = new DedupedSends(http, amqp.link, (queue) =>
+      this.#path(queue, '/messages'),
+    );
+  }
+
+  /** A call with any message to be deduplicated goes one way as a whole, so that its order stays. */
+  override send(queue: string, messages: readonly OutgoingMessage[]): Promise<Outcomes> {
+    for (const { dedupe } of messages) {
+      if (dedupe !== undefined) return this.#dedupedSends.send(queue, messages);
+    }
+    return super.send(queue, messages);
   }
 
   override async queueStats(queue: string): Promise<QueueStats> {

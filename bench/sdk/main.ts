@@ -1,4 +1,7 @@
-/** `npm run bench -- sdk`: the client with the broker in its own process, which syncs to disk. */
+/**
+ * `npm run bench -- sdk`: the client with the broker in its own process, which syncs to disk; and with `--wire`, the client over a
+ * protocol beside the bare library that it stands on, against the same broker.
+ */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -22,8 +25,11 @@ const USAGE = `usage: npm run bench -- sdk [options]
   --in-flight N                  calls at the same time (4)
   --only NAME                    send, receive or consume
   --json FILE                    where everything that was measured goes
+  --wire amqp|kafka|sqs|all      instead: over a protocol, as a share of what the bare client library does
 `;
 
+/** Those over which it is compared with a bare client library: `amqp-wire.ts` and so on. */
+const WIRES: readonly string[] = ['amqp', 'kafka', 'sqs'];
 const LOAD = fileURLToPath(new URL('./load.ts', import.meta.url));
 
 const REMARKS: Readonly<Record<string, string>> = {
@@ -43,6 +49,7 @@ export async function benchSdk(args: string[]): Promise<number> {
       'in-flight': { type: 'string', default: '4' },
       only: { type: 'string' },
       json: { type: 'string' },
+      wire: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -50,15 +57,14 @@ export async function benchSdk(args: string[]): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
+  if (values.wire !== undefined) return overWire(values.wire);
   const settings = settingsOf({ ...values, durability: 'fsync' });
   const order: LoadOrder = {
     seconds: settings.seconds,
     batch: positive('batch', values.batch),
     inFlight: positive('in-flight', values['in-flight']),
   };
-  const scenarios = Object.keys(REMARKS).filter(
-    (name) => values.only === undefined || name === values.only,
-  );
+  const scenarios = chosen(Object.keys(REMARKS), values.only ?? 'all', '--only');
   // One after the other in each round, so that a busy minute of the machine hits all of them.
   const rounds: Measured[] = [];
   for (let round = 1; round <= settings.runs; round += 1) {
@@ -81,7 +87,25 @@ export async function benchSdk(args: string[]): Promise<number> {
   return writeReport('sdk', values.json, { settings, failures: [], results, rounds });
 }
 
-const MEANING = 'JSON of 60 bytes; every send is on disk when it counts; CPU of the whole process';
+/** Each prints its own lines. One after the other, for they share the machine. */
+async function overWire(name: string): Promise<number> {
+  for (const wire of chosen(WIRES, name, '--wire')) {
+    progress(`over ${wire}`);
+    const file = fileURLToPath(new URL(`./${wire}-wire.ts`, import.meta.url));
+    await run(['--conditions=@polymq/source', '--import', import.meta.resolve('tsx'), file]);
+  }
+  return 0;
+}
+
+/** That one, or all. */
+function chosen(names: readonly string[], name: string, flag: string): readonly string[] {
+  if (name === 'all') return names;
+  if (names.includes(name)) return [name];
+  throw new Error(`${flag} is one of ${names.join(', ')} or all, not "${name}"`);
+}
+
+const MEANING =
+  'JSON of 60 bytes, made beforehand; every send is on disk when it counts; CPU of the whole process';
 
 async function measure(scenario: string, order: LoadOrder): Promise<Measured> {
   const data = temporaryFolder('polymq-sdk-');
@@ -98,19 +122,25 @@ async function measure(scenario: string, order: LoadOrder): Promise<Measured> {
   }
 }
 
-function runLoad(scenario: string, data: string, order: LoadOrder): Promise<LoadResult> {
+async function runLoad(scenario: string, data: string, order: LoadOrder): Promise<LoadResult> {
   const args = ['--import', import.meta.resolve('tsx'), LOAD, scenario, data];
-  const child = spawn(process.execPath, [...args, JSON.stringify(order)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+  return JSON.parse(await run([...args, JSON.stringify(order)], true)) as LoadResult;
+}
+
+/** Runs Node. Resolves with what was printed, if it is caught. */
+function run(args: readonly string[], caught = false): Promise<string> {
+  const child = spawn(process.execPath, args, {
+    stdio: ['ignore', caught ? 'pipe' : 'inherit', 'inherit'],
   });
   let output = '';
-  child.stdout.on('data', (chunk: Buffer) => {
+  child.stdout?.on('data', (chunk: Buffer) => {
     output += chunk.toString();
   });
   return new Promise((resolve, reject) => {
+    child.once('error', reject);
     child.once('close', (code) => {
-      if (code === 0) resolve(JSON.parse(output) as LoadResult);
-      else reject(new Error(`the load of "${scenario}" ended with ${code}`));
+      if (code === 0) resolve(output);
+      else reject(new Error(`node ${args.join(' ')} ended with ${code}`));
     });
   });
 }

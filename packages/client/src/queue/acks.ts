@@ -1,6 +1,6 @@
 /**
- * Acknowledgements of one consumer on their way to the engine. Those that the engine confirms together, with one promise, are one
- * round: nothing is made for each message.
+ * Acknowledgements on their way to the engine. Those that the engine confirms together, with one promise, are one round: nothing is
+ * made for each message.
  */
 import type { QueueMessage } from './queue-message.ts';
 import type { Settling } from './settling.ts';
@@ -8,7 +8,10 @@ import type { Settling } from './settling.ts';
 interface Round {
   readonly confirmed: Promise<void>;
   readonly messages: QueueMessage[];
+  ended: Promise<void>;
 }
+
+const NOT_YET: Promise<void> = Promise.resolve();
 
 export class Acks {
   readonly #settling: Settling;
@@ -18,17 +21,19 @@ export class Acks {
     this.#settling = settling;
   }
 
-  /** The end of the round that this message begins, which rejects if it was refused. `undefined`: there is nothing (more) to wait for. */
+  /** The end of the message's round, the same for all of it, which rejects if they were refused. `undefined`: done. */
   add(message: QueueMessage): Promise<void> | undefined {
     const confirmed = this.#settling.beginAck(message);
     if (confirmed === undefined) return undefined;
-    if (confirmed === this.#round?.confirmed) {
-      this.#round.messages.push(message);
-      return undefined;
+    let round = this.#round;
+    if (confirmed === round?.confirmed) {
+      round.messages.push(message);
+      return round.ended;
     }
-    const round = { confirmed, messages: [message] };
+    round = { confirmed, messages: [message], ended: NOT_YET };
     this.#round = round;
-    return this.#end(round);
+    round.ended = this.#end(round);
+    return round.ended;
   }
 
   async #end(round: Round): Promise<void> {

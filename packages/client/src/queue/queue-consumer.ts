@@ -43,6 +43,8 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
   readonly #parked = new Set<QueueMessage>();
   readonly #leases: LeaseKeeper;
   readonly #acks: Acks;
+  /** The end of the round that was begun last. */
+  #watched: Promise<void> | undefined = undefined;
   /** Undefined: the caller has said how much is held, or the engine had better be asked for little. */
   readonly #growth: PrefetchGrowth | undefined;
   #subscription: QueueSubscription | undefined = undefined;
@@ -154,7 +156,8 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
   #succeeded(message: QueueMessage): void {
     if (message.state === 'open') {
       const acked = this.#acks.add(message);
-      if (acked !== undefined) this.watch(acked);
+      if (acked !== undefined && acked !== this.#watched) this.watch(acked);
+      this.#watched = acked;
     } else if (message.state === 'lost') {
       this.report(this.#settling.lost(message));
     }

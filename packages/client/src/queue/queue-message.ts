@@ -16,6 +16,8 @@ import { ReceivedMessage } from '../message/received-message.ts';
 import type { Delivery } from '../message/wire-message.ts';
 import type { Settling } from './settling.ts';
 
+const DONE: Promise<void> = Promise.resolve();
+
 export type MessageState =
   | 'open'
   | 'settling'
@@ -86,8 +88,12 @@ export class QueueMessage<T = unknown> extends ReceivedMessage<T> {
     this.state = 'waiting';
   }
 
-  async ack(): Promise<void> {
-    await this.#settling.ack(this);
+  ack(): Promise<void> {
+    try {
+      return this.#settling.ack(this) ?? DONE;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async nack(options: NackOptions = {}): Promise<void> {

@@ -14,6 +14,7 @@ import type { Interceptor } from '../message/interceptor.ts';
 import type { AttemptError } from '../message/message.ts';
 import { leaseLost } from '../message/received-message.ts';
 import type { OutgoingMessage } from '../message/wire-message.ts';
+import { Acks } from './acks.ts';
 import type { QueueMessage } from './queue-message.ts';
 import type { QueuePlan } from './queue-plan.ts';
 
@@ -22,6 +23,8 @@ export type Outcome = 'ack' | 'retry' | 'dead-letter' | 'lost';
 export class Settling {
   readonly plan: QueuePlan;
   readonly #listeners: readonly Interceptor[];
+  /** Of messages that are acknowledged by hand. */
+  readonly #acks: Acks = new Acks(this);
 
   constructor(plan: QueuePlan) {
     this.plan = plan;
@@ -31,8 +34,7 @@ export class Settling {
   /** `undefined`: done. Does nothing for what is settled already; rejects with `lease-lost`. */
   ack(message: QueueMessage): Promise<void> | undefined {
     if (message.state === 'lost') return Promise.reject(this.lost(message));
-    const confirmed = this.beginAck(message);
-    return confirmed === undefined ? undefined : this.#settle(message, 'ack', confirmed);
+    return this.#acks.add(message);
   }
 
   /**

@@ -1,6 +1,7 @@
 /** Takes ready messages out of one queue and puts them into another, so that a crash finds each message in one of the two. */
 import type { Broker } from '../core/broker.ts';
 import { MessageDraft } from '../core/message/message-draft.ts';
+import { groupOfDraft } from '../core/message/message-group.ts';
 import { NEUTRAL_FORMAT_ID, writeNeutral } from '../core/message/neutral-format.ts';
 import type { NeutralMessage } from '../core/message/neutral-message.ts';
 import type { Queue } from '../core/queue/queue.ts';
@@ -59,10 +60,14 @@ function moveOne(
   draft.persistent = view.persistent;
   draft.priority = neutral.priority ?? 0;
   draft.publishedMs = clock.nowMs();
-  draft.groupId = queue.groupIdOf(row);
   draft.returning = true;
   draft.setNames('', target.name);
   draft.setContent(writeNeutral(neutral), Buffer.from(view.body));
+  if (target.definition.settings.groups === true) {
+    draft.groupId = queue.groupIdOf(row) ?? groupOfDraft(formats, draft);
+  }
+  // Else the message might find the batch full that its removal has come into.
+  queues.store.together();
   if (!queue.discard(row, seq)) return false;
   queues.publish(draft, [target]);
   return true;

@@ -261,6 +261,38 @@ describe('moving messages over HTTP', () => {
     expect((messages as { headers: Json }[])[0]!.headers).not.toHaveProperty('a');
   });
 
+  it('puts a message down in the batch that its removal is in', async () => {
+    const { get, post, queue, store } = await filled('one');
+    await queue({}, {}, 'other');
+    const ids = idsOf((await get('/api/v1/queues/q/messages')).body);
+    const calls: string[] = [];
+    for (const name of ['together', 'put', 'remove'] as const) {
+      const original = store[name].bind(store) as (...args: never[]) => void;
+      Object.assign(store, {
+        [name]: (...args: never[]) => {
+          calls.push(name);
+          original(...args);
+        },
+      });
+    }
+    await post('/api/v1/queues/q/move', { to: 'other', ids });
+    expect(calls).toEqual(['together', 'remove', 'put']);
+  });
+
+  it('keeps the order of a key, in queues that do', async () => {
+    const { get, post, queue } = asked();
+    await queue();
+    const other = await queue({ groups: true }, {}, 'other');
+    const messages = ['b25l', 'dHdv'].map((body) => ({ id: body, body, key: 'k' }));
+    await post('/api/v1/queues/q/messages', { messages });
+    const ids = idsOf((await get('/api/v1/queues/q/messages')).body);
+    expect((await post('/api/v1/queues/q/move', { to: 'other', ids })).body).toEqual({
+      moved: ids,
+    });
+    expect(other.groupIdOf(other.take() as number)).toBe('k');
+    expect(other.take()).toBeUndefined();
+  });
+
   it('leaves what a consumer has', async () => {
     const { get, post, queue, queues } = await filled('one');
     await queue({}, {}, 'other');

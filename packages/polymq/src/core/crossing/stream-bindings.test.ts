@@ -35,6 +35,23 @@ describe('a stream bound to a queue', () => {
     ]);
   });
 
+  it('keeps the order of its keys, directly and by an exchange', async () => {
+    await start();
+    for (const name of ['q', 'r']) await kit.queue(name, { groups: true });
+    await kit.bind('s', 'q');
+    await kit.bind('s', 'amq.fanout', { destinationKind: 'exchange' });
+    await kit.bind('amq.fanout', 'r', { sourceKind: 'exchange' });
+    const record = (key: string) => ({ key: Buffer.from(key), value: Buffer.from(key) });
+    await kit.produce('s', [record('a'), record('a'), record('b')]);
+    await kit.settle();
+    for (const name of ['q', 'r']) {
+      const queue = kit.queues.get('', name)!;
+      const rows = [queue.take(), queue.take()] as number[];
+      expect(rows.map((row) => queue.groupIdOf(row))).toEqual(['a', 'b']);
+      expect(queue.take()).toBeUndefined();
+    }
+  });
+
   it('starts where the binding says', async () => {
     await start();
     await kit.produce('s', ['0', '1']);

@@ -16,6 +16,7 @@
 import { BrokerError } from '../errors.ts';
 import type { Exchanges, Route } from '../exchange/exchanges.ts';
 import { MessageDraft } from '../message/message-draft.ts';
+import { groupOfKey } from '../message/message-group.ts';
 import { NEUTRAL_FORMAT_ID, writeNeutral } from '../message/neutral-format.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { StoredRecord } from '../record/record.ts';
@@ -155,7 +156,9 @@ export class StreamPump {
 
   #toQueue(record: StoredRecord, whole: WholeMessage, queue: Queue): Step {
     if (isFull(queue, record.value?.length ?? 0)) return 'blocked';
-    const refused = this.#context.queues.publish(this.#fill(record, whole), [queue]);
+    const draft = this.#fill(record, whole);
+    draft.groupId = groupFor([queue], record);
+    const refused = this.#context.queues.publish(draft, [queue]);
     if (refused > 0) this.counters.unroutable += 1;
     return 'more';
   }
@@ -166,7 +169,9 @@ export class StreamPump {
     const step = this.#toStreams(record, whole, route.streams);
     if (step !== 'more') return step;
     const withoutStreams = route.streams.length === 0 ? route : { ...route, streams: [] };
-    const reached = this.#context.publisher.publish(this.#fill(record, whole), withoutStreams);
+    const draft = this.#fill(record, whole);
+    draft.groupId = groupFor(route.queues, record);
+    const reached = this.#context.publisher.publish(draft, withoutStreams);
     if (reached <= 0 && route.streams.length === 0) this.counters.unroutable += 1;
     return 'more';
   }
@@ -264,4 +269,14 @@ function factsOf({ message }: WholeMessage, body = EMPTY): Parameters<Exchanges[
     body: (bytesMax) => (body.length > bytesMax ? undefined : body),
     dueMs: 0,
   };
+}
+
+/** Queues that keep the order of keys keep that of the records. */
+function groupFor(queues: readonly Queue[], { key }: StoredRecord): string | undefined {
+  if (key === undefined || !queues.some(isGrouped)) return undefined;
+  return groupOfKey(key.toString('utf8'));
+}
+
+function isGrouped({ definition }: Queue): boolean {
+  return definition.settings.groups === true;
 }

@@ -1,4 +1,5 @@
 import type { MessageFormats } from '../message/message-formats.ts';
+import { groupOfDraft } from '../message/message-group.ts';
 import type { DeadLetterRoute, DeadLetterRouter } from '../queue/queues.ts';
 import { DraftFacts } from './draft-facts.ts';
 import type { ExchangePublisher } from './publisher.ts';
@@ -23,6 +24,7 @@ export function createDeadLetterRouter(options: DeadLetterRouterOptions): DeadLe
     const facts = new DraftFacts(formats, draft, draft.dueMs);
     const route = finder.route(exchange, routingKeys, facts);
     publisher.publishBesideQueues(draft, route);
+    if (route.grouped) draft.groupId ??= groupOfDraft(formats, draft);
     return { queues: route.queues, streams: publisher.streamsPending() };
   };
 }

@@ -113,6 +113,28 @@ describe('exchanges over real queues', () => {
     await after.base.destroy();
   });
 
+  it('keep the order of a key when messages come late or from the dead', async () => {
+    const opened = await withDelay();
+    const { base, queues, exchanges, publisher } = opened;
+    const grouped = await queues.declare('', 'g', { ...CLASSIC, settings: { groups: true } });
+    await exchanges.bind(bindingOf('later', 'g', { routingKey: '#' }));
+    const settings = { deadLetterExchange: '', deadLetterRoutingKey: 'g', messageTtlMs: 500 };
+    await queues.declare('', 'dying', { ...CLASSIC, settings });
+    const publish = (exchange: string, key: string, dueMs: number): void => {
+      const draft = draftOf(exchange, key, 'body', { 'polymq-key': 'k' });
+      draft.dueMs = dueMs;
+      const route = exchanges.route(exchanges.get('', exchange)!, [key], factsOf({ dueMs }));
+      publisher.publish(draft, route);
+    };
+    publish('', 'dying', 0);
+    publish('later', 'g', base.clock.nowMs + 1000);
+    await pass(opened, 2000);
+    expect(grouped.readyCount).toBe(2);
+    expect(grouped.groupIdOf(grouped.take() as number)).toBe('k');
+    expect(grouped.take()).toBeUndefined();
+    await base.destroy();
+  });
+
   it('hand delayed messages and dead letters to live subscribers, in order with the queues', async () => {
     const opened = await withDelay();
     const seen: string[] = [];

@@ -55,6 +55,23 @@ describe('the embedded driver', () => {
     await expect(queues!.ack(a!)).rejects.toMatchObject({ code: 'lease-lost' });
   });
 
+  it('keeps the order of large batches that are sent at once', async () => {
+    const { queues } = await memory();
+    await queues!.declareQueue(spec('orders'));
+    const ids = Array.from({ length: 2_000 }, (_, index) => `id-${index}`);
+    const batches = [ids.slice(0, 800), ids.slice(800, 1_600), ids.slice(1_600, 1_999)];
+    await Promise.all(
+      [...batches, ids.slice(1_999)].map((batch) =>
+        queues!.send(
+          'orders',
+          batch.map((id) => message('x', { id })),
+        ),
+      ),
+    );
+    const got = await queues!.receive('orders', { ...NOW, max: 3_000 });
+    expect(got.map(({ id }) => id)).toEqual(ids);
+  });
+
   it('gives back at once what nobody has settled when it is closed', async () => {
     const one = await openEmbeddedDriver(new URL('memory:given-back'), undefined, CONTEXT);
     const two = await openEmbeddedDriver(new URL('memory:given-back'), undefined, CONTEXT);

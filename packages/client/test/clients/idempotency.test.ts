@@ -169,11 +169,13 @@ describe.each(KINDS)('idempotency keys in $name', ({ missing, open }) => {
     });
 
     it('takes over from a runner that shows no sign of life, and refuses what that one says later', async () => {
-      expect(await store.begin(key, 'dead', 40)).toEqual({ state: 'started' });
-      expect(await store.begin(key, 'twin', 40)).toMatchObject({ state: 'running' });
+      // Long enough for the next line also on a slow machine.
+      const leaseMs = 1_000;
+      expect(await store.begin(key, 'dead', leaseMs)).toEqual({ state: 'started' });
+      expect(await store.begin(key, 'twin', leaseMs)).toMatchObject({ state: 'running' });
       const { run } = counted();
       expect(await run('alive')).toMatchObject({ value: 'alive' });
-      expect(await store.renew(key, 'dead', 40)).toBe(false);
+      expect(await store.renew(key, 'dead', leaseMs)).toBe(false);
       expect(await store.complete(key, 'dead', '{"value":"late"}', 60_000)).toBe(false);
       await store.release(key, 'dead');
       expect(await run('again')).toMatchObject({ value: 'alive' });

@@ -150,6 +150,22 @@ describe('the driver for SQS', () => {
     expect((await queues.receive(name, now)).map(textOf)).toEqual(['after']);
   });
 
+  it('counts no attempt for what was given back untouched, and one for what was not', async () => {
+    const queues = await openQueues();
+    const name = newName();
+    await queues.declareQueue(specOf(name));
+    await queues.send(name, [textMessage('a')]);
+    const counts: number[] = [];
+    for (const untouched of [true, true, false]) {
+      const [delivery] = await queues.receive(name, { ...now, waitMs: 10_000 });
+      counts.push(delivery!.redeliveries);
+      await queues.release(delivery!, 0, untouched);
+    }
+    const [last] = await queues.receive(name, { ...now, waitMs: 10_000 });
+    expect([...counts, last!.redeliveries]).toEqual([0, 0, 0, 1]);
+    await queues.ack(last!);
+  });
+
   it('publishes to topics, subscribers and bound queues', async () => {
     const driver = await openDriver();
     const topics = driver.topics!;

@@ -313,6 +313,8 @@ export class Membership {
   async #joinOnce(): Promise<Share> {
     this.#coordinator ??= await this.#findCoordinator();
     const joined = await this.#callJoin(this.#coordinator);
+    // Connections that broke while it tried to get here have cost it nothing that it has now.
+    this.#cut = false;
     this.#memberId = joined.memberId;
     this.#generation = joined.generationId;
     const shares = joined.leader === joined.memberId ? await this.#deal(joined.members) : [];

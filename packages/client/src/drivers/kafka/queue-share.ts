@@ -56,7 +56,9 @@ export class QueueShare {
   readonly #leases = new Set<Lease>();
   readonly #dirty = new Set<Lane>();
   #committing: Promise<void> | undefined;
+  /** Nothing is dealt out: there are no partitions, or they may be about to go. */
   #frozen = true;
+  #joined = false;
   #pumping = false;
   #idle: ClockTimer | undefined;
   #started: Promise<void> | undefined;
@@ -248,8 +250,18 @@ export class QueueShare {
     if (this.closed || this.#takers.length > 0 || this.#leases.size > 0) return;
     this.#idle?.cancel();
     this.#idle = this.#wire.options.clock.after(LINGER_MS, () => {
-      if (this.#takers.length === 0 && this.#leases.size === 0) void this.close();
+      if (this.#takers.length > 0 || this.#leases.size > 0) return;
+      if (this.#cannotLeave) this.#restIfIdle();
+      else void this.close();
     });
+  }
+
+  /**
+   * The engine cannot be reached, or deals out anew. A member that went without a word would be waited for until its session ends, so it
+   * stays until it can say goodbye.
+   */
+  get #cannotLeave(): boolean {
+    return this.#joined && this.#frozen;
   }
 
   #commitSoon(lane: Lane): void {
@@ -309,6 +321,7 @@ export class QueueShare {
       }
     }
     this.#frozen = false;
+    this.#joined = true;
     if (surplus.size > 0) this.#giveUpSurplus();
     this.pump();
   }

@@ -1,4 +1,7 @@
-/** Streams of events for the SDK, straight from the core. */
+/**
+ * Streams of events for the SDK, straight from the core: what the core answers as a value becomes an event or an error of the client.
+ * A read that waits ends with the driver.
+ */
 import {
   type EventLogDriver,
   PolymqError,

@@ -1,3 +1,7 @@
+/**
+ * A message of a queue that is leased to a client in this process. It names its row in the queue, and lives until it is settled or the
+ * lease is lost. Its shape is the same for all, and nothing in it is made that nobody may read: a busy queue makes hundreds of thousands a second.
+ */
 import type { Delivery } from '@polymq/client/driver';
 import type { TextProperties } from '../../core/message/text-properties.ts';
 import type { Queue } from '../../core/queue/queue.ts';

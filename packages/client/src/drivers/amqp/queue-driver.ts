@@ -9,6 +9,7 @@ import type {
 } from '../../driver/driver.ts';
 import { UnsupportedError } from '../../errors.ts';
 import { HEADER } from '../../message/headers.ts';
+import { WireFacts } from '../../message/wire-facts.ts';
 import type { Delivery, OutgoingMessage, WireMessage } from '../../message/wire-message.ts';
 import type { Outcomes, Publication } from './batch.ts';
 import { type DelayRoute, Delays } from './delays.ts';
@@ -257,18 +258,6 @@ class QueuePublication implements Publication {
 
 /** The same message as it goes out once more. */
 function copyOf(delivery: AmqpDelivery): OutgoingMessage {
-  const { id, body, contentType, type, key, timestampMs, correlationId, replyTo } = delivery;
   const { [HEADER.due]: _, ...headers } = delivery.headers;
-  return {
-    id,
-    body,
-    contentType,
-    type,
-    headers,
-    key,
-    timestampMs,
-    correlationId,
-    replyTo,
-    priority: delivery.priority,
-  };
+  return { ...new WireFacts(delivery, headers), priority: delivery.priority };
 }

@@ -1,4 +1,5 @@
 import { HEADER } from '../../message/headers.ts';
+import { WireFacts } from '../../message/wire-facts.ts';
 import type { Delivery, TopicRecord } from '../../message/wire-message.ts';
 import type { Entry } from './lane.ts';
 import type { QueueShare, Taker } from './queue-share.ts';
@@ -12,29 +13,12 @@ export interface Lease {
   delivery: KafkaDelivery | undefined;
 }
 
-export class KafkaDelivery implements Delivery {
-  readonly id: string;
-  readonly body: Uint8Array;
-  readonly contentType: string;
-  readonly type: string | undefined;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly key: string | undefined;
-  readonly timestampMs: number;
-  readonly correlationId: string | undefined;
-  readonly replyTo: string | undefined;
+export class KafkaDelivery extends WireFacts implements Delivery {
   readonly redeliveries: number;
   readonly handle: Lease;
 
   constructor(record: TopicRecord, redeliveries: number, handle: Lease) {
-    this.id = record.id;
-    this.body = record.body;
-    this.contentType = record.contentType;
-    this.type = record.type;
-    this.headers = withoutDue(record.headers);
-    this.key = record.key;
-    this.timestampMs = record.timestampMs;
-    this.correlationId = record.correlationId;
-    this.replyTo = record.replyTo;
+    super(record, withoutDue(record.headers));
     this.redeliveries = redeliveries;
     this.handle = handle;
   }

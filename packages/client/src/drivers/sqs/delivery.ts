@@ -1,3 +1,4 @@
+import { WireFacts } from '../../message/wire-facts.ts';
 import type { Delivery, WireMessage } from '../../message/wire-message.ts';
 import { decodeMessage, type ReceivedMessage } from './message-format.ts';
 import type { QueuePlace } from './places.ts';
@@ -22,16 +23,7 @@ export interface DeliveryFacts {
 }
 
 /** A message that was received, with its receipt handle. */
-export class SqsDelivery implements Delivery {
-  readonly id: string;
-  readonly body: Uint8Array;
-  readonly contentType: string;
-  readonly type: string | undefined;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly key: string | undefined;
-  readonly timestampMs: number;
-  readonly correlationId: string | undefined;
-  readonly replyTo: string | undefined;
+export class SqsDelivery extends WireFacts implements Delivery {
   readonly redeliveries: number;
   leaseMs: number;
   /** The receipt handle. */
@@ -47,16 +39,8 @@ export class SqsDelivery implements Delivery {
 
   constructor(received: ReceivedMessage, facts: DeliveryFacts) {
     const message: WireMessage = decodeMessage(received);
-    this.id = message.id;
-    this.body = message.body;
-    this.contentType = message.contentType;
-    this.type = message.type;
-    this.headers = message.headers;
     // Other programs group their messages without our attribute.
-    this.key = message.key ?? foreignGroup(received, message.id);
-    this.timestampMs = message.timestampMs;
-    this.correlationId = message.correlationId;
-    this.replyTo = message.replyTo;
+    super(message, message.headers, message.key ?? foreignGroup(received, message.id));
     const receives = Number(received.Attributes?.['ApproximateReceiveCount'] ?? 1);
     this.redeliveries = Math.max(0, receives - 1 - facts.unseen);
     this.leaseMs = facts.leaseMs;

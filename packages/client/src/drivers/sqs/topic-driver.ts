@@ -12,6 +12,7 @@ import type {
   TopicSubscription,
 } from '../../driver/driver.ts';
 import { PolymqError, UnsupportedError } from '../../errors.ts';
+import { WireFacts } from '../../message/wire-facts.ts';
 import type { WireMessage } from '../../message/wire-message.ts';
 import type { Aws } from './aws.ts';
 import { type BatchAnswer, type BatchSuccess, batchRequest } from './batch-request.ts';
@@ -204,21 +205,7 @@ function publishEntry(
 }
 
 function toRecord(delivery: SqsDelivery): WireMessage & { partition: number; offset: number } {
-  const { id, body, contentType, type, headers, key, timestampMs, correlationId, replyTo } =
-    delivery;
-  return {
-    id,
-    body,
-    contentType,
-    type,
-    headers,
-    key,
-    timestampMs,
-    correlationId,
-    replyTo,
-    partition: -1,
-    offset: -1,
-  };
+  return { ...new WireFacts(delivery), partition: -1, offset: -1 };
 }
 
 function notFoundIsFine(error: unknown): undefined {

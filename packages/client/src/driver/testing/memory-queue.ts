@@ -1,6 +1,7 @@
 /** A queue of the memory driver: leases with a time, delays, priorities, order per key, limits; simple before fast. */
 import { PolymqError } from '../../errors.ts';
 import type { Clock, ClockTimer } from '../../lib/clock.ts';
+import { WakeUp } from '../../lib/wake-up.ts';
 import { HEADER } from '../../message/headers.ts';
 import type { Delivery, OutgoingMessage } from '../../message/wire-message.ts';
 import type {
@@ -43,7 +44,7 @@ export class MemoryQueue {
   readonly #bury: (message: OutgoingMessage) => void;
   #entries: Entry[] = [];
   readonly #subscribers = new Set<Subscriber>();
-  readonly #waiting = new Set<() => void>();
+  readonly #changes: WakeUp;
   readonly #dedupe = new Map<string, number>();
   #sequence = 0;
   #timer: ClockTimer | undefined;
@@ -53,6 +54,7 @@ export class MemoryQueue {
   constructor(spec: QueueSpec, clock: Clock, bury: (message: OutgoingMessage) => void = () => {}) {
     this.spec = spec;
     this.#clock = clock;
+    this.#changes = new WakeUp(clock);
     this.#bury = bury;
   }
 
@@ -161,22 +163,8 @@ export class MemoryQueue {
       this.#arm();
       const leftMs = endMs - this.#clock.nowMs();
       if (deliveries.length > 0 || leftMs <= 0) return deliveries;
-      await this.#change(leftMs, signal);
+      await this.#changes.wait(leftMs, signal);
     }
-  }
-
-  #change(leftMs: number, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        timer.cancel();
-        this.#waiting.delete(done);
-        signal?.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = this.#clock.after(leftMs, done);
-      this.#waiting.add(done);
-      signal?.addEventListener('abort', done, { once: true });
-    });
   }
 
   subscribe(prefetch: number, leaseMs: number, sink: DeliverySink): QueueSubscription {
@@ -276,7 +264,7 @@ export class MemoryQueue {
     this.#entries = this.#entries.filter((entry) => !expired.includes(entry));
     for (const { message } of expired) this.#die(message, 'expired');
     this.#lose(({ lease }) => lease !== undefined && lease.endMs <= nowMs);
-    for (const done of [...this.#waiting]) done();
+    this.#changes.wake();
     for (const subscriber of [...this.#subscribers]) this.#feed(subscriber);
     this.#arm();
   }

@@ -1,16 +1,18 @@
 import type { EventLogDriver, StoredEvent } from '../../driver/driver.ts';
 import { PolymqError } from '../../errors.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
+import { WakeUp } from '../../lib/wake-up.ts';
 import type { WireMessage } from '../../message/wire-message.ts';
 
 /** Streams of events in the memory of this process, for tests: gone when it ends, and without a limit. */
 export class MemoryEventLog implements EventLogDriver {
   readonly #clock: Clock;
   readonly #stores = new Map<string, StoredEvent[]>();
-  readonly #waiting = new Set<() => void>();
+  readonly #appends: WakeUp;
 
   constructor(clock: Clock = systemClock) {
     this.#clock = clock;
+    this.#appends = new WakeUp(clock);
   }
 
   async append(
@@ -33,7 +35,7 @@ export class MemoryEventLog implements EventLogDriver {
       const position = String(all.length + 1);
       all.push({ ...event, stream, version: known.length + at + 1, position });
     }
-    for (const wake of [...this.#waiting]) wake();
+    this.#appends.wake();
     return { version: known.length + events.length, position: String(all.length) };
   }
 
@@ -63,22 +65,8 @@ export class MemoryEventLog implements EventLogDriver {
       const found = (this.#stores.get(store) ?? []).slice(at, at + options.max);
       const leftMs = endMs - this.#clock.nowMs();
       if (found.length > 0 || leftMs <= 0 || options.signal?.aborted === true) return found;
-      await this.#more(leftMs, options.signal);
+      await this.#appends.wait(leftMs, options.signal);
     }
-  }
-
-  #more(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        timer.cancel();
-        this.#waiting.delete(done);
-        signal?.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = this.#clock.after(waitMs, done);
-      this.#waiting.add(done);
-      signal?.addEventListener('abort', done, { once: true });
-    });
   }
 }
 

@@ -11,7 +11,7 @@
 import type { DeliverySink, QueueSubscription } from '../driver/driver.ts';
 import type { PolymqError } from '../errors.ts';
 import { receiveChannel } from '../lib/diagnostics.ts';
-import { isPromise } from '../lib/maybe.ts';
+import { through } from '../lib/maybe.ts';
 import { KeyedWork, PlainWork, type WorkList } from '../lib/work-list.ts';
 import type { Message } from '../message/message.ts';
 import { MessageReader } from '../message/message-reader.ts';
@@ -115,45 +115,21 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
       void this.#settle(message, this.#settling.giveUp(message));
       return true;
     }
-    let reading: Promise<void> | undefined;
-    try {
-      reading = this.#reader.read(message);
-    } catch (error) {
-      this.#unreadable(message, error);
-      return true;
-    }
-    if (reading === undefined) this.#run(message);
-    else {
-      reading.then(
-        () => this.#run(message),
-        (error: unknown) => this.#unreadable(message, error),
-      );
-    }
+    through(message, this.#read, this.#run, this.#unreadable);
     return true;
   }
 
-  #run(message: QueueMessage): void {
+  readonly #read = (message: QueueMessage): unknown => this.#reader.read(message);
+
+  readonly #run = (message: QueueMessage): void => {
     if (receiveChannel.hasSubscribers) {
       receiveChannel.publish({ place: this.#plan.place, message });
     }
-    let result: unknown;
-    try {
-      result = this.#handle(message);
-    } catch (error) {
-      this.#failed(message, error);
-      return;
-    }
-    if (!isPromise(result)) this.#succeeded(message);
-    else {
-      result.then(
-        () => this.#succeeded(message),
-        (error: unknown) => this.#failed(message, error),
-      );
-    }
-  }
+    through(message, this.#handle, this.#succeeded, this.#failed);
+  };
 
   /** The handler is free at once; what becomes of the acknowledgement is only watched. */
-  #succeeded(message: QueueMessage): void {
+  readonly #succeeded = (message: QueueMessage): void => {
     if (message.state === 'open') {
       const acked = this.#acks.add(message);
       if (acked !== undefined && acked !== this.#watched) this.watch(acked);
@@ -162,10 +138,10 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
       this.report(this.#settling.lost(message));
     }
     this.#finish(message);
-  }
+  };
 
   /** The handler stays taken until the engine has the message, so that failing messages cannot pile up. */
-  #failed(message: QueueMessage, error: unknown): void {
+  readonly #failed = (message: QueueMessage, error: unknown): void => {
     if (message.state === 'lost') {
       this.report(this.#settling.lost(message));
       this.#finish(message);
@@ -177,12 +153,12 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
     } else {
       void this.#settle(message, this.#settling.fail(message, error));
     }
-  }
+  };
 
-  #unreadable(message: QueueMessage, error: unknown): void {
+  readonly #unreadable = (message: QueueMessage, error: unknown): void => {
     this.report(error);
     void this.#settle(message, this.#settling.reject(message, error));
-  }
+  };
 
   async #settle(message: QueueMessage, settling: Promise<void>): Promise<void> {
     try {

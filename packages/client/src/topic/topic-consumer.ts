@@ -11,7 +11,7 @@ import type { GroupSink, TopicSubscription } from '../driver/driver.ts';
 import type { PolymqError } from '../errors.ts';
 import { type ClockTimer, sleep } from '../lib/clock.ts';
 import { receiveChannel, settleChannel } from '../lib/diagnostics.ts';
-import { isPromise } from '../lib/maybe.ts';
+import { through } from '../lib/maybe.ts';
 import { KeyedWork, PlainWork, type WorkList } from '../lib/work-list.ts';
 import type { Message } from '../message/message.ts';
 import { MessageReader } from '../message/message-reader.ts';
@@ -96,49 +96,30 @@ export class TopicConsumer extends BaseConsumer implements GroupSink {
     this.#waiting -= 1;
     if (this.#blocked.length > 0 && this.#hasRoom()) this.#letGo();
     this.#active.add(message);
-    let reading: Promise<void> | undefined;
-    try {
-      reading = this.#reader.read(message);
-    } catch (error) {
-      this.#unreadable(message, error);
-      return true;
-    }
-    if (reading === undefined) this.#run(message);
-    else {
-      reading.then(
-        () => this.#run(message),
-        (error: unknown) => this.#unreadable(message, error),
-      );
-    }
+    through(message, this.#read, this.#run, this.#unreadable);
     return true;
   }
 
-  #run(message: TopicMessage): void {
+  readonly #read = (message: TopicMessage): unknown => this.#reader.read(message);
+
+  readonly #run = (message: TopicMessage): void => {
     const { filter, plan } = this.#reading;
-    let result: unknown;
     try {
       if (filter !== undefined && !filter(message)) {
         message.done();
         this.#finish(message);
         return;
       }
-      if (receiveChannel.hasSubscribers) receiveChannel.publish({ place: plan.place, message });
-      result = this.#handle(message);
     } catch (error) {
       this.#failed(message, error);
       return;
     }
-    if (!isPromise(result)) this.#ended(message);
-    else {
-      result.then(
-        () => this.#ended(message),
-        (error: unknown) => this.#failed(message, error),
-      );
-    }
-  }
+    if (receiveChannel.hasSubscribers) receiveChannel.publish({ place: plan.place, message });
+    through(message, this.#handle, this.#ended, this.#failed);
+  };
 
   /** The handler has returned, and may have said something before. */
-  #ended(message: TopicMessage): void {
+  readonly #ended = (message: TopicMessage): void => {
     const { verdict } = message;
     if (message.state === 'lost') this.#finish(message);
     else if (verdict === undefined) {
@@ -147,9 +128,9 @@ export class TopicConsumer extends BaseConsumer implements GroupSink {
       this.#finish(message);
     } else if (verdict.kind === 'nack') this.#failed(message, verdict.reason, verdict.delayMs);
     else void this.#bury(message, verdict.reason);
-  }
+  };
 
-  #failed(message: TopicMessage, error: unknown, delayMs?: number): void {
+  readonly #failed = (message: TopicMessage, error: unknown, delayMs?: number): void => {
     const { retry, plan } = this.#reading;
     if (error === GIVE_BACK || message.state === 'lost') {
       this.#finish(message);
@@ -169,7 +150,7 @@ export class TopicConsumer extends BaseConsumer implements GroupSink {
     this.#tell(message, 'retry');
     if (this.isClosing) this.#finish(message);
     else this.#again(message, delayMs ?? retry.delayMs(failed, error));
-  }
+  };
 
   #again(message: TopicMessage, waitMs: number): void {
     const timer = this.#reading.plan.context.clock.after(waitMs, () => {
@@ -179,11 +160,11 @@ export class TopicConsumer extends BaseConsumer implements GroupSink {
     this.#waits.set(message, timer);
   }
 
-  #unreadable(message: TopicMessage, error: unknown): void {
+  readonly #unreadable = (message: TopicMessage, error: unknown): void => {
     this.report(error);
     message.failedHere(error, this.#reading.plan.context.clock.nowMs());
     void this.#bury(message, error);
-  }
+  };
 
   /** Until it is stored where the dead are, nothing goes on that has to be behind it. */
   async #bury(message: TopicMessage, reason: unknown): Promise<void> {

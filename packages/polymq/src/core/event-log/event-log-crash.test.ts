@@ -5,8 +5,9 @@
 import { expect, test } from 'vitest';
 import type { Environment } from '../../lib/environment/environment.ts';
 import { SeededRandom } from '../../lib/environment/simulated/seeded-random.ts';
-import { SimulatedDisk, systemError } from '../../lib/environment/simulated/simulated-disk.ts';
+import { SimulatedDisk } from '../../lib/environment/simulated/simulated-disk.ts';
 import { openSimulatedEngine } from '../../log/testing/simulated-engine.ts';
+import { untilCut } from '../../log/testing/until-cut.ts';
 import { MetaJournal } from '../meta/meta-journal.ts';
 import { openDocuments } from '../meta/open-documents.ts';
 import { openStreams } from '../stream/open-streams.ts';
@@ -57,24 +58,15 @@ async function open(world: World): Promise<EventLog> {
   return log;
 }
 
-async function liveUntilCut(world: World): Promise<void> {
-  const { disk, random } = world;
-  const lastOperation = disk.operationCount + random.integer(600);
-  disk.onOperation = ({ index, path }) => {
-    if (index >= lastOperation) throw systemError('EIO', path);
-  };
-  try {
+function liveUntilCut(world: World): Promise<void> {
+  return untilCut(world, 600, async (isCut) => {
     const log = await open(world);
     await check(log, world);
-    for (let step = 0; step < 200 && disk.operationCount < lastOperation; step++) {
-      for (let count = random.integer(8); count > 0; count--) appendOne(log, world);
+    for (let step = 0; step < 200 && !isCut(); step++) {
+      for (let count = world.random.integer(8); count > 0; count--) appendOne(log, world);
       await new Promise((resolve) => setImmediate(resolve));
     }
-  } catch (error) {
-    if (disk.operationCount <= lastOperation) throw error;
-  } finally {
-    disk.onOperation = undefined;
-  }
+  });
 }
 
 /** The events of one append carry its number and how many they are, so that half of one would show. */

@@ -5,8 +5,9 @@
 import { expect, test } from 'vitest';
 import type { Environment } from '../../lib/environment/environment.ts';
 import { SeededRandom } from '../../lib/environment/simulated/seeded-random.ts';
-import { SimulatedDisk, systemError } from '../../lib/environment/simulated/simulated-disk.ts';
+import { SimulatedDisk } from '../../lib/environment/simulated/simulated-disk.ts';
 import { openSimulatedEngine } from '../../log/testing/simulated-engine.ts';
+import { untilCut } from '../../log/testing/until-cut.ts';
 import { type GroupRegistry, openGroups } from './group-registry.ts';
 
 const SEEDS = Number(process.env['POLYMQ_SEEDS'] ?? 30);
@@ -49,24 +50,15 @@ async function open(world: World): Promise<GroupRegistry> {
   return groups;
 }
 
-async function liveUntilCut(world: World): Promise<void> {
-  const { disk, random } = world;
-  const lastOperation = disk.operationCount + random.integer(600);
-  disk.onOperation = ({ index, path }) => {
-    if (index >= lastOperation) throw systemError('EIO', path);
-  };
-  try {
+function liveUntilCut(world: World): Promise<void> {
+  return untilCut(world, 600, async (isCut) => {
     const groups = await open(world);
     check(groups, world);
-    for (let step = 0; step < 200 && disk.operationCount < lastOperation; step++) {
-      for (let count = random.integer(8); count > 0; count--) commitOne(groups, world);
+    for (let step = 0; step < 200 && !isCut(); step++) {
+      for (let count = world.random.integer(8); count > 0; count--) commitOne(groups, world);
       await new Promise((resolve) => setImmediate(resolve));
     }
-  } catch (error) {
-    if (disk.operationCount <= lastOperation) throw error;
-  } finally {
-    disk.onOperation = undefined;
-  }
+  });
 }
 
 function commitOne(groups: GroupRegistry, world: World): void {

@@ -42,6 +42,20 @@ function answering(mq: Client, name: string) {
     });
 }
 
+/** Its one answer is given when the test says so. */
+async function slowResponder(serving: Client, name: string) {
+  let answer: (text: string) => void = () => {};
+  const responder = service<Calculator>(serving, name).handle(
+    'slow',
+    () =>
+      new Promise<string>((resolve) => {
+        answer = resolve;
+      }),
+  );
+  await responder.ready();
+  return { responder, answer: (text: string) => answer(text) };
+}
+
 describe.each(ways)('a service over %s', (name, open) => {
   it('answers, and brings back what handlers throw', async () => {
     const [asking, serving] = await twoClients(name, open);
@@ -65,15 +79,7 @@ describe.each(ways)('a service over %s', (name, open) => {
   it('gives up a request in time, and counts the reply that comes too late', async () => {
     const [asking, serving] = await twoClients(name, open);
     const its = newName();
-    let answer: (text: string) => void = () => {};
-    const responder = service<Calculator>(serving, its).handle(
-      'slow',
-      () =>
-        new Promise<string>((resolve) => {
-          answer = resolve;
-        }),
-    );
-    await responder.ready();
+    const { responder, answer } = await slowResponder(serving, its);
     const calculator = service<Calculator>(asking, its);
     const error = await failureOf(calculator.request('slow', null, { timeout: '2s' }));
     expect(error).toMatchObject({ code: 'timeout', retryable: true });
@@ -85,15 +91,7 @@ describe.each(ways)('a service over %s', (name, open) => {
   it('finishes what it has begun when it closes, and is not asked again', async () => {
     const [asking, serving] = await twoClients(name, open);
     const its = newName();
-    let answer: (text: string) => void = () => {};
-    const responder = service<Calculator>(serving, its).handle(
-      'slow',
-      () =>
-        new Promise<string>((resolve) => {
-          answer = resolve;
-        }),
-    );
-    await responder.ready();
+    const { responder, answer } = await slowResponder(serving, its);
     const calculator = service<Calculator>(asking, its);
     const asked = calculator.request('slow', null);
     await expect.poll(() => responder.running, { timeout: 20_000 }).toBe(1);

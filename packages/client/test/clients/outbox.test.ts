@@ -366,7 +366,9 @@ describe.each(DATABASES)('the outbox on $name', ({ name, missing, open }) => {
             { kills, every },
           );
           expect(report.points).toBeGreaterThan(50);
-          expect(report.deaths).toBeGreaterThanOrEqual(report.points / every);
+          expect(report.missed).toEqual([]);
+          // With two deaths, the second life does not always live as long as its number.
+          if (kills === 2) expect(report.deaths).toBeGreaterThan((report.points / every) * 1.2);
         },
       );
     });

@@ -15,9 +15,14 @@
  * error from its work, as it does from a broken connection, and rolls back. What a driver must do when its client dies
  * (close the connection, let leases run out) is registered by the scenario with `onDeath`.
  *
- * `forEveryKillPoint` runs a scenario once without a death and counts the points; then, for each of them, in a new world:
+ * `forEveryKillPoint` runs a scenario once without a death and notes the points; then, for each of them, in a new world:
  * run, die there, start again (`recover`, or `run` itself), check the invariants. With `kills: 2` the second life dies as
  * well, somewhere else for each point, and a third one finishes.
+ *
+ * A point is known by what is done there and how often it was done before, not by its number: lives that poll come by more points or
+ * fewer, in another order, as the timing has it. A life that comes by a point nobody has come by before adds it to those to be died
+ * at. One that ends without having come by its point has met fewer polls, which is no failure if that was a repetition; the first
+ * coming-by of each kind is tried again, and reported as `missed` if there is no dying at it.
  */
 import type { Clock } from '../../src/lib/clock.ts';
 
@@ -53,9 +58,19 @@ export interface Death {
 export interface KillReport {
   /** Points of the run without a death. */
   readonly points: number;
-  /** Lives that died. Smaller than what was tried if runs differ in their number of points. */
+  /** Lives that died. */
   readonly deaths: number;
   readonly labels: readonly string[];
+  /** What was done at points that were tried, and at none of which a life has died. Empty, or the test proves less than it says. */
+  readonly missed: readonly string[];
+}
+
+/** A point that lives have in common, whatever their timing. */
+interface CommonPoint {
+  /** Its label without what differs between worlds: numbers and UUIDs. */
+  readonly what: string;
+  /** From 1 on: how often a life has come by it then. */
+  readonly nth: number;
 }
 
 /** What the engine's side sees when the caller has died within its callback. */
@@ -66,13 +81,24 @@ export class KilledError extends Error {
   }
 }
 
+/** Of labels: what is another one in each world. */
+const DIFFERS = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d+/g;
+/** How many lives try to die at a point that only some lives come by. */
+const ATTEMPTS = 5;
+/** Of the points of the unharmed life. */
+const REPETITIONS_FACTOR = 1.5;
+const KINDS_FACTOR = 5;
+
 type AnyFunction = (...values: unknown[]) => unknown;
 
 /** One life: its guards, the point at which it dies, and what is to be done then. */
 export class KillSwitch {
   /** Every point that this life came by, in order. */
   readonly labels: string[] = [];
-  readonly #dieAt: number;
+  /** The same, as other lives may know them. */
+  readonly points: CommonPoint[] = [];
+  readonly #dieAt: number | CommonPoint;
+  readonly #counts = new Map<string, number>();
   #death: Death | undefined;
   #tellDeath: (death: Death) => void = () => {};
   readonly #died: Promise<Death>;
@@ -81,8 +107,8 @@ export class KillSwitch {
   readonly #proxies = new WeakMap<object, object>();
   readonly #targets = new WeakMap<object, object>();
 
-  /** Dies at the point of that number; `Infinity`: never. */
-  constructor(dieAt: number = Number.POSITIVE_INFINITY) {
+  /** Dies at the point of that number, or that one of those in common; `Infinity`: never. */
+  constructor(dieAt: number | CommonPoint = Number.POSITIVE_INFINITY) {
     this.#dieAt = dieAt;
     this.#died = new Promise((resolve) => {
       this.#tellDeath = resolve;
@@ -141,10 +167,21 @@ export class KillSwitch {
   #point(label: string): boolean {
     if (this.#death !== undefined) return true;
     this.labels.push(label);
-    if (this.labels.length - 1 !== this.#dieAt) return false;
-    this.#death = { point: this.#dieAt, label };
+    const what = label.replace(DIFFERS, '#');
+    const nth = (this.#counts.get(what) ?? 0) + 1;
+    this.#counts.set(what, nth);
+    this.points.push({ what, nth });
+    if (!this.#isItsEnd(what, nth)) return false;
+    this.#death = { point: this.labels.length - 1, label };
     this.#tellDeath(this.#death);
     return true;
+  }
+
+  #isItsEnd(what: string, nth: number): boolean {
+    const dieAt = this.#dieAt;
+    return typeof dieAt === 'number'
+      ? this.labels.length - 1 === dieAt
+      : dieAt.what === what && dieAt.nth === nth;
   }
 
   #proxyOf(target: object, label: string): object {
@@ -269,16 +306,57 @@ export async function forEveryKillPoint<World>(
   const unharmed = new KillSwitch();
   await inWorld(scenario, [unharmed], options);
   const points = unharmed.labels.length;
+  const known = new KnownPoints(unharmed.points);
+  const tried = new Set<string>();
+  const died = new Set<string>();
   let deaths = 0;
-  for (let point = 0; point < points; point += every) {
-    const lives = [new KillSwitch(point)];
-    // Any spread will do, if it is another place for each point, and the same one in each run of the test.
-    if (kills === 2) lives.push(new KillSwitch((point * 7919 + 13) % points));
-    lives.push(new KillSwitch());
-    await inWorld(scenario, lives, options);
-    deaths += lives.filter((life) => life.dead).length;
+  for (let index = 0; index < known.list.length; index += every) {
+    const point = known.list[index]!;
+    tried.add(point.what);
+    for (let attempt = 1; attempt <= (point.nth === 1 ? ATTEMPTS : 1); attempt += 1) {
+      const lives = [new KillSwitch(point)];
+      // Any spread will do, if it is another place for each point, and the same one in each run of the test.
+      if (kills === 2) lives.push(new KillSwitch((index * 7919 + 13) % points));
+      lives.push(new KillSwitch());
+      await inWorld(scenario, lives, options);
+      deaths += lives.filter((life) => life.dead).length;
+      known.add(lives[0]!.points);
+      if (lives[0]!.dead) {
+        died.add(point.what);
+        break;
+      }
+    }
   }
-  return { points, deaths, labels: unharmed.labels };
+  const missed = [...tried].filter((what) => !died.has(what));
+  return { points, deaths, labels: unharmed.labels, missed };
+}
+
+/** What a life came by, and those that other lives came by beside it. */
+class KnownPoints {
+  readonly list: CommonPoint[];
+  readonly #first: number;
+  readonly #counts = new Map<string, number>();
+
+  constructor(unharmed: readonly CommonPoint[]) {
+    this.list = [];
+    this.#first = Number.POSITIVE_INFINITY;
+    this.add(unharmed);
+    this.#first = unharmed.length;
+  }
+
+  /** Some lives poll for long: repetitions are not taken in without end. What nobody has done before always is, within reason. */
+  add(points: readonly CommonPoint[]): void {
+    for (const point of points) {
+      const { what, nth } = point;
+      if (nth <= (this.#counts.get(what) ?? 0)) continue;
+      if (nth > 1 && this.list.length >= this.#first * REPETITIONS_FACTOR) continue;
+      if (this.list.length >= this.#first * KINDS_FACTOR) {
+        throw new Error(`each life does something else, such as "${what}"; take what differs out`);
+      }
+      this.#counts.set(what, nth);
+      this.list.push(point);
+    }
+  }
 }
 
 /** Lives one after the other in one world, until one of them is not killed. */

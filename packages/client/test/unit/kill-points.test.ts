@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
-import { forEveryKillPoint, KillSwitch } from '../support/kill-points.ts';
+import { forEveryKillPoint, type KillScenario, KillSwitch } from '../support/kill-points.ts';
 
 /** A world of two accounts with a transaction that a broken callback rolls back. */
 class Bank {
@@ -177,6 +177,53 @@ describe('forEveryKillPoint', () => {
     );
     expect(report).toMatchObject({ points: 2, deaths: 4 });
     expect(lives).toEqual([1, 3, 3]);
+  });
+
+  /** Lives that poll as often as they are told, one after the other, before they do something. */
+  function polling(polls: (life: number) => number, died: string[] = []) {
+    let lives = 0;
+    const scenario: KillScenario<Bank> = {
+      setup: () => new Bank(),
+      run: async (world, kill) => {
+        const bank = kill.guard(world, 'bank');
+        const count = polls(lives++);
+        for (let poll = 0; poll < count; poll++) await kill.effect(`poll ${lives}`, () => {});
+        await bank.add('a', 1);
+        await bank.add('b', 1);
+      },
+      recover: async () => {},
+      check: (_, death) => void died.push(death?.label ?? 'nowhere'),
+    };
+    return scenario;
+  }
+
+  it('dies at everything that is done, however often the lives poll before it', async () => {
+    for (const polls of [
+      [3, 0],
+      [0, 3],
+      [2, 5, 1, 0, 4],
+      [1, 9, 2],
+    ]) {
+      const died: string[] = [];
+      const report = await forEveryKillPoint(polling((life) => polls[life % polls.length]!, died));
+      expect(report.missed).toEqual([]);
+      const adds = died.filter((label) => label.startsWith('bank'));
+      expect(adds).toEqual(
+        ['before: a', 'after: a', 'before: b', 'after: b'].map((each) => `bank.add ${each}`),
+      );
+      expect(died.some((label) => /^poll .* after$/.test(label))).toBe(true);
+    }
+  });
+
+  it('comes to an end when every life polls more than the one before', async () => {
+    const report = await forEveryKillPoint(polling((life) => life));
+    expect(report).toMatchObject({ points: 4, missed: [] });
+    expect(report.deaths).toBeLessThan(12);
+  });
+
+  it('says what no life could die at', async () => {
+    const report = await forEveryKillPoint(polling((life) => (life === 0 ? 1 : 0)));
+    expect(report.missed).toEqual(['poll # before', 'poll # after']);
   });
 
   it('says where a life hangs', async () => {

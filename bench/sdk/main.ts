@@ -10,6 +10,7 @@ import { headLines, positive, progress, settingsOf, writeReport } from '../lib/r
 import { median } from '../lib/statistics.ts';
 import { formatTable } from '../lib/table.ts';
 import type { LoadOrder, LoadResult } from './load.ts';
+import { benchWires, WIRES } from './wire/main.ts';
 
 interface Measured {
   readonly scenario: string;
@@ -22,14 +23,12 @@ interface Measured {
 const USAGE = `usage: npm run bench -- sdk [options]
   --runs N --seconds N --quick   how often and how long (3 runs of 3 s)
   --batch N                      messages per call (1000)
-  --in-flight N                  calls at the same time (4)
+  --in-flight N                  calls at the same time (8)
   --only NAME                    send, receive or consume
   --json FILE                    where everything that was measured goes
   --wire amqp|kafka|sqs|all      instead: over a protocol, as a share of what the bare client library does
 `;
 
-/** Those over which it is compared with a bare client library: `amqp-wire.ts` and so on. */
-const WIRES: readonly string[] = ['amqp', 'kafka', 'sqs'];
 const LOAD = fileURLToPath(new URL('./load.ts', import.meta.url));
 
 const REMARKS: Readonly<Record<string, string>> = {
@@ -46,7 +45,7 @@ export async function benchSdk(args: string[]): Promise<number> {
       seconds: { type: 'string' },
       quick: { type: 'boolean', default: false },
       batch: { type: 'string', default: '1000' },
-      'in-flight': { type: 'string', default: '4' },
+      'in-flight': { type: 'string', default: '8' },
       only: { type: 'string' },
       json: { type: 'string' },
       wire: { type: 'string' },
@@ -57,8 +56,10 @@ export async function benchSdk(args: string[]): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
-  if (values.wire !== undefined) return overWire(values.wire);
   const settings = settingsOf({ ...values, durability: 'fsync' });
+  if (values.wire !== undefined) {
+    return benchWires(chosen(WIRES, values.wire, '--wire'), settings, values.json);
+  }
   const order: LoadOrder = {
     seconds: settings.seconds,
     batch: positive('batch', values.batch),
@@ -87,16 +88,6 @@ export async function benchSdk(args: string[]): Promise<number> {
   return writeReport('sdk', values.json, { settings, failures: [], results, rounds });
 }
 
-/** Each prints its own lines. One after the other, for they share the machine. */
-async function overWire(name: string): Promise<number> {
-  for (const wire of chosen(WIRES, name, '--wire')) {
-    progress(`over ${wire}`);
-    const file = fileURLToPath(new URL(`./${wire}-wire.ts`, import.meta.url));
-    await run(['--conditions=@polymq/source', '--import', import.meta.resolve('tsx'), file]);
-  }
-  return 0;
-}
-
 /** That one, or all. */
 function chosen(names: readonly string[], name: string, flag: string): readonly string[] {
   if (name === 'all') return names;
@@ -122,25 +113,21 @@ async function measure(scenario: string, order: LoadOrder): Promise<Measured> {
   }
 }
 
+/** In a process of its own. */
 async function runLoad(scenario: string, data: string, order: LoadOrder): Promise<LoadResult> {
   const args = ['--import', import.meta.resolve('tsx'), LOAD, scenario, data];
-  return JSON.parse(await run([...args, JSON.stringify(order)], true)) as LoadResult;
-}
-
-/** Runs Node. Resolves with what was printed, if it is caught. */
-function run(args: readonly string[], caught = false): Promise<string> {
-  const child = spawn(process.execPath, args, {
-    stdio: ['ignore', caught ? 'pipe' : 'inherit', 'inherit'],
+  const child = spawn(process.execPath, [...args, JSON.stringify(order)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
   });
   let output = '';
-  child.stdout?.on('data', (chunk: Buffer) => {
+  child.stdout.on('data', (chunk: Buffer) => {
     output += chunk.toString();
   });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => {
-      if (code === 0) resolve(output);
-      else reject(new Error(`node ${args.join(' ')} ended with ${code}`));
+      if (code === 0) resolve(JSON.parse(output) as LoadResult);
+      else reject(new Error(`the load ${scenario} ended with ${code}`));
     });
   });
 }

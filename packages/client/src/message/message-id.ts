@@ -8,6 +8,8 @@ const ID_CHARS = 36;
 const ID_BYTES = 16;
 /** An id that is kept keeps the text of all of them alive. */
 const IDS = 64;
+/** Randomness is fetched for so many, since each call into the system costs as much as several ids. */
+const RANDOM_IDS: number = 32 * IDS;
 /** Where the two digits of each byte stand: `xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx`. */
 const PLACES: readonly number[] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 /** Both digits of each byte as one number. */
@@ -15,11 +17,12 @@ const DIGITS: Uint16Array = Uint16Array.from({ length: 256 }, (_, byte) =>
   Buffer.from(byte.toString(16).padStart(2, '0')).readUInt16BE(),
 );
 
-const random = Buffer.alloc(IDS * ID_BYTES);
+const random = Buffer.alloc(RANDOM_IDS * ID_BYTES);
 const text = Buffer.alloc(IDS * ID_CHARS, '-');
 const writer = new DataView(text.buffer, text.byteOffset, text.byteLength);
 let ids = '';
 let at = 0;
+let randomAt = random.length;
 
 export function messageId(): string {
   if (at === ids.length) refill();
@@ -28,8 +31,14 @@ export function messageId(): string {
 }
 
 function refill(): void {
-  randomFillSync(random);
-  for (let id = 0; id < IDS; id += 1) writeId(id * ID_BYTES, id * ID_CHARS);
+  if (randomAt === random.length) {
+    randomFillSync(random);
+    randomAt = 0;
+  }
+  for (let id = 0; id < IDS; id += 1) {
+    writeId(randomAt, id * ID_CHARS);
+    randomAt += ID_BYTES;
+  }
   ids = text.toString('latin1');
   at = 0;
 }

@@ -1,12 +1,13 @@
 /** What was received by the piece and is not settled yet. At the end of the driver it goes back at once, as with a connection that ends. */
 import type { Queue } from '../../core/queue/queue.ts';
 import type { DeliveryOwner, EmbeddedDelivery } from './embedded-delivery.ts';
+import { OpenDeliveries } from './open-deliveries.ts';
 
 /** So many may be kept before it is asked whose lease has ended. */
 const KEPT_MIN = 1024;
 
 export class Received implements DeliveryOwner {
-  readonly #open = new Set<EmbeddedDelivery>();
+  readonly #open = new OpenDeliveries();
   #sweepAt = KEPT_MIN;
 
   add(deliveries: readonly EmbeddedDelivery[]): void {

@@ -3,6 +3,8 @@
  * the contract suite; here is what is particular to SQS.
  */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 
 import {
   CreateQueueCommand,
@@ -10,7 +12,7 @@ import {
   ListQueuesCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Polymq, startPolymq } from '../../../polymq/test/support/polymq.ts';
 import type { Driver, QueueDriver, QueueSpec } from '../../src/driver/driver.ts';
 import { open, type SqsOptions } from '../../src/drivers/sqs/index.ts';
@@ -22,12 +24,14 @@ import type {
   WireMessage,
 } from '../../src/message/wire-message.ts';
 
+const given = process.env['TEST_SQS'];
+/** A proxy that knows no TLS is of no use there. */
+const isFar = given?.startsWith('https:') === true;
 let server: Polymq | undefined;
 let url: URL;
 const drivers: Driver[] = [];
 
 beforeAll(async () => {
-  const given = process.env['TEST_SQS'];
   if (given === undefined) server = await startPolymq({ data: 'memory:' });
   url = new URL(given ?? `sqs://127.0.0.1:${server!.port('aws')}`);
 });
@@ -44,8 +48,8 @@ const context = {
   onConnection: () => {},
 };
 
-async function openDriver(options: SqsOptions = {}): Promise<Driver> {
-  const driver = await open(url, options, context);
+async function openDriver(options: SqsOptions = {}, at: URL = url): Promise<Driver> {
+  const driver = await open(at, options, context);
   drivers.push(driver);
   return driver;
 }
@@ -81,6 +85,28 @@ function foreignClient(): SQSClient {
     region: 'us-east-1',
     credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
   });
+}
+
+/** The engine, farther away. */
+async function slowAnswers(
+  to: URL,
+  delayMs: number,
+): Promise<{ url: URL; close(): Promise<void> }> {
+  const proxy = createServer((near) => {
+    const far = connect(Number(to.port), to.hostname);
+    near.pipe(far);
+    far.on('data', (chunk) => setTimeout(() => near.write(chunk), delayMs));
+    far.on('error', () => {}).on('close', () => near.destroy());
+    near.on('error', () => {}).on('close', () => far.destroy());
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  const { port } = proxy.address() as AddressInfo;
+  const close = async (): Promise<void> => {
+    proxy.close();
+    proxy.unref();
+  };
+  return { url: new URL(`sqs://127.0.0.1:${port}`), close };
 }
 
 const LEASE_MS = 30_000;
@@ -148,6 +174,34 @@ describe('the driver for SQS', () => {
     await subscription.close();
     await queues.send(name, [textMessage('after')]);
     expect((await queues.receive(name, now)).map(textOf)).toEqual(['after']);
+  });
+
+  it.skipIf(isFar)('gives back at once what is on its way when it closes', async () => {
+    const slow = await slowAnswers(url, 15);
+    onTestFinished(slow.close);
+    const driver = await openDriver({}, slow.url);
+    const [queues, others] = [driver.queues!, await openQueues()];
+    for (const fifo of [false, true]) {
+      const name = newName();
+      await others.declareQueue(specOf(name, { fifo }));
+      const texts = ['1', '2', '3'];
+      await others.send(
+        name,
+        texts.map((text) => textMessage(text, { key: 'k' })),
+      );
+      let delivered = 0;
+      const sink = { deliver: () => void delivered++, lost: () => {}, ended: () => {} };
+      const credit = { prefetch: 10, leaseMs: LEASE_MS };
+      const subscription = await queues.subscribeQueue(name, credit, sink);
+      await subscription.close();
+      const receiving = new AbortController();
+      const received = queues.receive(name, { ...now, waitMs: 10_000, signal: receiving.signal });
+      receiving.abort();
+      expect([delivered, await received]).toEqual([0, []]);
+      const [first] = await others.receive(name, now);
+      expect(textOf(first!)).toBe('1');
+      expect(await others.queueStats(name)).toMatchObject({ leased: fifo ? 1 : 3 });
+    }
   });
 
   it('counts no attempt for what was given back untouched, and one for what was not', async () => {
@@ -283,6 +337,27 @@ describe('what is particular to SQS', () => {
     await vi.waitFor(() => expect(seen).toEqual(['1', '2', '2', '3', '4', '5']));
     expect(openMax).toBe(1);
     await subscription.close();
+  });
+
+  it('stores what is moved back into a FIFO queue, however soon after it was first sent', async () => {
+    const queues = await openQueues();
+    const [name, letters] = [newName(), newName('dlq')];
+    await queues.declareQueue(specOf(name, { fifo: true }));
+    await queues.declareQueue(specOf(letters, { fifo: true }));
+    const message = textMessage('a', { key: 'k' });
+    await queues.send(name, [message]);
+    for (let round = 0; round < 2; round += 1) {
+      for (const [from, to] of [
+        [name, letters],
+        [letters, name],
+      ] as const) {
+        const [delivery] = await queues.receive(from, { ...now, waitMs: 5_000 });
+        expect([from, delivery?.id]).toEqual([from, message.id]);
+        await queues.move(delivery!, to, message);
+      }
+    }
+    expect(await queues.queueStats(letters)).toMatchObject({ ready: 0, leased: 0 });
+    expect((await queues.receive(name, { ...now, waitMs: 5_000 })).map(textOf)).toEqual(['a']);
   });
 
   it('says what it cannot do, message by message', async () => {

@@ -171,7 +171,7 @@ export class SqsQueues implements QueueDriver {
   async move(delivery: Delivery, to: string, message: OutgoingMessage): Promise<void> {
     const own = delivery as SqsDelivery;
     if (this.#isLost(own)) throw leaseLost(own);
-    const outcomes = await this.#sender.send(to, [message]);
+    const outcomes = await this.#sender.send(to, [message], own.handle);
     const outcome = outcomes?.[0];
     if (outcome !== undefined && 'error' in outcome) throw outcome.error;
     await this.ack(delivery);

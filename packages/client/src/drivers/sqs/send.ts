@@ -42,12 +42,17 @@ export class Sender {
     this.#places = places;
   }
 
+  /**
+   * `replaced` is the receipt of a delivery in whose place they go. A FIFO queue remembers ids for five minutes and would drop
+   * a copy with the id of a message that it has had; under the receipt it drops only what this very delivery has sent before.
+   */
   async send(
     queue: string,
     messages: readonly OutgoingMessage[],
+    replaced?: string,
   ): Promise<readonly SendOutcome[] | undefined> {
     const place = await this.#places.find(queue);
-    const outcomes = await this.#sendAll(place, messages);
+    const outcomes = await this.#sendAll(place, messages, replaced);
     const gone = outcomes.find(
       (outcome) => 'error' in outcome && outcome.error.code === 'not-found',
     );
@@ -55,7 +60,11 @@ export class Sender {
     return outcomes;
   }
 
-  #sendAll(place: QueuePlace, messages: readonly OutgoingMessage[]): Promise<SendOutcome[]> {
+  #sendAll(
+    place: QueuePlace,
+    messages: readonly OutgoingMessage[],
+    replaced: string | undefined,
+  ): Promise<SendOutcome[]> {
     return new Promise((resolve) => {
       const outcomes = new Array<SendOutcome>(messages.length);
       let open = messages.length;
@@ -69,7 +78,7 @@ export class Sender {
               : { duplicate: numbers.seen(outcome.SequenceNumber) };
           if (--open === 0) resolve(outcomes);
         };
-        const entry = sendEntry(place, message, done);
+        const entry = sendEntry(place, message, { replaced, done });
         if (entry !== undefined) lanes[laneOf(groupOf(message), lanes.length)]!.add(entry);
       });
     });
@@ -115,7 +124,7 @@ export class Sender {
 function sendEntry(
   place: QueuePlace,
   message: OutgoingMessage,
-  done: SendEntry['done'],
+  { replaced, done }: { replaced: string | undefined; done: SendEntry['done'] },
 ): SendEntry | undefined {
   const refusal = refusalOf(place, message);
   const { body, attributes, bytes } = encodeMessage(message);
@@ -130,10 +139,14 @@ function sendEntry(
     ...(delayMs > 0 && { DelaySeconds: Math.ceil(delayMs / 1000) }),
     ...(place.fifo && {
       MessageGroupId: groupOf(message),
-      MessageDeduplicationId: idOf(message.dedupe ?? message.id),
+      MessageDeduplicationId: idOf(message.dedupe ?? idIn(message.id, replaced)),
     }),
   };
   return { input, bytes, done };
+}
+
+function idIn(id: string, replaced: string | undefined): string {
+  return replaced === undefined ? id : `${id} ${replaced}`;
 }
 
 function refusalOf(place: QueuePlace, message: OutgoingMessage): PolymqError | undefined {

@@ -18,8 +18,20 @@ export function isRefusal(error: unknown): boolean {
 export function asPolymqError(error: unknown, what: string): PolymqError {
   if (error instanceof PolymqError) return error;
   const { message = String(error) } = error as Error;
-  return new PolymqError(codeOf(error), `${what} failed: ${message}`, { cause: error });
+  const code = codeOf(error);
+  const advice = ADVICE[code];
+  const text = `${what} failed: ${message}`;
+  return new PolymqError(code, advice === undefined ? text : `${text}; ${advice}`, {
+    cause: error,
+  });
 }
+
+const ADVICE: Readonly<Partial<Record<ClientErrorCode, string>>> = {
+  disconnected: 'check the address and whether Redis runs',
+  'access-refused': 'check user and password, and what the user may do (ACL LIST)',
+  'queue-full': 'Redis is out of memory (maxmemory)',
+  'storage-full': 'Redis cannot save; look into its log',
+};
 
 function codeOf(error: unknown): ClientErrorCode {
   const { name, message = '', code } = error as Error & { code?: string };

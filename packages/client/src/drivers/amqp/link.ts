@@ -147,6 +147,8 @@ export class Link {
       for (const part of [...this.#parts]) await part.restore?.(connection);
     } catch (error) {
       this.#connection = undefined;
+      // Those that had been restored already work on a connection that goes away again.
+      this.#tellLost(amqpError(error, 'the connection'));
       await connection.close().catch(() => undefined);
       throw error;
     }
@@ -164,8 +166,12 @@ export class Link {
     this.#connection = undefined;
     this.#lastError = error;
     this.#up = silent();
-    for (const part of [...this.#parts]) part.lost?.(error);
+    this.#tellLost(error);
     this.context.onConnection('lost', error);
+  }
+
+  #tellLost(error: PolymqError): void {
+    for (const part of [...this.#parts]) part.lost?.(error);
   }
 
   #unreachable(what: string): PolymqError {

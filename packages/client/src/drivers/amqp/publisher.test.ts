@@ -113,4 +113,15 @@ describe('a publisher with confirms', () => {
     const outcomes = await sent;
     expect(outcomes?.map((outcome) => 'error' in outcome)).toEqual([true, true, false]);
   });
+
+  it('leaves nothing without an answer when its channel is replaced', async () => {
+    const { publisher } = await opened();
+    const sent = publisher.publish(messages('1'), 'sending');
+    const next = new FakeChannel();
+    await publisher.restore(connectionTo(next));
+    await expect(sent).rejects.toMatchObject({ code: 'disconnected' });
+    const again = publisher.publish(messages('2'), 'sending');
+    next.ack(1);
+    expect(await again).toBeUndefined();
+  });
 });

@@ -83,6 +83,8 @@ export class Publisher implements LinkPart {
   }
 
   #use(channel: AmqpChannel): void {
+    // Numbers begin anew: whatever was written to an earlier channel and has no answer gets none.
+    this.#failWritten((_, what) => disconnected(what, new Error('its channel was replaced')));
     this.#low = 1;
     this.#last = 0;
     this.#channel = channel;

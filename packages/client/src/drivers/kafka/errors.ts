@@ -104,8 +104,19 @@ export function isPassingName(name: string): boolean {
 /** `what` is the call that failed: `publish to "orders"`. */
 export function asPolymqError(error: unknown, what: string): PolymqError {
   if (error instanceof PolymqError) return error;
-  return new PolymqError(codeOf(error), `${what} failed: ${reasonOf(error)}`, { cause: error });
+  const code = codeOf(error);
+  const advice = ADVICE[code];
+  const text = `${what} failed: ${reasonOf(error)}`;
+  return new PolymqError(code, advice === undefined ? text : `${text}; ${advice}`, {
+    cause: error,
+  });
 }
+
+const ADVICE: Readonly<Partial<Record<ClientErrorCode, string>>> = {
+  disconnected: 'check the addresses of the brokers and whether they run',
+  'access-refused': 'check user, password and SASL mechanism, and the ACLs of the user',
+  'storage-full': 'look into the log of the broker',
+};
 
 /** From the name of Kafka's error alone. */
 export function namedError(name: string, what: string, detail?: string | null): PolymqError {

@@ -17,6 +17,8 @@ import { UnseenReceives } from './unseen-receives.ts';
 const BACKOFF_MS = { first: 50, max: 5_000 } as const;
 /** Long polls hold a connection each; with the SDK's 50 they could leave none for the rest. */
 const SOCKETS_MAX = 1024;
+/** How much of the slowest answer is remembered after each one that was faster. */
+const SLOWEST_FADES = 0.9;
 
 /** The part of `@aws-sdk/client-sqs` and `-sns` that is used. */
 type AwsModule = Readonly<Record<string, new (input: unknown) => unknown>>;
@@ -47,6 +49,7 @@ export class Aws {
   readonly #sqs: Loaded;
   #sns: Promise<Loaded> | undefined;
   #connected = true;
+  #answerMs = 0;
   readonly #closed = new AbortController();
 
   private constructor(endpoint: Endpoint, context: DriverContext, sqs: Loaded) {
@@ -69,6 +72,11 @@ export class Aws {
     const { endpoint } = this;
     this.#sns ??= load('@aws-sdk/client-sns', 'SNSClient', endpoint.sns, endpoint);
     return this.#call(await this.#sns, action, input, options);
+  }
+
+  /** How long the slowest of the last requests took that did not have to wait for anything. */
+  get answerMs(): number {
+    return this.#answerMs;
   }
 
   close(): void {
@@ -116,16 +124,20 @@ export class Aws {
     const Command = module[`${action}Command`]!;
     const abort = new AbortController();
     const stop = (): void => abort.abort();
-    const limitMs = this.context.timeoutMs + waitMs;
+    const { clock, timeoutMs } = this.context;
+    const startMs = clock.nowMs();
+    const limitMs = timeoutMs + waitMs;
     let late = false;
-    const timer: ClockTimer = this.context.clock.after(limitMs, () => {
+    const timer: ClockTimer = clock.after(limitMs, () => {
       late = true;
       stop();
     });
     signal?.addEventListener('abort', stop, { once: true });
     if (this.#isOver(signal)) stop();
     try {
-      return await client.send(new Command(input), { abortSignal: abort.signal });
+      const answer = await client.send(new Command(input), { abortSignal: abort.signal });
+      if (waitMs === 0) this.#took(clock.nowMs() - startMs);
+      return answer;
     } catch (error) {
       if (!late) throw error;
       throw new PolymqError('timeout', `${action}: no answer within ${limitMs} ms`, {
@@ -135,6 +147,10 @@ export class Aws {
       timer.cancel();
       signal?.removeEventListener('abort', stop);
     }
+  }
+
+  #took(answerMs: number): void {
+    this.#answerMs = Math.max(answerMs, this.#answerMs * SLOWEST_FADES);
   }
 
   #isOver(signal: AbortSignal | undefined): boolean {

@@ -7,7 +7,7 @@ export interface Endpoint {
   readonly sns: string;
   readonly region: string;
   readonly credentials?: SqsOptions['credentials'];
-  /** It is AWS itself: a poll that does not wait may overlook messages there. */
+  /** It is AWS itself: a poll that does not wait may overlook messages there, and one whose connection has ended goes on. */
   readonly isAws: boolean;
 }
 

@@ -11,6 +11,7 @@ import { endpointOf } from './endpoint.ts';
 import { WAIT_SECONDS_MAX } from './limits.ts';
 import type { SqsOptions } from './options.ts';
 import { QueuePlaces } from './places.ts';
+import { Polls } from './polls.ts';
 import { SqsQueues } from './queue-driver.ts';
 import { SqsRequests } from './request-driver.ts';
 import { Sender } from './send.ts';
@@ -50,7 +51,8 @@ export const open: OpenDriver<SqsOptions> = async (url, options, context) => {
   const temporary = new TemporaryQueues(aws, places);
   const sender = new Sender(aws, places);
   const settler = new Settler(aws);
-  const parts = { aws, places, temporary, sender, settler, pollMs };
+  const polls = new Polls(aws, settler);
+  const parts = { aws, places, temporary, sender, settler, polls, pollMs };
   const requests = new SqsRequests(parts);
   const queues = new SqsQueues(parts);
   return {
@@ -61,7 +63,7 @@ export const open: OpenDriver<SqsOptions> = async (url, options, context) => {
     topics: new SnsTopics(parts),
     requests,
     close: async () => {
-      await Promise.all([queues.close(), requests.close()]);
+      await Promise.all([queues.close(), requests.close(), polls.close()]);
       aws.close();
     },
   };

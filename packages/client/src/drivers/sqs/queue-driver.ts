@@ -15,7 +15,7 @@ import type { SqsDelivery } from './delivery.ts';
 import { firstOfGroups } from './group-lines.ts';
 import { BATCH_ENTRIES_MAX, WAIT_SECONDS_MAX } from './limits.ts';
 import type { QueuePlace, QueuePlaces } from './places.ts';
-import { fetchOnce } from './receive.ts';
+import type { Polls } from './polls.ts';
 import { Received } from './received.ts';
 import type { Sender } from './send.ts';
 import type { Settler } from './settle.ts';
@@ -37,6 +37,7 @@ export interface QueueParts {
   readonly places: QueuePlaces;
   readonly sender: Sender;
   readonly settler: Settler;
+  readonly polls: Polls;
   /** How long a poll waits. */
   readonly pollMs: number;
 }
@@ -47,14 +48,16 @@ export class SqsQueues implements QueueDriver {
   readonly #pollMs: number;
   readonly #sender: Sender;
   readonly #settler: Settler;
+  readonly #polls: Polls;
   readonly #received: Received;
 
-  constructor({ aws, places, sender, settler, pollMs }: QueueParts) {
+  constructor({ aws, places, sender, settler, polls, pollMs }: QueueParts) {
     this.#aws = aws;
     this.#places = places;
     this.#pollMs = pollMs;
     this.#sender = sender;
     this.#settler = settler;
+    this.#polls = polls;
     this.#received = new Received(aws, settler);
   }
 
@@ -143,6 +146,7 @@ export class SqsQueues implements QueueDriver {
     const parts = {
       aws: this.#aws,
       settler: this.#settler,
+      polls: this.#polls,
       place,
       leaseMs,
       pollMs: this.#pollMs,
@@ -214,7 +218,7 @@ export class SqsQueues implements QueueDriver {
     try {
       const owner = this.#received;
       const fetch = { max, leaseMs, signal, owner, waitMs: Math.max(waitMs, leastMs) };
-      return await fetchOnce(this.#aws, place, fetch);
+      return await this.#polls.fetch(place, fetch);
     } catch (error) {
       if (isAborted(signal)) return undefined;
       throw error;

@@ -14,6 +14,7 @@ export interface Fetch {
   /** Rounded up to whole seconds, up to 20. */
   readonly waitMs: number;
   readonly leaseMs: number;
+  /** Cuts it off, whatever was leased to it (`polls.ts`). */
   readonly signal?: AbortSignal | undefined;
   readonly owner?: DeliveryOwner | undefined;
 }

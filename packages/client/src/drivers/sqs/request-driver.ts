@@ -9,6 +9,7 @@ import type { OutgoingMessage, WireMessage } from '../../message/wire-message.ts
 import type { Aws } from './aws.ts';
 import { NAME_LENGTH_MAX } from './limits.ts';
 import type { QueuePlaces } from './places.ts';
+import type { Polls } from './polls.ts';
 import { hasResponder } from './responders.ts';
 import type { Sender } from './send.ts';
 import { ServedQueue } from './served-queue.ts';
@@ -26,6 +27,7 @@ export interface RequestParts {
   readonly places: QueuePlaces;
   readonly sender: Sender;
   readonly settler: Settler;
+  readonly polls: Polls;
   readonly temporary: TemporaryQueues;
   readonly pollMs: number;
 }

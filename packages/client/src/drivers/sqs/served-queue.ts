@@ -5,6 +5,7 @@ import type { WireMessage } from '../../message/wire-message.ts';
 import type { Aws } from './aws.ts';
 import type { SqsDelivery } from './delivery.ts';
 import type { QueuePlaces } from './places.ts';
+import type { Polls } from './polls.ts';
 import { ResponderTag } from './responders.ts';
 import type { Settler } from './settle.ts';
 import { PollingSubscription } from './subscription.ts';
@@ -18,6 +19,7 @@ interface ServedParts {
   readonly aws: Aws;
   readonly places: QueuePlaces;
   readonly settler: Settler;
+  readonly polls: Polls;
   readonly pollMs: number;
 }
 
@@ -45,7 +47,7 @@ export class ServedQueue {
   }
 
   async open(): Promise<void> {
-    const { aws, places, settler, pollMs } = this.#parts;
+    const { aws, places, settler, polls, pollMs } = this.#parts;
     const url =
       (await places.urlOf(this.#name)) ?? (await places.create(this.#name, {}, RETENTION_SECONDS));
     this.#tag = new ResponderTag(aws, url);
@@ -58,7 +60,7 @@ export class ServedQueue {
       ended: (error: PolymqError) => this.#renew(error),
     };
     const place = { name: this.#name, url, fifo: false };
-    const parts = { aws, settler, place, pollMs, leaseMs: LEASE_MS, sink };
+    const parts = { aws, settler, polls, place, pollMs, leaseMs: LEASE_MS, sink };
     this.#subscription = new PollingSubscription(parts, this.#prefetch);
     this.#extendLater();
   }

@@ -8,7 +8,7 @@
  * less credit than half the prefetch it waits a moment for more.
  *
  * Invariants: unsettled + asked ≤ prefetch (after it was lowered: as soon as enough is settled); after `close` nothing is delivered, and what
- * polls still bring goes back with visibility 0.
+ * polls still bring goes back with visibility 0 (`polls.ts`).
  */
 import type { DeliverySink, QueueSubscription } from '../../driver/driver.ts';
 import { PolymqError } from '../../errors.ts';
@@ -18,7 +18,7 @@ import type { DeliveryOwner, SqsDelivery } from './delivery.ts';
 import { GroupLines } from './group-lines.ts';
 import { BATCH_ENTRIES_MAX, POLLS_MAX } from './limits.ts';
 import type { QueuePlace } from './places.ts';
-import { fetchOnce } from './receive.ts';
+import type { Polls } from './polls.ts';
 import type { Settler } from './settle.ts';
 
 /** How long little credit waits for more. */
@@ -32,6 +32,7 @@ const SWEEP_MS_MIN = 250;
 export interface SubscriptionParts {
   readonly aws: Aws;
   readonly settler: Settler;
+  readonly polls: Polls;
   readonly place: QueuePlace;
   readonly leaseMs: number;
   /** How long a poll waits. */
@@ -126,14 +127,14 @@ export class PollingSubscription implements QueueSubscription, DeliveryOwner {
 
   /** Never rejects. Gives its credit back before it delivers, in one turn. */
   async #poll(max: number): Promise<void> {
-    const { aws, place, leaseMs, pollMs, settler, sink } = this.#parts;
+    const { aws, place, leaseMs, pollMs, settler, polls, sink } = this.#parts;
     const { signal } = this.#closing;
     const startMs = aws.context.clock.nowMs();
     let deliveries: SqsDelivery[] = [];
     let failure: unknown;
     try {
       const fetch = { max, waitMs: pollMs, leaseMs, signal, owner: this };
-      deliveries = await fetchOnce(aws, place, fetch);
+      deliveries = await polls.fetch(place, fetch);
     } catch (error) {
       failure = error;
     }

@@ -69,7 +69,10 @@ export class Commits {
     });
     if (!late) return;
     const code = alarms.isOn('disk') ? 'storage-full' : 'timeout';
-    const reason = alarms.reason ?? 'the disk does not keep up';
+    const reason =
+      alarms.reason === undefined
+        ? 'the disk does not keep up; send less at a time, or use a quicker disk'
+        : `the broker is ${alarms.reason}; consume messages, free space on the disk, or lower storage.freeBytesMin`;
     throw new PolymqError(code, `could not ${what} within ${timeoutMs} ms: ${reason}`);
   }
 }

@@ -115,7 +115,13 @@ class DriverClient implements CreatedClient {
   }
 
   connectionChanged(state: 'lost' | 'back', error?: Error): void {
-    for (const listener of [...this.#listeners]) listener(state, error);
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(state, error);
+      } catch (thrown) {
+        this.#report(thrown);
+      }
+    }
   }
 
   close(options: CloseOptions = {}): Promise<void> {
@@ -139,6 +145,15 @@ class DriverClient implements CreatedClient {
     await this.driver.close();
   }
 
+  /** Whoever reports is in the middle of something, so this never throws. */
+  readonly #report = (error: unknown): void => {
+    try {
+      (this.#options.onError ?? warn)(error);
+    } catch (another) {
+      warn(another);
+    }
+  };
+
   #context(): ClientContext {
     const { driver, clock } = this;
     return {
@@ -147,7 +162,7 @@ class DriverClient implements CreatedClient {
       timeoutMs: this.#timeoutMs,
       random: this.#options.random ?? Math.random,
       interceptors: [...this.#interceptors],
-      onError: this.#options.onError ?? warn,
+      onError: this.#report,
       openCalls: {
         begin: () => {
           this.#openCalls += 1;

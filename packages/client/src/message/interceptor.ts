@@ -16,6 +16,9 @@ export interface Place {
   readonly group?: string | undefined;
 }
 
+/** How a message ended for whom it was handed to. */
+export type Outcome = 'ack' | 'retry' | 'dead-letter' | 'lost';
+
 export interface Interceptor {
   /** For errors: `encrypt`. */
   readonly name: string;
@@ -27,10 +30,6 @@ export interface Interceptor {
   send?<R>(messages: readonly OutgoingMessage[], place: Place, next: () => Promise<R>): Promise<R>;
   /** Around the handler of one message; `next` runs it. What it rejects with is the attempt's error. */
   process?(message: Message, place: Place, next: () => Promise<void>): Promise<void>;
-  /** A message was settled: for counts. */
-  settled?(
-    message: WireMessage,
-    place: Place,
-    outcome: 'ack' | 'retry' | 'dead-letter' | 'lost',
-  ): void;
+  /** A message was settled: for counts. What it throws is reported to the client's `onError`, and changes nothing. */
+  settled?(message: WireMessage, place: Place, outcome: Outcome): void;
 }

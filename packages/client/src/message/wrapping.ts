@@ -1,7 +1,7 @@
-/** The interceptors around a send or a handler, folded once into one function; without any it is the function itself. */
-import type { Interceptor, Place } from './interceptor.ts';
+/** How interceptors are asked: around a send or a handler they are folded once into one function; without any it is the function itself. */
+import type { Interceptor, Outcome, Place } from './interceptor.ts';
 import type { Message } from './message.ts';
-import type { OutgoingMessage } from './wire-message.ts';
+import type { OutgoingMessage, WireMessage } from './wire-message.ts';
 
 type Send<M extends OutgoingMessage, Option, R> = (
   messages: readonly M[],
@@ -38,4 +38,21 @@ export function wrapProcess(
       await handler(message);
     },
   );
+}
+
+/** Who counts can fail, too: that is reported, and changes nothing for the message or for the others. */
+export function tellSettled(
+  interceptors: readonly Interceptor[],
+  message: WireMessage,
+  place: Place,
+  outcome: Outcome,
+  onError: (error: unknown) => void,
+): void {
+  for (const each of interceptors) {
+    try {
+      each.settled?.(message, place, outcome);
+    } catch (error) {
+      onError(error);
+    }
+  }
 }

@@ -10,15 +10,14 @@ import { reasonText } from '../lib/describe.ts';
 import { settleChannel } from '../lib/diagnostics.ts';
 import { attemptError, withError } from '../message/attempts.ts';
 import { HEADER } from '../message/headers.ts';
-import type { Interceptor } from '../message/interceptor.ts';
+import type { Interceptor, Outcome } from '../message/interceptor.ts';
 import type { AttemptError } from '../message/message.ts';
 import { leaseLost } from '../message/received-message.ts';
 import type { OutgoingMessage } from '../message/wire-message.ts';
+import { tellSettled } from '../message/wrapping.ts';
 import { Acks } from './acks.ts';
 import type { QueueMessage } from './queue-message.ts';
 import type { QueuePlan } from './queue-plan.ts';
-
-export type Outcome = 'ack' | 'retry' | 'dead-letter' | 'lost';
 
 export class Settling {
   readonly plan: QueuePlan;
@@ -195,11 +194,13 @@ export class Settling {
   }
 
   #tell(message: QueueMessage, outcome: Outcome): void {
-    const { place } = this.plan;
+    const { place, context } = this.plan;
     if (settleChannel.hasSubscribers) {
       settleChannel.publish({ place, message: message.wire, outcome });
     }
-    for (const listener of this.#listeners) listener.settled!(message.wire, place, outcome);
+    if (this.#listeners.length > 0) {
+      tellSettled(this.#listeners, message.wire, place, outcome, context.onError);
+    }
   }
 }
 

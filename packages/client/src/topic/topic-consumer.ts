@@ -16,7 +16,7 @@ import { KeyedWork, PlainWork, type WorkList } from '../lib/work-list.ts';
 import type { Message } from '../message/message.ts';
 import { MessageReader } from '../message/message-reader.ts';
 import type { TopicRecord } from '../message/wire-message.ts';
-import { wrapProcess } from '../message/wrapping.ts';
+import { tellSettled, wrapProcess } from '../message/wrapping.ts';
 import { BaseConsumer } from '../queue/base-consumer.ts';
 import { GIVE_BACK } from '../queue/message-iterator.ts';
 import type { ConsumeOptions } from '../queue/queue.ts';
@@ -195,9 +195,9 @@ export class TopicConsumer extends BaseConsumer implements GroupSink {
   };
 
   #tell(message: TopicMessage, outcome: 'ack' | 'retry' | 'dead-letter' | 'lost'): void {
-    const { place, interceptors } = this.#reading.plan;
+    const { place, interceptors, context } = this.#reading.plan;
     if (settleChannel.hasSubscribers) settleChannel.publish({ place, message, outcome });
-    for (const each of interceptors) each.settled?.(message.wire, place, outcome);
+    tellSettled(interceptors, message.wire, place, outcome, context.onError);
   }
 
   #lose(message: TopicMessage): void {

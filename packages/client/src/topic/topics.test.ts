@@ -3,6 +3,7 @@ import { createClient } from '../client/create-client.ts';
 import { settled } from '../driver/testing/manual-clock.ts';
 import { MemoryDriver, type MemoryDriverOptions } from '../driver/testing/memory-driver.ts';
 import { PolymqError } from '../errors.ts';
+import type { Interceptor } from '../message/interceptor.ts';
 import type { Message } from '../message/message.ts';
 
 function setUp(options: MemoryDriverOptions = {}) {
@@ -399,4 +400,25 @@ test.each([
   expect(use).toThrow(
     expect.objectContaining({ code: 'unsupported', engine: 'Memory', capability }),
   );
+});
+
+test('an interceptor whose `settled` throws is reported and stops no consumer', async () => {
+  const driver = new MemoryDriver();
+  const errors: unknown[] = [];
+  const broken: Interceptor = {
+    name: 'counts',
+    settled() {
+      throw new Error('the counter is broken');
+    },
+  };
+  const mq = createClient(driver, { interceptors: [broken], onError: (e) => errors.push(e) });
+  const topic = mq.topic<number>('t');
+  const seen: number[] = [];
+  const consumer = topic.group('g').consume(({ data }) => seen.push(data));
+  await consumer.ready();
+  for (const data of [1, 2, 3]) await topic.publish(data);
+  await settled();
+  expect(seen).toEqual([1, 2, 3]);
+  expect(consumer.running).toBe(0);
+  expect(errors).toHaveLength(3);
 });

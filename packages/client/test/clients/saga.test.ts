@@ -10,6 +10,8 @@ import { type EmbeddedClient, embed } from 'polymq';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Client } from '../../src/client/client.ts';
 import { createClient } from '../../src/client/create-client.ts';
+import type { Driver, QueueDriver } from '../../src/driver/driver.ts';
+import { PolymqError } from '../../src/errors.ts';
 import type { SagaStore } from '../../src/patterns/saga/saga-record.ts';
 import { LoggedSagas, SqlSagas } from '../../src/patterns/saga/saga-stores.ts';
 import type { SqlDatabase } from '../../src/sql/database.ts';
@@ -313,4 +315,76 @@ describe('killed at every await point', () => {
         options: { kills: 2, every: 2 },
       }),
   );
+
+  test('a saga that is cancelled at once refunds behind its charge, whatever success comes late', {
+    timeout: 300_000,
+  }, async () => {
+    const report = await forEveryKillPoint<{ mq: EmbeddedClient; told: Told[]; refusals: number }>(
+      {
+        setup: async () => {
+          const world = { mq: await embed({ data: 'memory:' }), told: [] as Told[], refusals: 1 };
+          const inbox = world.mq.queue('order-saga', QUEUE);
+          world.mq.queue('services').consume(async ({ type, id, correlationId = '' }) => {
+            world.told.push({ type, id, about: correlationId });
+            if (type !== 'Refund') return;
+            await inbox.send({}, { type: 'Charged', id: `late:${id}`, correlationId });
+            await inbox.send({}, { type: 'Refunded', id: `re:${id}`, correlationId });
+          });
+          return world;
+        },
+        run: async (world, kill) => {
+          const process = await world.mq.another();
+          kill.onDeath(() => process.close({ drain: 0 }));
+          const driver = refusing(kill.guard(process.driver, 'driver'), world);
+          const orders = cancelledSaga(createClient(driver));
+          const inbox = world.mq.queue('order-saga');
+          await inbox.send({}, { type: 'OrderPlaced', id: 'placed', correlationId: '1' });
+          await inbox.send({}, { type: 'Cancelled', id: 'cancelled', correlationId: '1' });
+          orders.start();
+          const sagas = new LoggedSagas(world.mq.driver.eventLog!, world.mq.clock);
+          const ended = async (): Promise<boolean> => {
+            const found = await sagas.load('order', '1');
+            return found?.record.status === 'compensated' && found.record.outbox.length === 0;
+          };
+          while (!(await ended()) && !kill.dead) await new Promise((r) => setTimeout(r, 5));
+          if (!kill.dead) await process.close();
+        },
+        check: async ({ told }) => {
+          const types = ['Reserve', 'Charge', 'Refund', 'Release'];
+          await expect.poll(() => told.map(({ type }) => type)).toEqual(types);
+        },
+        teardown: (world) => world.mq.close(),
+      },
+      { kills: 2, every: 2 },
+    );
+    expect(report.points).toBeGreaterThan(20);
+  });
 });
+
+/** Its queue "services" is full at first, so that what comes second overtakes what led to the message. */
+function refusing(driver: Driver, world: { refusals: number }): Driver {
+  const send: QueueDriver['send'] = async (queue, messages) => {
+    if (queue !== 'services' || world.refusals === 0) return driver.queues!.send(queue, messages);
+    world.refusals -= 1;
+    throw new PolymqError('queue-full', 'services is full');
+  };
+  const queues = new Proxy(driver.queues!, {
+    get: (target, key) => (key === 'send' ? send : Reflect.get(target, key)),
+  });
+  return new Proxy(driver, {
+    get: (target, key) => (key === 'queues' ? queues : Reflect.get(target, key)),
+  });
+}
+
+function cancelledSaga(client: Client): Saga<Order> {
+  return saga<Order>(client, 'order', { queueOptions: QUEUE })
+    .startedBy('OrderPlaced', {}, (ctx) => {
+      ctx.send('services', {}, { type: 'Reserve' });
+      ctx.compensateWith('services', {}, { type: 'Release' });
+      ctx.send('services', {}, { type: 'Charge' });
+      ctx.compensateWith('services', {}, { type: 'Refund', confirmedBy: 'Refunded' });
+    })
+    .on('Cancelled', {}, (ctx) => ctx.compensate())
+    .on('Charged', {}, (ctx) => ctx.complete())
+    .on('Refunded', {});
+}

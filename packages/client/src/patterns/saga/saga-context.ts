@@ -74,20 +74,14 @@ export class CollectingContext<State> implements SagaContext<State> {
   send(queue: Queue | string, data: unknown, options: SagaSendOptions = {}): void {
     const id = this.#nextId();
     this.#later(async () => {
-      this.#outbox.push({
-        ...(await this.#encode('queue', queue, data, id, options)),
-        cause: this.#cause,
-      });
+      this.#outbox.push(await this.#encode('queue', queue, data, id, options));
     });
   }
 
   publish(topic: Topic | string, data: unknown, options: SagaSendOptions = {}): void {
     const id = this.#nextId();
     this.#later(async () => {
-      this.#outbox.push({
-        ...(await this.#encode('topic', topic, data, id, options)),
-        cause: this.#cause,
-      });
+      this.#outbox.push(await this.#encode('topic', topic, data, id, options));
     });
   }
 
@@ -99,8 +93,7 @@ export class CollectingContext<State> implements SagaContext<State> {
     const data: TimeoutData = { id: this.id, name, token };
     const options = { type: TIMEOUT_TYPE, delay: after };
     this.#later(async () => {
-      const send = await this.#encode('queue', this.#place.queue, data, token, options);
-      this.#outbox.push({ ...send, cause: this.#cause });
+      this.#outbox.push(await this.#encode('queue', this.#place.queue, data, token, options));
     });
   }
 
@@ -124,7 +117,8 @@ export class CollectingContext<State> implements SagaContext<State> {
   }
 
   complete(): void {
-    this.#status = 'completed';
+    // A success that comes late must not keep what is being undone from being undone to its end.
+    if (this.#status === 'running') this.#status = 'completed';
   }
 
   /** True if the timeout is still meant; it is over then. */
@@ -153,7 +147,7 @@ export class CollectingContext<State> implements SagaContext<State> {
         return true;
       }
       const { confirmedBy, ...send } = next;
-      this.#outbox.push({ ...send, cause: this.#cause });
+      this.#outbox.push(send);
       this.#awaiting = confirmedBy;
     }
     return false;
@@ -188,7 +182,7 @@ export class CollectingContext<State> implements SagaContext<State> {
     data: unknown,
     id: string,
     options: SagaSendOptions,
-  ): Promise<Omit<StoredSend, 'cause'>> {
+  ): Promise<StoredSend> {
     const { mq } = this.#place;
     const named = typeof target === 'string';
     const place = named ? (to === 'queue' ? mq.queue(target) : mq.topic(target)) : target;

@@ -6,6 +6,9 @@
  *                                ▼ crash here: the message comes again, is known, and only the rest is done
  *                           send the outbox ──► save: outbox without them ──► acknowledge the message
  *
+ * The outbox is sent in its order, whichever message comes first after something was left in it: what a step could not send goes out before what later
+ * steps have led to, and a refund never before its charge. While one message of it cannot be sent, none behind it is.
+ *
  * Outgoing messages have ids made of saga, id and a count, so a second sending is the same message: stored once where the engine
  * deduplicates, and recognizable for its receiver everywhere.
  */
@@ -16,7 +19,7 @@ export interface SagaRecord {
   readonly state: unknown;
   /** Messages that were handled, oldest first. */
   readonly seen: readonly string[];
-  /** Stored with the state, and not known to be sent. */
+  /** Stored with the state, and not known to be sent; the oldest first. */
   readonly outbox: readonly StoredSend[];
   /** How many messages were made so far. */
   readonly made: number;
@@ -31,8 +34,6 @@ export interface SagaRecord {
 export interface StoredSend {
   readonly to: 'queue' | 'topic';
   readonly name: string;
-  /** The message that was handled when it was made. */
-  readonly cause: string;
   readonly id: string;
   /** Base64. */
   readonly body: string;
@@ -47,7 +48,7 @@ export interface StoredSend {
   readonly dedupe?: string | undefined;
 }
 
-export type StoredCompensation = Omit<StoredSend, 'cause'> & {
+export type StoredCompensation = StoredSend & {
   readonly confirmedBy?: string | undefined;
 };
 

@@ -78,14 +78,15 @@ export class SagaRunner<State> {
   async #takeOnce(step: Step<State>): Promise<void> {
     const { saga } = this.#place;
     const found = await this.#store.load(saga, step.id);
-    if (found?.record.seen.includes(step.message.id)) {
-      return this.#flush(step, found);
+    const known = found?.record.seen.includes(step.message.id) === true;
+    const next = known ? undefined : await this.#handled(step, found?.record);
+    if (next === undefined) {
+      if (found !== undefined) await this.#flush(step.id, found);
+      return;
     }
-    const next = await this.#handled(step, found?.record);
-    if (next === undefined) return;
     const expected = found?.version ?? 0;
     await this.#store.save(saga, step.id, next, expected);
-    await this.#flush(step, { version: expected + 1, record: next });
+    await this.#flush(step.id, { version: expected + 1, record: next });
   }
 
   /** The saga after the message; undefined: the message means nothing to it. */
@@ -107,22 +108,31 @@ export class SagaRunner<State> {
     return context.record(remember);
   }
 
-  /** Sends what this message has led to, as far as nobody has. */
-  async #flush(step: Step<State>, saved: VersionedRecord): Promise<void> {
-    const mine = saved.record.outbox.filter(({ cause }) => cause === step.message.id);
-    if (mine.length === 0) return;
-    await sendAll(this.#place.mq, mine);
-    await this.#forget(step.id, new Set(mine.map(({ id }) => id)), saved);
+  /** Sends what nobody has sent yet: also what earlier messages have led to, in order. */
+  async #flush(id: string, saved: VersionedRecord): Promise<void> {
+    const sent = new Set<string>();
+    try {
+      for (const send of saved.record.outbox) {
+        await sendOne(this.#place.mq, send);
+        sent.add(send.id);
+      }
+    } catch (error: unknown) {
+      // That it could not be sent is what is to be told, also if the store fails as well.
+      await this.#forget(id, sent, saved).catch(() => undefined);
+      throw error;
+    }
+    await this.#forget(id, sent, saved);
   }
 
   async #forget(id: string, sent: ReadonlySet<string>, saved: VersionedRecord): Promise<void> {
     const { saga } = this.#place;
     let current: VersionedRecord | undefined = saved;
     for (let conflicts = 0; current !== undefined; conflicts++) {
-      const outbox = current.record.outbox.filter((send) => !sent.has(send.id));
+      const { record, version }: VersionedRecord = current;
+      const outbox = record.outbox.filter((send) => !sent.has(send.id));
+      if (outbox.length === record.outbox.length) return;
       try {
-        const record = { ...current.record, outbox };
-        return await this.#store.save(saga, id, record, current.version);
+        return await this.#store.save(saga, id, { ...record, outbox }, version);
       } catch (error: unknown) {
         if (!isConflict(error) || conflicts === CONFLICTS_MAX) throw error;
         current = await this.#store.load(saga, id);
@@ -195,18 +205,15 @@ function freshRecord(state: unknown): SagaRecord {
   };
 }
 
-async function sendAll(mq: Client, sends: readonly StoredSend[]): Promise<void> {
-  for (const send of sends) {
-    const { driver, clock } = mq;
-    const message = outgoing(send, clock.nowMs());
-    if (send.to === 'topic') {
-      await driver.topics!.publish(send.name, [message]);
-      continue;
-    }
-    const outcomes = await driver.queues!.send(send.name, [message]);
-    const outcome = outcomes?.[0];
-    if (outcome !== undefined && 'error' in outcome) throw outcome.error;
+async function sendOne({ driver, clock }: Client, send: StoredSend): Promise<void> {
+  const message = outgoing(send, clock.nowMs());
+  if (send.to === 'topic') {
+    await driver.topics!.publish(send.name, [message]);
+    return;
   }
+  const outcomes = await driver.queues!.send(send.name, [message]);
+  const outcome = outcomes?.[0];
+  if (outcome !== undefined && 'error' in outcome) throw outcome.error;
 }
 
 function outgoing(send: StoredSend, nowMs: number): OutgoingMessage {

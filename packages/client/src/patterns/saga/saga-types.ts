@@ -67,7 +67,7 @@ export interface SagaContext<State> {
   compensateWith(queue: Queue | string, data: unknown, options?: CompensationOptions): void;
   /** Undoes what has been done: the compensations are sent, the last one first. */
   compensate(): void;
-  /** The saga has reached its end: its timeouts and compensations are forgotten. */
+  /** The saga has reached its end: its timeouts and compensations are forgotten. Does nothing if it is being undone already. */
   complete(): void;
 }
 

@@ -64,6 +64,83 @@ test('a saga that is complete undoes nothing and hears nothing', async () => {
   expect(await typesIn(mq.queue('steps'))).toEqual([]);
 });
 
+test('a success that comes while a saga is being undone keeps nothing from being undone', async () => {
+  const { mq, order } = setUp();
+  const steps = mq.queue('steps');
+  order
+    .startedBy('Begin', {}, (ctx) => {
+      ctx.compensateWith(steps, {}, { type: 'undo 1' });
+      ctx.compensateWith(steps, {}, { type: 'undo 2', confirmedBy: 'Undone' });
+    })
+    .on('Fail', {}, (ctx) => ctx.compensate())
+    .on('Done', {}, (ctx) => {
+      ctx.complete();
+      ctx.state.log.push(ctx.status);
+    })
+    .on('Undone', {})
+    .start();
+  for (const type of ['Begin', 'Fail', 'Done']) await say(order, type);
+  await expect.poll(async () => (await order.get('1'))?.state.log).toEqual(['compensating']);
+  expect((await order.get('1'))?.status).toBe('compensating');
+  await say(order, 'Undone');
+  await expect.poll(async () => (await order.get('1'))?.status).toBe('compensated');
+  await expect.poll(() => typesIn(steps)).toEqual(['undo 2', 'undo 1']);
+});
+
+test('what a step could not send goes out before what later steps have led to', async () => {
+  const { driver, mq, order, store } = setUp({ queueOptions: { retry: false } });
+  const steps = mq.queue('steps');
+  await steps.ready();
+  order
+    .startedBy('Begin', {}, (ctx) => {
+      ctx.send(steps, {}, { type: 'prepare' });
+      ctx.send(steps, {}, { type: 'do' });
+      ctx.compensateWith(steps, {}, { type: 'undo' });
+    })
+    .on('Fail', {}, (ctx) => ctx.compensate())
+    .start();
+  let sends = 0;
+  driver.failures.send = (queue) => {
+    if (queue !== 'steps') return undefined;
+    sends += 1;
+    return sends === 2 ? new PolymqError('queue-full', 'steps is full') : undefined;
+  };
+  await say(order, 'Begin');
+  // Its retries are used up, and nobody will redrive it.
+  await expect.poll(async () => (await order.queue.deadLetters.stats()).ready).toBe(1);
+  // What was sent is not in the way any more.
+  const left = async () => (await store.load('order', '1'))?.record.outbox.map(({ type }) => type);
+  expect(await left()).toEqual(['do']);
+  await say(order, 'Fail');
+  await expect.poll(left).toEqual([]);
+  expect(await typesIn(steps)).toEqual(['prepare', 'do', 'undo']);
+  expect((await order.get('1'))?.status).toBe('compensated');
+});
+
+test('what could not be sent goes out with the next message, though the saga has ended', async () => {
+  const { driver, mq, order } = setUp({ queueOptions: { retry: false } });
+  const steps = mq.queue('steps');
+  await steps.ready();
+  order
+    .startedBy('Begin', {}, (ctx) => {
+      ctx.send(steps, {}, { type: 'do' });
+      ctx.complete();
+    })
+    .on('Other', {}, () => {})
+    .start();
+  let sends = 0;
+  driver.failures.send = (queue) => {
+    if (queue !== 'steps') return undefined;
+    sends += 1;
+    return sends === 1 ? new PolymqError('queue-full', 'steps is full') : undefined;
+  };
+  await say(order, 'Begin');
+  await expect.poll(async () => (await order.queue.deadLetters.stats()).ready).toBe(1);
+  expect(await typesIn(steps)).toEqual([]);
+  await say(order, 'Other');
+  await expect.poll(() => typesIn(steps)).toEqual(['do']);
+});
+
 test('a handler that throws leaves nothing behind and is tried again', async () => {
   const { driver, mq, order } = setUp();
   let attempts = 0;

@@ -22,8 +22,9 @@
  * Participants answer into `order.queue` with the correlation id they got; or publish to a topic the saga was given (`topics`).
  *
  * Guarantees: a message begins a saga once, whatever comes twice; each message takes effect in a saga once (its id is remembered with the state); the
- * messages of a step are stored with the state, sent afterwards, and never lost; a crash may send one twice, with the same id, which the
- * engine drops where it deduplicates (`dedupe`, five minutes on PolyMQ) and receivers can recognize. Compensations go out in reverse order: each one when the one before was
+ * messages of a step are stored with the state, sent afterwards, and never lost. They go out in the order in which the saga made them: a step whose messages
+ * cannot be sent is tried again, and holds up what later steps of that saga send. A crash, or two processes at work on one saga, may send one twice, with the same
+ * id, which the engine drops where it deduplicates (`dedupe`, five minutes on PolyMQ) and receivers can recognize. Compensations go out in reverse order: each one when the one before was
  * confirmed, if it says by what (`confirmedBy`), else right behind it. Handlers change nothing but their context, as they may run more than once.
  *
  * **Choreography**: nobody orchestrates; every service reacts to the events of others. That needs no saga, only topics with a group per service:

@@ -10,6 +10,9 @@ import { QueueMessage } from './queue-message.ts';
 import type { QueuePlan } from './queue-plan.ts';
 import type { Settling } from './settling.ts';
 
+/** So that it does not go round and round. */
+const GIVE_BACK_MS = 1_000;
+
 export class QueueReceiver {
   readonly #plan: QueuePlan;
   readonly #declaration: Declaration;
@@ -64,7 +67,7 @@ export class QueueReceiver {
       const message = new QueueMessage(each, this.#settling, nowMs);
       const isGood = this.#isGood(message);
       if (isGood !== true && !(await isGood)) continue;
-      if (delivery === 'at-most-once') await message.ack();
+      if (delivery === 'at-most-once' && !(await this.#ends(message, message.ack()))) continue;
       if (receiveChannel.hasSubscribers) receiveChannel.publish({ place, message });
       messages.push(message);
     }
@@ -74,7 +77,7 @@ export class QueueReceiver {
   /** A promise only if something has to be waited for. */
   #isGood(message: QueueMessage): true | Promise<boolean> {
     if (this.#settling.isPoison(message)) {
-      return this.#settling.giveUp(message).then(() => false);
+      return this.#ends(message, this.#settling.giveUp(message)).then(() => false);
     }
     try {
       const reading = this.#reader.read(message);
@@ -90,7 +93,20 @@ export class QueueReceiver {
 
   async #unreadable(message: QueueMessage, error: unknown): Promise<boolean> {
     this.#plan.context.onError(error);
-    await this.#settling.reject(message, error);
+    await this.#ends(message, this.#settling.reject(message, error));
     return false;
+  }
+
+  /** What cannot be put where it belongs goes back, and whoever receives gets the others all the same. */
+  async #ends(message: QueueMessage, settling: Promise<void>): Promise<boolean> {
+    const { onError } = this.#plan.context;
+    try {
+      await settling;
+      return true;
+    } catch (error) {
+      onError(error);
+      await this.#settling.release(message, GIVE_BACK_MS, true).catch(onError);
+      return false;
+    }
   }
 }

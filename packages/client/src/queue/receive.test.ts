@@ -3,12 +3,14 @@ import { createClient } from '../client/create-client.ts';
 import { settled } from '../driver/testing/manual-clock.ts';
 import { MemoryDriver, type MemoryDriverOptions } from '../driver/testing/memory-driver.ts';
 import { PolymqError } from '../errors.ts';
+import type { WireMessage } from '../message/wire-message.ts';
 import type { QueueOptions } from './queue.ts';
 
 function setUp(options: QueueOptions<number> = {}, driverOptions: MemoryDriverOptions = {}) {
   const driver = new MemoryDriver(driverOptions);
-  const mq = createClient(driver, { random: () => 0, onError: () => {} });
-  return { driver, clock: driver.clock, mq, queue: mq.queue<number>('q', options) };
+  const errors: unknown[] = [];
+  const mq = createClient(driver, { random: () => 0, onError: (error) => errors.push(error) });
+  return { driver, clock: driver.clock, mq, errors, queue: mq.queue<number>('q', options) };
 }
 
 /** Dead letters 1 to `count`. */
@@ -214,3 +216,39 @@ test('a deleted queue is declared again when it is used again', async () => {
   await queue.send(2);
   expect((await queue.receive())!.data).toBe(2);
 });
+
+test.each([
+  ['its dead letters are full', {}, 'move'],
+  ['it cannot be acknowledged', { delivery: 'at-most-once' }, 'ack'],
+] as const)(
+  'a message that cannot be put anywhere, for %s, goes back; the others are received',
+  async (_, options, operation) => {
+    const { driver, clock, queue, errors } = setUp({
+      retry: false,
+      interceptors: [{ name: 'no bad ones', incoming: refuseBad }],
+      ...options,
+    });
+    const full = new PolymqError('queue-full', 'there is no room');
+    await queue.sendBatch([1, 2, BAD, 3].map((data) => ({ data })));
+    let calls = 0;
+    driver.failures[operation] = () => {
+      calls += 1;
+      return calls === 1 ? full : undefined;
+    };
+    const first = operation === 'ack' ? [2, 3] : [1, 2, 3];
+    expect((await queue.receiveBatch({ max: 10 })).map(({ data }) => data)).toEqual(first);
+    expect(errors).toContain(full);
+    expect(await queue.stats()).toMatchObject({ ready: 0, delayed: 1 });
+    await clock.advance('1s');
+    const again = await queue.receiveBatch({ max: 10 });
+    expect(again.map(({ data }) => data)).toEqual(operation === 'ack' ? [1] : []);
+    expect(await queue.deadLetters.stats()).toMatchObject({ ready: 1 });
+  },
+);
+
+const BAD = 13;
+
+function refuseBad<M extends WireMessage>(message: M): M {
+  if (Buffer.from(message.body).toString() === String(BAD)) throw new Error('unlucky');
+  return message;
+}

@@ -92,12 +92,12 @@ export class Settling {
     await this.#die(message, reason, count, undefined);
   }
 
-  /** Gives it back as it is: nothing failed. */
-  async release(message: QueueMessage, delayMs = 0): Promise<void> {
+  /** Gives it back as it is: nothing failed. `isUnseen`: the caller knows that no program has seen it. */
+  async release(message: QueueMessage, delayMs = 0, isUnseen = false): Promise<void> {
     if (message.state !== 'open' && message.state !== 'waiting') return;
     message.state = 'released';
-    const isUntouched = message.kept && !message.started && message.localAttempts === 0;
-    await this.plan.queues.release(message.delivery, delayMs, isUntouched);
+    const isWaiting = message.kept && !message.started && message.localAttempts === 0;
+    await this.plan.queues.release(message.delivery, delayMs, isUnseen || isWaiting);
   }
 
   async extend(message: QueueMessage, leaseMs: number): Promise<void> {

@@ -119,7 +119,7 @@ export interface Saga<State> {
     data: KindData<K>,
     options?: { id?: string; key?: string; correlationId?: string },
   ): Promise<Sent>;
-  /** Begins to handle messages. */
+  /** Begins to handle messages. Ready when they can come, from its `topics`, too: binding them is tried again until it works. */
   start(options?: ConsumeOptions): Consumer;
   /** A saga as it is stored. */
   get(id: string): Promise<{ readonly state: State; readonly status: SagaStatus } | undefined>;

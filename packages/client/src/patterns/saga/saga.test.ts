@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createClient } from '../../client/create-client.ts';
 import { MemoryDriver } from '../../driver/testing/memory-driver.ts';
 import { PolymqError } from '../../errors.ts';
@@ -205,6 +205,62 @@ test('two processes that handle messages of one saga at the same time lose none'
     })
     .toBe(20);
   expect(sent.sort()).toEqual([...ids].sort());
+});
+
+describe('a saga with topics', () => {
+  const failing = (error: PolymqError, times: number) => {
+    const errors: unknown[] = [];
+    const { driver, ...rest } = setUp({ topics: ['shop'], queueOptions: { retry: false } });
+    const bindQueue = driver.topics.bindQueue.bind(driver.topics);
+    let left = times;
+    driver.topics.bindQueue = async (...args) => {
+      left -= 1;
+      if (left >= 0) throw error;
+      await bindQueue(...args);
+    };
+    const consumer = rest.order
+      .startedBy('Begin', {}, (ctx, { id }) => void ctx.state.log.push(id))
+      .start({ onError: (told) => errors.push(told) });
+    return { driver, ...rest, errors, consumer };
+  };
+
+  test('binds them again when that fails, and handles what is sent to it meanwhile', async () => {
+    const away = new PolymqError('disconnected', 'the engine is away');
+    const { driver, mq, order, errors, consumer } = failing(away, 2);
+    let ready = false;
+    const whenReady = consumer.ready().then(() => {
+      ready = true;
+    });
+    await say(order, 'Begin', 'direct');
+    await expect.poll(async () => (await order.get('1'))?.state.log).toEqual(['direct']);
+    expect(ready).toBe(false);
+    await driver.clock.advance('10s');
+    await whenReady;
+    await mq.topic('shop').publish({}, { type: 'Begin', id: 'published', key: '2' });
+    await expect.poll(async () => (await order.get('2'))?.state.log).toEqual(['published']);
+    expect(errors).toEqual([away, away]);
+    expect(await order.queue.deadLetters.list()).toEqual([]);
+    await consumer.close();
+    await consumer.closed;
+  });
+
+  test('ends when they can never be bound', async () => {
+    const never = new PolymqError('not-found', 'there is no such exchange');
+    const { errors, consumer } = failing(never, 1);
+    await expect(consumer.ready()).rejects.toBe(never);
+    await expect(consumer.closed).rejects.toBe(never);
+    expect(errors).toEqual([never]);
+  });
+
+  test('binds no more when it is closed', async () => {
+    const away = new PolymqError('disconnected', 'the engine is away');
+    const { driver, consumer, errors } = failing(away, 9);
+    await expect.poll(() => errors).toHaveLength(1);
+    await consumer.close();
+    await expect(consumer.ready()).rejects.toMatchObject({ code: 'closed' });
+    await driver.clock.advance('1m');
+    expect(errors).toHaveLength(1);
+  });
 });
 
 test('remembers only so many messages', async () => {

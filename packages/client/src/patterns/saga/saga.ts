@@ -43,6 +43,7 @@
  * ```
  */
 import type { Client } from '../../client/client.ts';
+import { contextOf } from '../../client/context-of.ts';
 import { requireCapability, unsupported } from '../../driver/require-capability.ts';
 import { PolymqError } from '../../errors.ts';
 import { decodeData } from '../../message/codec.ts';
@@ -50,6 +51,7 @@ import type { MessageContract } from '../../message/contract.ts';
 import type { Message } from '../../message/message.ts';
 import { ReceivedMessage } from '../../message/received-message.ts';
 import type { ConsumeOptions, Consumer, Queue, Sent } from '../../queue/queue.ts';
+import { BoundConsumer } from './bound-consumer.ts';
 import { kindName, TIMEOUT_TYPE } from './saga-context.ts';
 import type { SagaStore } from './saga-record.ts';
 import { type KindRules, SagaRunner } from './saga-runner.ts';
@@ -151,14 +153,14 @@ class QueueSaga<State> implements Saga<State> {
       ...{ kinds: this.#kinds, timeouts: this.#timeouts, compensated: this.#compensated },
       ...{ initial, remember },
     });
-    const bound = this.#bind();
-    // Told to the consumer's messages below; a saga that gets none would otherwise hide it.
-    bound.catch((error: unknown) => options.onError?.(error));
-    return this.queue.consume(async (message) => {
-      await bound;
+    const consumer = this.queue.consume(async (message) => {
       const read = await this.#read(message);
       if (read !== undefined) await runner.handle(read);
     }, options);
+    if (this.#options.topics === undefined) return consumer;
+    const { clock, onError } = contextOf(this.#mq);
+    const told = { clock, onError: options.onError ?? onError };
+    return new BoundConsumer(consumer, () => this.#bind(), told);
   }
 
   async get(

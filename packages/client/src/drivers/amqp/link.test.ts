@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { DriverContext } from '../../driver/driver.ts';
 import { PolymqError } from '../../errors.ts';
 import { systemClock } from '../../lib/clock.ts';
@@ -96,12 +96,22 @@ function linkTo(server: FakeServer, context: Partial<DriverContext> = {}): Link 
 }
 
 afterEach(async () => {
+  vi.restoreAllMocks();
   for (const link of links.splice(0)) await link.close();
 });
 
 function message(id: string): Publication {
   const body = Buffer.from(id);
   return { id, exchange: '', routingKey: 'q', body, properties: () => ({}) };
+}
+
+/** What the process is warned of from now on, until the end of the test. */
+function warned(): string[] {
+  const messages: string[] = [];
+  vi.spyOn(process, 'emitWarning').mockImplementation((warning) => {
+    messages.push(warning instanceof Error ? warning.message : warning);
+  });
+  return messages;
 }
 
 const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
@@ -128,5 +138,25 @@ describe('the connection of a client', () => {
     expect(await codeOf(written)).toBe('disconnected');
     expect(await codeOf(publisher.publish([message('2')], 'sending'))).toBe('stored');
     expect(server.made).toHaveLength(3);
+  });
+
+  it('stays one when somebody who is told of it throws', async () => {
+    const server = new FakeServer();
+    const told: string[] = [];
+    const onConnection = (state: string): void => {
+      told.push(state);
+      throw new Error('a listener');
+    };
+    const warnings = warned();
+    const link = linkTo(server, { onConnection });
+    await link.open();
+    await server.made[0]!.close();
+    await vi.waitUntil(() => told.length === 2);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(server.made).toHaveLength(2);
+    expect(told).toEqual(['lost', 'back']);
+    expect(warnings).toEqual(['a listener', 'a listener']);
+    await link.close();
+    expect(server.open.size).toBe(0);
   });
 });

@@ -13,6 +13,7 @@ import type { DriverContext } from '../../driver/driver.ts';
 import { PolymqError } from '../../errors.ts';
 import { sleep } from '../../lib/clock.ts';
 import { type Deferred, deferred } from '../../lib/deferred.ts';
+import { warn } from '../../lib/describe.ts';
 import { durationMs } from '../../lib/duration.ts';
 import { within } from '../../lib/within.ts';
 import { amqpError, disconnected, wordsOf } from './errors.ts';
@@ -110,7 +111,7 @@ export class Link {
     while (!this.closed) {
       try {
         const { lost } = await this.#connect();
-        if (!first) this.context.onConnection('back');
+        if (!first) this.#tell('back');
         first = false;
         waitMs = RECONNECT_FIRST_MS;
         const error = await lost;
@@ -167,7 +168,16 @@ export class Link {
     this.#lastError = error;
     this.#up = silent();
     this.#tellLost(error);
-    this.context.onConnection('lost', error);
+    this.#tell('lost', error);
+  }
+
+  /** What goes wrong in those who are told is not the connection's. */
+  #tell(state: 'lost' | 'back', error?: PolymqError): void {
+    try {
+      this.context.onConnection(state, error);
+    } catch (thrown) {
+      warn(thrown);
+    }
   }
 
   #tellLost(error: PolymqError): void {

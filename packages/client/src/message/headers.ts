@@ -14,6 +14,8 @@ export const HEADER = {
   redriven: 'polymq-redriven',
   /** When it is due, ms since the epoch, where the engine can only approximate a delay. */
   due: 'polymq-due',
+  /** When its own time to live ends, ms since the epoch; for the copies that are made of it. */
+  expires: 'polymq-expires',
   /** The version of the message's contract. */
   version: 'polymq-version',
   /** The key by which messages are ordered, where the engine has no place for it. */
@@ -31,10 +33,20 @@ const OF_ONE_LIFE: ReadonlySet<string> = new Set([
   HEADER.deadAt,
   HEADER.redriven,
   HEADER.due,
+  HEADER.expires,
   HEADER.key,
 ]);
 
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
+
+/** With the end of its life, for a message that has one. */
+export function withExpiry(
+  headers: Readonly<Record<string, string>>,
+  ttlMs: number,
+  nowMs: number,
+): Readonly<Record<string, string>> {
+  return { ...headers, [HEADER.expires]: String(Math.ceil(nowMs + ttlMs)) };
+}
 
 export function isOfOneLife(name: string): boolean {
   return OF_ONE_LIFE.has(name);

@@ -8,7 +8,7 @@ import { type Maybe, whenDone } from '../lib/maybe.ts';
 import { encodeData, encodeText } from './codec.ts';
 import type { EncodedData } from './contract.ts';
 import type { Contracts } from './contracts.ts';
-import { isOfOneLife, withoutHeaders } from './headers.ts';
+import { isOfOneLife, withExpiry, withoutHeaders } from './headers.ts';
 import type { Interceptor, Place } from './interceptor.ts';
 import { messageId } from './message-id.ts';
 import { ReceivedMessage } from './received-message.ts';
@@ -132,6 +132,8 @@ export class MessageWriter {
   ): OutgoingMessage {
     let headers = options.headers ?? NO_HEADERS;
     if (encoded.headers !== undefined) headers = { ...encoded.headers, ...headers };
+    const timestampMs = this.#clock.nowMs();
+    if (facts.ttlMs !== undefined) headers = withExpiry(headers, facts.ttlMs, timestampMs);
     return {
       id: options.id ?? messageId(),
       body: encoded.body,
@@ -139,7 +141,7 @@ export class MessageWriter {
       type,
       headers,
       key: options.key,
-      timestampMs: this.#clock.nowMs(),
+      timestampMs,
       correlationId: options.correlationId,
       replyTo: options.replyTo,
       delayMs: facts.delayMs,

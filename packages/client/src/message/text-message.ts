@@ -1,3 +1,4 @@
+import { withExpiry } from './headers.ts';
 import type { DeliveryFacts, WriteOptions } from './message-writer.ts';
 import type { OutgoingMessage } from './wire-message.ts';
 
@@ -34,7 +35,9 @@ export class TextMessage implements OutgoingMessage {
     this.text = encoded.text;
     this.contentType = encoded.contentType;
     this.type = options.type;
-    this.headers = options.headers ?? NO_HEADERS;
+    const headers = options.headers ?? NO_HEADERS;
+    const { ttlMs } = facts;
+    this.headers = ttlMs === undefined ? headers : withExpiry(headers, ttlMs, nowMs);
     this.key = options.key;
     this.timestampMs = nowMs;
     this.correlationId = options.correlationId;
@@ -42,7 +45,7 @@ export class TextMessage implements OutgoingMessage {
     this.delayMs = facts.delayMs;
     this.priority = facts.priority;
     this.dedupe = facts.dedupe;
-    this.ttlMs = facts.ttlMs;
+    this.ttlMs = ttlMs;
   }
 
   get body(): Uint8Array {

@@ -195,6 +195,7 @@ const OF_ITS_DEATH: ReadonlySet<string> = new Set([
   HEADER.deadQueue,
   HEADER.deadReason,
   HEADER.deadAt,
+  HEADER.expires,
 ]);
 
 /** With fresh retries, and marked. */

@@ -53,3 +53,47 @@ test('a client that cannot even report goes on', async () => {
   await (await queue.receive())!.ack();
   expect(await warned).toMatchObject({ message: 'the log is full' });
 });
+
+test('a message with a ttl of its own does not outlive it by being retried', async () => {
+  const { queue, clock } = setUp({ retry: { max: 5, base: '1s', jitter: 0 } });
+  await queue.send(1, { ttl: '1m' });
+  await (await queue.receive())!.nack();
+  await clock.advance('1h');
+  expect(await queue.receive()).toBeUndefined();
+  expect(await queue.deadLetters.list()).toMatchObject([{ data: 1, reason: 'expired' }]);
+});
+
+test('a retry without a wait has the rest of the ttl, and the engine sees to it', async () => {
+  const { driver, queue, clock } = setUp();
+  await queue.send(1, { ttl: '1m' });
+  await clock.advance('20s');
+  await (await queue.receive())!.nack({ delay: 0 });
+  const [copy] = driver.queue('q').entries;
+  expect(copy?.message.ttlMs).toBe(40_000);
+  await clock.advance('40s');
+  expect(await queue.stats()).toMatchObject({ ready: 0 });
+});
+
+test('a message whose ttl ends before its next attempt is a dead letter at once; redriven it lives', async () => {
+  const { queue, clock } = setUp({ retry: { max: 5, base: '2m', jitter: 0 } });
+  await queue.send(1, { ttl: '1m' });
+  await (await queue.receive())!.nack({ reason: new TypeError('busy') });
+  const reason = 'its ttl ends before its next attempt: TypeError: busy';
+  const errors = [{ name: 'TypeError', message: 'busy' }];
+  expect(await queue.deadLetters.list()).toMatchObject([{ reason, retryCount: 1, errors }]);
+  await clock.advance('1h');
+  await queue.deadLetters.redrive();
+  await (await queue.receive())!.nack({ delay: '1s' });
+  await clock.advance('1s');
+  expect(await queue.receive()).toMatchObject({ data: 1, retryCount: 1 });
+});
+
+test('no sender can write the end of a ttl by hand, and a forwarded message starts without one', async () => {
+  const { driver, mq, queue } = setUp();
+  await expect(queue.send(1, { headers: { 'polymq-expires': '1' } })).rejects.toMatchObject({
+    code: 'invalid-argument',
+  });
+  await queue.send(1, { ttl: '1m' });
+  await mq.queue<number>('next').send((await queue.receive())!);
+  expect(driver.queue('next').entries[0]?.message.headers).toEqual({});
+});

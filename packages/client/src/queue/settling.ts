@@ -8,7 +8,7 @@ import { sendReply } from '../driver/reply.ts';
 import { PolymqError } from '../errors.ts';
 import { reasonText } from '../lib/describe.ts';
 import { settleChannel } from '../lib/diagnostics.ts';
-import { attemptError, withError } from '../message/attempts.ts';
+import { attemptError, countIn, withError } from '../message/attempts.ts';
 import { HEADER } from '../message/headers.ts';
 import type { Interceptor, Outcome } from '../message/interceptor.ts';
 import type { AttemptError } from '../message/message.ts';
@@ -60,17 +60,25 @@ export class Settling {
     const failed = message.retryCount + 1;
     if (failed > retry.max) return this.#die(message, reasonText(error), failed, error);
     const waitMs = delayMs ?? retry.delayMs(failed, error);
+    const nowMs = context.clock.nowMs();
+    const restMs = leftMs(message, nowMs);
+    if (restMs <= waitMs) {
+      const reason = `its ttl ends before its next attempt: ${reasonText(error)}`;
+      return this.#die(message, reason, failed, error);
+    }
     if (spec.fifo && queues.keyOrder === 'client' && message.kept) {
-      message.failedHere(error, context.clock.nowMs(), waitMs);
+      message.failedHere(error, nowMs, waitMs);
       return this.#tell(message, 'retry');
     }
     if (spec.fifo) {
       const released = queues.release(message.delivery, waitMs);
       return this.#settle(message, 'retry', released ?? Promise.resolve());
     }
-    const errors = withError(message.errors, attemptError(error, context.clock.nowMs()));
+    const errors = withError(message.errors, attemptError(error, nowMs));
     const headers = { ...message.delivery.headers, ...attemptHeaders(failed, errors) };
-    const copy = copyOf(message, headers, waitMs);
+    // Not every engine takes both a delay and a ttl; who gets it after a delay looks whether it is alive (`isPoison`).
+    const ttlMs = waitMs > 0 || restMs === Number.POSITIVE_INFINITY ? undefined : restMs;
+    const copy = copyOf(message, headers, waitMs, ttlMs);
     return this.#settle(message, 'retry', queues.move(message.delivery, name, copy));
   }
 
@@ -80,14 +88,19 @@ export class Settling {
     await this.#die(message, reasonText(reason), message.retryCount + 1, reason);
   }
 
-  /** Whether it was handed out more often than it may be without any attempt having ended: it kills its workers. */
+  /**
+   * Whether it is to be given up before anybody sees it: it was handed out more often than it may be without any attempt having ended, so
+   * it kills its workers; or it has waited for its next attempt longer than it lives, which not every engine notices.
+   */
   isPoison(message: QueueMessage): boolean {
-    return message.retryCount > this.plan.retry.max;
+    const count = message.retryCount;
+    return count > 0 && (count > this.plan.retry.max || this.#isExpired(message));
   }
 
   async giveUp(message: QueueMessage): Promise<void> {
     if (!this.#isOpen(message)) return;
     const count = message.retryCount;
+    if (count <= this.plan.retry.max) return this.#die(message, 'expired', count, undefined);
     const reason = `gave up after ${count} attempts that never answered`;
     await this.#die(message, reason, count, undefined);
   }
@@ -140,6 +153,10 @@ export class Settling {
     return leaseLost(message.wire, this.plan.label, 'it was lost before it was settled');
   }
 
+  #isExpired(message: QueueMessage): boolean {
+    return leftMs(message, this.plan.context.clock.nowMs()) <= 0;
+  }
+
   #isOpen(message: QueueMessage): boolean {
     if (message.state === 'lost') throw this.lost(message);
     return message.state === 'open';
@@ -168,7 +185,7 @@ export class Settling {
       [HEADER.deadReason]: reason,
       [HEADER.deadAt]: String(nowMs),
     };
-    const letter = copyOf(message, headers, undefined);
+    const letter = copyOf(message, headers, undefined, undefined);
     return this.#settle(message, 'dead-letter', queues.move(message.delivery, deadLetter, letter));
   }
 
@@ -211,11 +228,18 @@ function attemptHeaders(
   return { [HEADER.attempts]: String(attempts), [HEADER.errors]: JSON.stringify(errors) };
 }
 
+/** How long it lives still by its own `ttl`; Infinity: it came without one. */
+function leftMs({ delivery }: QueueMessage, nowMs: number): number {
+  const endMs = countIn(delivery.headers, HEADER.expires);
+  return endMs === 0 ? Number.POSITIVE_INFINITY : endMs - nowMs;
+}
+
 /** The bytes as they came, so that what was encrypted stays so. */
 function copyOf(
   { delivery }: QueueMessage,
   headers: Readonly<Record<string, string>>,
   delayMs: number | undefined,
+  ttlMs: number | undefined,
 ): OutgoingMessage {
   return {
     id: delivery.id,
@@ -230,6 +254,6 @@ function copyOf(
     delayMs,
     priority: delivery.priority,
     dedupe: undefined,
-    ttlMs: undefined,
+    ttlMs,
   };
 }

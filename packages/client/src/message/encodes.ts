@@ -8,6 +8,11 @@ import type { OutgoingMessage } from './wire-message.ts';
  */
 export const ENCODE: unique symbol = Symbol('encode');
 
+/** The other half: what stands around a send, around keeping it. Once for each encoded message, since tracing opens its span in the first half. */
+export const AROUND_SEND: unique symbol = Symbol('around send');
+
 export interface Encodes<T, Options> {
   [ENCODE](data: T | Message<T>, options: Options): Maybe<OutgoingMessage>;
+  /** Runs `keep` within the `send` hooks of the interceptors. Calls it in this turn unless one of them waits. */
+  [AROUND_SEND]<R>(message: OutgoingMessage, keep: () => Promise<R>): Promise<R>;
 }

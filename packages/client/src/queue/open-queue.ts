@@ -3,7 +3,7 @@ import type { QueueSpec, QueueStats, SendOutcome } from '../driver/driver.ts';
 import type { PolymqError } from '../errors.ts';
 import { durationMs } from '../lib/duration.ts';
 import { isPromise, type Maybe } from '../lib/maybe.ts';
-import { ENCODE, type Encodes } from '../message/encodes.ts';
+import { AROUND_SEND, ENCODE, type Encodes } from '../message/encodes.ts';
 import type { Handler, Message } from '../message/message.ts';
 import type { OutgoingMessage } from '../message/wire-message.ts';
 import { QueueDeadLetters } from './dead-letters.ts';
@@ -67,6 +67,10 @@ export class OpenQueue<T = unknown> implements Queue<T>, Encodes<T, SendOptions>
 
   [ENCODE](data: T | Message<T>, options: SendOptions): Maybe<OutgoingMessage> {
     return this.#sender.encode(data, options);
+  }
+
+  [AROUND_SEND]<R>(message: OutgoingMessage, keep: () => Promise<R>): Promise<R> {
+    return this.#sender.around(message, keep);
   }
 
   async sendBatch(items: readonly BatchItem<T>[]): Promise<BatchOutcome[]> {

@@ -31,6 +31,10 @@ export class QueueSender {
   readonly #declaration: Declaration;
   readonly #writer: MessageWriter;
   readonly #send: Send;
+  readonly #around: (
+    messages: readonly OutgoingMessage[],
+    keep: () => Promise<unknown>,
+  ) => Promise<unknown>;
   /** The last of those who wait for room. */
   #line: Promise<unknown> | undefined = undefined;
 
@@ -42,6 +46,7 @@ export class QueueSender {
     this.#send = wrapSend(place, interceptors, (messages, timeoutMs) =>
       this.#toDriver(messages, timeoutMs),
     );
+    this.#around = wrapSend(place, interceptors, (_, keep) => keep());
   }
 
   /** The message for the driver. Throws or rejects if it cannot be made. `nowMs`: when it is sent. */
@@ -55,6 +60,11 @@ export class QueueSender {
   /** The message for somebody else, who keeps it. */
   encode(data: unknown, options: SendOptions): Maybe<OutgoingMessage> {
     return this.#writer.write(data, options, this.#factsOf(options));
+  }
+
+  /** What stands around a send, around keeping the message. */
+  around<R>(message: OutgoingMessage, keep: () => Promise<R>): Promise<R> {
+    return this.#around([message], keep) as Promise<R>;
   }
 
   /** Outcomes in the order of the messages; rejects if none could be sent. */

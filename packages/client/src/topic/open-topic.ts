@@ -6,7 +6,7 @@ import { sendChannel } from '../lib/diagnostics.ts';
 import { durationMs } from '../lib/duration.ts';
 import { isPromise, type Maybe } from '../lib/maybe.ts';
 import { within } from '../lib/within.ts';
-import { ENCODE, type Encodes } from '../message/encodes.ts';
+import { AROUND_SEND, ENCODE, type Encodes } from '../message/encodes.ts';
 import type { Handler, Message } from '../message/message.ts';
 import { MessageWriter, PLAIN } from '../message/message-writer.ts';
 import type { OutgoingMessage } from '../message/wire-message.ts';
@@ -42,6 +42,10 @@ export class OpenTopic<T = unknown> implements Topic<T>, Encodes<T, PublishOptio
   readonly #declaration: Declaration;
   readonly #writer: MessageWriter;
   readonly #publish: Publish;
+  readonly #around: (
+    messages: readonly OutgoingMessage[],
+    keep: () => Promise<unknown>,
+  ) => Promise<unknown>;
 
   constructor(plan: TopicPlan) {
     this.#plan = plan;
@@ -53,6 +57,7 @@ export class OpenTopic<T = unknown> implements Topic<T>, Encodes<T, PublishOptio
     this.#publish = wrapSend(place, interceptors, (messages, timeoutMs) =>
       this.#toDriver(messages, timeoutMs),
     );
+    this.#around = wrapSend(place, interceptors, (_, keep) => keep());
   }
 
   get name(): string {
@@ -66,6 +71,10 @@ export class OpenTopic<T = unknown> implements Topic<T>, Encodes<T, PublishOptio
 
   [ENCODE](data: T | Message<T>, options: PublishOptions): Maybe<OutgoingMessage> {
     return this.#writer.write(data, options, PLAIN);
+  }
+
+  [AROUND_SEND]<R>(message: OutgoingMessage, keep: () => Promise<R>): Promise<R> {
+    return this.#around([message], keep) as Promise<R>;
   }
 
   async publish(data: T | Message<T>, options: PublishOptions = NO_OPTIONS): Promise<Published> {

@@ -19,7 +19,7 @@ import type { Client } from '../../client/client.ts';
 import { PolymqError } from '../../errors.ts';
 import { warn } from '../../lib/describe.ts';
 import { type Duration, durationMs } from '../../lib/duration.ts';
-import { ENCODE, type Encodes } from '../../message/encodes.ts';
+import { AROUND_SEND, ENCODE, type Encodes } from '../../message/encodes.ts';
 import type { Message } from '../../message/message.ts';
 import type { OutgoingMessage } from '../../message/wire-message.ts';
 import type { Queue, RetryOptions, SendOptions } from '../../queue/queue.ts';
@@ -62,6 +62,7 @@ export interface Outbox {
   /**
    * Adds a message within the caller's open transaction `tx` (see `SqlDatabase.wrap`). Takes effect if that commits. A text
    * names a queue. Data and options are checked as by `send`: `invalid-message`, `invalid-argument`, `unsupported`. A delay counts from now.
+   * Interceptors see it here, as if it were sent, and not again when the relay does that.
    * On SQLite the row is there when `add` returns, unless a contract or an interceptor is asynchronous.
    */
   add<T>(
@@ -181,11 +182,14 @@ class TableOutbox implements Outbox {
     const { db, mq } = this.#options;
     const transaction = db.wrap(tx);
     const place = typeof target === 'string' ? mq.queue(target) : target;
-    const encoded = (place as Partial<Encodes<unknown, object>>)[ENCODE]?.(data, options);
-    if (encoded === undefined) throw notOfClient(target);
+    if (!isOfClient(place)) throw notOfClient(target);
+    const encoded = place[ENCODE](data, options);
     const message = 'then' in encoded ? await encoded : encoded;
     const kind = 'publish' in place ? 'topic' : 'queue';
-    await this.#insert(transaction, { kind, name: place.name }, message);
+    // Here, not where the relay sends it: the trace is that of this transaction, and the relay may be in a process without one.
+    await place[AROUND_SEND](message, () =>
+      this.#insert(transaction, { kind, name: place.name }, message),
+    );
     for (const relay of this.#relays) relay.added();
     return { id: message.id };
   }
@@ -284,6 +288,10 @@ class TableOutbox implements Outbox {
     const ageMs = oldest === null ? 0 : Math.max(0, mq.clock.nowMs() - Number(oldest));
     return { waiting: Number(waiting), parked: Number(parked), ageMs };
   }
+}
+
+function isOfClient<P extends Queue | Topic>(place: P): place is P & Encodes<unknown, object> {
+  return typeof place === 'object' && place !== null && ENCODE in place;
 }
 
 function notOfClient(target: unknown): PolymqError {

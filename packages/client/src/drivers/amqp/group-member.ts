@@ -65,7 +65,7 @@ export class GroupMember implements GroupSubscription, LinkPart {
 
   async open(): Promise<void> {
     await this.#join(await this.#link.ready(this.#what));
-    this.#link.add(this);
+    if (!this.#closed) this.#link.add(this);
     if (this.#from.at === 'new') await this.#begun();
   }
 
@@ -107,7 +107,14 @@ export class GroupMember implements GroupSubscription, LinkPart {
   }
 
   async restore(connection: AmqpConnection): Promise<void> {
-    if (!this.#closed) await this.#join(connection);
+    if (this.#closed) return;
+    try {
+      await this.#join(connection);
+    } catch (error) {
+      const failed = amqpError(error, this.#what);
+      if (failed.code === 'disconnected') throw failed;
+      this.#end(failed);
+    }
   }
 
   get #what(): string {
@@ -116,19 +123,31 @@ export class GroupMember implements GroupSubscription, LinkPart {
 
   async #join(connection: AmqpConnection): Promise<void> {
     const channel = await openChannel(connection, this.#what);
+    // Nobody would give back a token that comes on it.
+    if (this.#closed) return closeQuietly(channel);
     this.#channel = channel;
     let cause: unknown;
+    let isClosed = false;
+    let joined = false;
     channel.on('error', (error: unknown) => {
       cause = error;
     });
-    channel.on('close', () => this.#channelClosed(channel, cause));
+    channel.on('close', () => {
+      isClosed = true;
+      // Before that, whoever waits for it is told.
+      if (joined) this.#channelClosed(channel, cause);
+    });
     try {
       const { messageCount } = await declareGroup(channel, this.#place);
       // Members that join together may make several tokens: the one who is active gets them all.
       if (messageCount === 0) channel.publish('', lockOf(this.#place), TOKEN, { persistent: true });
       await channel.consume(lockOf(this.#place), (token) => this.#onToken(channel, token), {});
+      joined = true;
+      if (isClosed) this.#channelClosed(channel, cause);
     } catch (error) {
+      if (this.#channel === channel) this.#channel = undefined;
       await closeQuietly(channel);
+      if (this.#closed) return;
       throw amqpError(error, this.#what);
     }
   }
@@ -170,7 +189,7 @@ export class GroupMember implements GroupSubscription, LinkPart {
     this.lost();
     this.#link
       .ready(this.#what)
-      .then((connection) => this.restore(connection))
+      .then((connection) => (this.#channel === undefined ? this.restore(connection) : undefined))
       .catch(() => undefined);
   }
 

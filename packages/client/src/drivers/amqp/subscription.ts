@@ -39,6 +39,8 @@ export class AmqpSubscription implements QueueSubscription, LinkPart {
   /** Came since the last turn of the event loop. */
   #arrived: AmqpDelivery[] = [];
   #changing: Promise<unknown> = Promise.resolve();
+  /** The consumer that is being made, or was last. */
+  #consuming: Promise<void> = Promise.resolve();
 
   constructor(link: Link, options: SubscriptionOptions, sink: DeliverySink) {
     this.#link = link;
@@ -50,7 +52,7 @@ export class AmqpSubscription implements QueueSubscription, LinkPart {
   async open(): Promise<void> {
     const connection = await this.#link.ready(this.#what);
     await this.#consume(connection);
-    this.#link.add(this);
+    if (!this.#closed) this.#link.add(this);
   }
 
   setPrefetch(prefetch: number): void {
@@ -79,6 +81,7 @@ export class AmqpSubscription implements QueueSubscription, LinkPart {
     if (this.#closed) return;
     this.#closed = true;
     this.#link.remove(this);
+    await this.#consuming.catch(() => undefined);
     const leases = this.#leases;
     if (leases === undefined || !leases.alive) return;
     await this.#changing;
@@ -94,6 +97,7 @@ export class AmqpSubscription implements QueueSubscription, LinkPart {
   lost(): void {
     const leases = this.#leases;
     this.#leases = undefined;
+    this.#tag = '';
     this.#arrived = [];
     const open = leases?.end() ?? [];
     if (open.length > 0) this.#sink.lost(open);
@@ -114,10 +118,20 @@ export class AmqpSubscription implements QueueSubscription, LinkPart {
     return `consuming queue "${this.#options.queue}"`;
   }
 
-  async #consume(connection: AmqpConnection): Promise<void> {
+  #consume(connection: AmqpConnection): Promise<void> {
+    this.#consuming = this.#consumeOn(connection);
+    return this.#consuming;
+  }
+
+  /** It may be closed at each step; then the channel goes again. */
+  async #consumeOn(connection: AmqpConnection): Promise<void> {
     const { queue, untouched } = this.#options;
     const channel = await openChannel(connection, this.#what);
     const leases = new LeaseChannel(channel, queue, untouched);
+    if (this.#closed) {
+      leases.close();
+      return;
+    }
     this.#leases = leases;
     this.#held = 0;
     leases.onHeld = (count) => this.#setHeld(leases, count);
@@ -128,11 +142,15 @@ export class AmqpSubscription implements QueueSubscription, LinkPart {
     channel.on('close', () => this.#channelClosed(leases, cause));
     try {
       this.#channelLimit = this.#link.isPolymq;
-      await channel.prefetch(this.#limit, this.#channelLimit);
-      await this.#start(leases);
+      const limit = this.#limit;
+      await channel.prefetch(limit, this.#channelLimit);
+      if (this.#closed) leases.close();
+      else await this.#start(leases);
+      if (this.#limit !== limit) this.#limitChanged();
     } catch (error) {
       if (this.#leases === leases) this.#leases = undefined;
       leases.close();
+      if (this.#closed) return;
       throw amqpError(error, this.#what);
     }
   }
@@ -176,12 +194,11 @@ export class AmqpSubscription implements QueueSubscription, LinkPart {
   #channelClosed(leases: LeaseChannel, cause: unknown): void {
     if (this.#leases !== leases || cause === undefined) return;
     const wasOpen = this.#tag !== '';
-    this.#tag = '';
     this.lost();
     if (this.#closed || !wasOpen) return;
     this.#link
       .ready(this.#what)
-      .then((connection) => this.restore(connection))
+      .then((connection) => (this.#leases === undefined ? this.restore(connection) : undefined))
       .catch(() => undefined);
   }
 
@@ -202,7 +219,8 @@ export class AmqpSubscription implements QueueSubscription, LinkPart {
    */
   async #applyPrefetch(): Promise<void> {
     const leases = this.#leases;
-    if (leases === undefined || this.#closed) return;
+    // Who is only about to consume looks at the limit again afterwards.
+    if (leases === undefined || this.#tag === '' || this.#closed) return;
     const { channel } = leases;
     if (this.#channelLimit) {
       await channel.prefetch(this.#limit, true);

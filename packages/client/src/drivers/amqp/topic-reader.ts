@@ -42,7 +42,7 @@ export class TopicReader implements TopicSubscription, LinkPart {
 
   async open(): Promise<void> {
     await this.#attach(await this.#link.ready(this.#source.what));
-    this.#link.add(this);
+    if (!this.#closed) this.#link.add(this);
   }
 
   close(): Promise<void> {
@@ -72,18 +72,28 @@ export class TopicReader implements TopicSubscription, LinkPart {
 
   async #attach(connection: AmqpConnection): Promise<void> {
     const channel = await openChannel(connection, this.#source.what);
+    if (this.#closed) return closeQuietly(channel);
     this.#channel = channel;
     let cause: unknown;
+    let isClosed = false;
+    let attached = false;
     channel.on('error', (error: unknown) => {
       cause = error;
     });
-    channel.on('close', () => this.#channelClosed(channel, cause));
+    channel.on('close', () => {
+      isClosed = true;
+      // Before that, whoever waits for it is told.
+      if (attached) this.#channelClosed(channel, cause);
+    });
     try {
       await channel.prefetch(PREFETCH, false);
       await this.#source.attach(channel, (message) => this.#arrive(channel, message));
+      attached = true;
+      if (isClosed) this.#channelClosed(channel, cause);
     } catch (error) {
       if (this.#channel === channel) this.#channel = undefined;
       await closeQuietly(channel);
+      if (this.#closed) return;
       throw amqpError(error, this.#source.what);
     }
   }
@@ -124,7 +134,7 @@ export class TopicReader implements TopicSubscription, LinkPart {
     this.lost();
     this.#link
       .ready(this.#source.what)
-      .then((connection) => this.restore(connection))
+      .then((connection) => (this.#channel === undefined ? this.restore(connection) : undefined))
       .catch(() => undefined);
   }
 

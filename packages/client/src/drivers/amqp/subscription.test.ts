@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import type { DeliverySink } from '../../driver/driver.ts';
+import type { Delivery } from '../../message/wire-message.ts';
+import { AmqpSubscription } from './subscription.ts';
+import { FakeConnection, linkOf, turn } from './testing/fake-amqp.ts';
+import { Untouched } from './untouched.ts';
+
+class Sink implements DeliverySink {
+  readonly delivered: Delivery[] = [];
+  readonly ends: unknown[] = [];
+
+  deliver(deliveries: readonly Delivery[]): void {
+    this.delivered.push(...deliveries);
+  }
+
+  lost(): void {}
+
+  ended(error: unknown): void {
+    this.ends.push(error);
+  }
+}
+
+function subscriptionOn(connection: FakeConnection, sink: DeliverySink): AmqpSubscription {
+  const options = {
+    queue: 'q',
+    prefetch: 5,
+    consumerLimit: false,
+    untouched: new Untouched(),
+    divert: () => false,
+  };
+  return new AmqpSubscription(linkOf(connection), options, sink);
+}
+
+describe('a consumer that comes back with the connection', () => {
+  it.each([0, 1, 2, 3])(
+    'leaves nothing behind when it is closed %s turns after that began',
+    async (turns) => {
+      const [connection, sink] = [new FakeConnection(), new Sink()];
+      const subscription = subscriptionOn(connection, sink);
+      await subscription.open();
+      await connection.lose();
+      subscription.lost();
+      const restored = subscription.restore(connection.asServer);
+      for (let done = 0; done < turns; done += 1) await turn();
+      await subscription.close();
+      await restored;
+      await turn();
+      expect(connection.consuming).toEqual([]);
+      expect(sink.ends).toEqual([]);
+    },
+  );
+
+  it('replaces its consumer for another limit only when it has one', async () => {
+    const connection = new FakeConnection();
+    const subscription = subscriptionOn(connection, new Sink());
+    await subscription.open();
+    await connection.lose();
+    subscription.lost();
+    const restored = subscription.restore(connection.asServer);
+    await turn();
+    subscription.setPrefetch(9);
+    await restored;
+    for (let left = 10; left > 0; left -= 1) await turn();
+    expect(connection.consuming).toHaveLength(1);
+    await subscription.close();
+    expect(connection.consuming).toEqual([]);
+  });
+});

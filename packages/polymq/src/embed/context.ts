@@ -18,6 +18,8 @@ export interface EmbeddedContext {
   readonly messageBytesMax: number;
   /** The driver was closed. */
   readonly closed: boolean;
+  /** Keeps the process alive until the function that it returns is called: somebody waits for what may come. */
+  hold(): () => void;
   /** Counts the promise as work that ends without time passing. */
   track<T>(work: Promise<T>): Promise<T>;
 }

@@ -47,6 +47,7 @@ export class EmbeddedDriver implements Driver {
       get closed() {
         return isClosed();
       },
+      hold: () => broker.hold.hold(),
       track: (work) => broker.track(work),
     };
     const commits = new Commits(context);

@@ -43,6 +43,8 @@ const NAME = 'embedded';
  * A broker in this process, and a client of it, without any socket in between. Everything acknowledged is on disk (see the setting
  * `durability`) unless `data` is `memory:`. Rejects with `ConfigError` if an option is wrong, and with what happened if the broker
  * cannot start: another process may have the directory.
+ *
+ * The process lives as long as a consumer, a subscription or a served service is open, and ends by itself otherwise.
  */
 export async function embed(options: EmbedOptions = {}): Promise<EmbeddedClient> {
   const { interceptors, timeout, onError, random, name, ...settings } = options;

@@ -36,6 +36,7 @@ export class EmbeddedRequests implements RequestDriver {
 
   async openReplies(sink: (reply: WireMessage) => void): Promise<{ readonly address: string }> {
     const address = REPLY_PREFIX + this.#context.environment.random.uuid();
+    // Who waits for a reply has a timeout, which keeps the process alive long enough.
     await this.#read(address, Number.POSITIVE_INFINITY, (reply, done) => {
       done();
       sink(reply);
@@ -55,7 +56,9 @@ export class EmbeddedRequests implements RequestDriver {
     prefetch: number,
     sink: (request: WireMessage, done: () => void) => void,
   ): Promise<{ close(): Promise<void> }> {
-    return this.#read(SERVICE_PREFIX + service, prefetch, sink);
+    const reader = await this.#read(SERVICE_PREFIX + service, prefetch, sink);
+    reader.holdProcess();
+    return reader;
   }
 
   async reply(address: string, message: OutgoingMessage): Promise<void> {
@@ -117,6 +120,7 @@ class QueueReader implements QueueConsumer {
   /** Taken and not done. */
   #openCount = 0;
   #turn = false;
+  #letGo: (() => void) | undefined;
   #closed = false;
 
   constructor(context: EmbeddedContext, queue: Queue, options: ReaderOptions, onEnd: () => void) {
@@ -136,16 +140,25 @@ class QueueReader implements QueueConsumer {
     this.#later();
   }
 
+  /** As long as it reads. */
+  holdProcess(): void {
+    if (!this.#closed) this.#letGo ??= this.#context.hold();
+  }
+
   onCancelled(): void {
-    this.#closed = true;
-    this.#onEnd();
+    this.#end();
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
-    this.#closed = true;
-    this.#onEnd();
+    this.#end();
     if (!this.#queue.deleted) this.#queue.removeConsumer(this);
+  }
+
+  #end(): void {
+    this.#closed = true;
+    this.#letGo?.();
+    this.#onEnd();
   }
 
   #later(): void {

@@ -7,6 +7,7 @@ import type { Clock } from '@polymq/client/driver';
 import type { Broker } from '../core/broker.ts';
 import type { Environment } from '../lib/environment/environment.ts';
 import { ManualClock } from '../lib/environment/manual/manual-clock.ts';
+import { ProcessHold } from '../lib/environment/node/process-hold.ts';
 import { type BrokerOptions, type RunningBroker, startWithCore } from '../server/broker.ts';
 import { MEMORY_DATA } from '../server/core.ts';
 import { IN_PROCESS } from './topic/membership.ts';
@@ -23,6 +24,8 @@ export class SharedBroker {
   /** Undefined: time passes by itself. */
   readonly manual: ManualClock | undefined;
   readonly clock: Clock;
+  /** Consumers and subscriptions, which are why a program runs, keep it running. */
+  readonly hold: ProcessHold = new ProcessHold();
   /** Work under way that ends without time passing. */
   pending = 0;
   readonly #onStop: () => void;

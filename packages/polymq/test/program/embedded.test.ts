@@ -6,16 +6,17 @@ import { type Child, startChild } from '../support/child.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const CHILD = fileURLToPath(new URL('./embedded/child.ts', import.meta.url));
+const WAITING = fileURLToPath(new URL('./embedded/waiting.ts', import.meta.url));
+const ARGS = ['--conditions=@polymq/source', '--import', import.meta.resolve('tsx')];
 const WAIT_MS = 60_000;
 const folder = temporaryFolder('polymq-embedded-');
 
 afterEach(() => folder.remove());
 
 function start(): Child {
-  const args = ['--conditions=@polymq/source', '--import', import.meta.resolve('tsx'), CHILD];
   return startChild({
     command: process.execPath,
-    args: [...args, folder.path],
+    args: [...ARGS, CHILD, folder.path],
     name: 'a program that embeds the broker',
   });
 }
@@ -43,6 +44,32 @@ describe('an embedded broker', () => {
       expect((await readers.lag()).total).toBe(10);
     } finally {
       await mq.close();
+    }
+  });
+});
+
+describe('a program that embeds the broker and only waits', () => {
+  it.each([
+    ['for a consumer', ['consumer']],
+    ['for a consumer, by a clock of its own', ['consumer', 'manual']],
+    ['in a loop over messages', ['loop']],
+    ['for a member of a group', ['group']],
+    ['for a subscription', ['subscription']],
+    ['for a live subscription', ['live']],
+    ['for requests', ['service']],
+    ['in receive', ['receive']],
+  ])('lives as long as it waits %s, and ends by itself then', async (_how, args) => {
+    const child = startChild({
+      command: process.execPath,
+      args: [...ARGS, WAITING, ...args],
+      name: 'a program that waits',
+    });
+    try {
+      await child.waitForLine(/^ended with/m, WAIT_MS);
+      expect(await child.exited).toEqual({ code: 0, signal: null });
+      expect(child.stdout).toBe('it came\nclosed\nended with 0\n');
+    } finally {
+      await child.kill9();
     }
   });
 });

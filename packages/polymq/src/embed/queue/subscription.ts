@@ -38,6 +38,7 @@ export class EmbeddedSubscription implements QueueSubscription, QueueConsumer, D
   #turn = false;
   #watch: { cancel(): void } | undefined;
   #nowMs = 0;
+  #letGo: (() => void) | undefined;
   #closed = false;
 
   constructor(
@@ -58,6 +59,7 @@ export class EmbeddedSubscription implements QueueSubscription, QueueConsumer, D
 
   start(): void {
     this.#queue.addConsumer(this);
+    if (!this.#closed) this.#letGo = this.#context.hold();
   }
 
   setPrefetch(prefetch: number): void {
@@ -183,6 +185,7 @@ export class EmbeddedSubscription implements QueueSubscription, QueueConsumer, D
     this.#closed = true;
     this.#watch?.cancel();
     this.#watch = undefined;
+    this.#letGo?.();
     this.#onEnd(this);
   }
 }

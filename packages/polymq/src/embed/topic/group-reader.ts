@@ -34,6 +34,7 @@ export class GroupReader implements GroupSubscription {
   /** To be committed at the end of the turn, together. */
   #pending = new Map<number, number>();
   #committing: Promise<void> | undefined;
+  #letGo: (() => void) | undefined;
   #closed = false;
 
   constructor(
@@ -60,6 +61,7 @@ export class GroupReader implements GroupSubscription {
 
   /** Resolves when it has its partitions. */
   async start(): Promise<void> {
+    this.#letGo = this.#context.hold();
     await this.#membership.start();
   }
 
@@ -81,6 +83,7 @@ export class GroupReader implements GroupSubscription {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#letGo?.();
     this.#stopReading();
     await this.#flush().catch(() => undefined);
     this.#readers.clear();

@@ -104,7 +104,12 @@ export class EmbeddedTopics implements TopicDriver {
       this.#readings.delete(ended),
     );
     this.#readings.add(reading);
-    await this.#try(reading.start(from), what);
+    try {
+      await this.#try(reading.start(from), what);
+    } catch (error: unknown) {
+      await reading.close();
+      throw error;
+    }
     return reading;
   }
 
@@ -232,6 +237,7 @@ class StreamReading implements Reading, TopicSubscription {
   readonly #onEnd: (reading: StreamReading) => void;
   readonly #readers: PartitionReader[] = [];
   readonly #stopWatching: () => void;
+  #letGo: (() => void) | undefined;
   #closed = false;
 
   constructor(
@@ -251,6 +257,7 @@ class StreamReading implements Reading, TopicSubscription {
   }
 
   async start(from: Position): Promise<void> {
+    this.#letGo = this.#context.hold();
     const { partitions } = this.#stream;
     const offsets = await Promise.all(partitions.map((partition) => offsetAt(partition, from)));
     for (const [index, partition] of partitions.entries()) this.#read(partition, offsets[index]!);
@@ -264,6 +271,7 @@ class StreamReading implements Reading, TopicSubscription {
     if (this.#closed) return;
     this.#closed = true;
     this.#stopWatching();
+    this.#letGo?.();
     for (const reader of this.#readers) reader.close();
     this.#onEnd(this);
   }

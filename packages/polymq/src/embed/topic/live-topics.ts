@@ -18,6 +18,7 @@ import type { Commits } from '../commit.ts';
 import { type EmbeddedContext, NAMESPACE } from '../context.ts';
 import { clientError } from '../errors.ts';
 import { DraftWriter, readDraft } from '../wire.ts';
+import { LiveRecords } from './live-records.ts';
 
 const DEFINITION: ExchangeDefinition = {
   type: 'fanout',
@@ -27,8 +28,6 @@ const DEFINITION: ExchangeDefinition = {
   declared: {},
 };
 
-/** Records that wait for one slow subscriber; more are dropped, newest first. */
-const WAITING_MAX = 10_000;
 const NOWHERE: PublishOutcome = { partition: -1, offset: -1 };
 
 export class LiveTopics {
@@ -116,7 +115,8 @@ class LiveSubscription implements TopicSubscription {
   readonly #sink: TopicSink;
   readonly #onEnd: () => void;
   #subscriber: Subscriber | undefined;
-  #waiting: TopicRecord[] = [];
+  #letGo: (() => void) | undefined;
+  readonly #waiting: LiveRecords;
   #busy = false;
   #closed = false;
 
@@ -125,16 +125,18 @@ class LiveSubscription implements TopicSubscription {
     this.topic = topic;
     this.#sink = sink;
     this.#onEnd = onEnd;
+    this.#waiting = new LiveRecords(topic);
   }
 
   begin(subscriber: Subscriber): void {
     this.#subscriber = subscriber;
     subscriber.bind(this.topic, '', undefined);
+    this.#letGo = this.#context.hold();
   }
 
   take(record: TopicRecord): void {
-    if (this.#closed || this.#waiting.length >= WAITING_MAX) return;
-    this.#waiting.push(record);
+    if (this.#closed) return;
+    this.#waiting.add(record);
     if (this.#busy) return;
     this.#busy = true;
     this.#context.environment.timers.immediate(() => void this.#handOn());
@@ -153,10 +155,8 @@ class LiveSubscription implements TopicSubscription {
 
   async #handOn(): Promise<void> {
     try {
-      while (this.#waiting.length > 0 && !this.#closed) {
-        const records = this.#waiting;
-        this.#waiting = [];
-        await this.#sink.deliver(records);
+      while (this.#waiting.count > 0 && !this.#closed) {
+        await this.#sink.deliver(this.#waiting.take());
       }
     } catch (error: unknown) {
       this.#end();
@@ -169,8 +169,9 @@ class LiveSubscription implements TopicSubscription {
   #end(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#waiting = [];
+    this.#waiting.clear();
     this.#subscriber?.close();
+    this.#letGo?.();
     this.#onEnd();
   }
 }

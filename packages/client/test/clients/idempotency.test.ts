@@ -226,6 +226,36 @@ describe.each(KINDS)('idempotency keys in $name', ({ missing, open }) => {
       expect(() => counted({ lease: 0 })).toThrow(/longer than 0/);
     });
 
+    it('runs a handler once whose result is no JSON, and tells everybody', async () => {
+      let runs = 0;
+      const work = (): bigint => {
+        runs += 1;
+        return 1n;
+      };
+      const big = idempotent(work, { store, key: () => key, wait: 0 });
+      for (let again = 0; again < 3; again += 1) {
+        await expect(big()).rejects.toThrow(/cannot be written as JSON.*return plain data/);
+      }
+      expect(runs).toBe(1);
+    });
+
+    it("tells the handler's error also if the store fails then", async () => {
+      const away = async (): Promise<never> => Promise.reject(new Error('the store is away'));
+      for (const keepErrors of [false, true]) {
+        keys += 1;
+        const made = `key ${keys}`;
+        const failing: IdempotencyStore = {
+          begin: (...args) => store.begin(...args),
+          renew: (...args) => store.renew(...args),
+          ...{ complete: away, release: away },
+        };
+        const run = idempotent(() => Promise.reject(new RangeError('mine')), {
+          ...{ store: failing, key: () => made, keepErrors },
+        });
+        await expect(run()).rejects.toThrow('mine');
+      }
+    });
+
     it('ends consistent when it is killed at any await point', { timeout: 240_000 }, async () => {
       interface World {
         readonly key: string;

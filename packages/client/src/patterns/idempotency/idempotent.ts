@@ -42,7 +42,8 @@ export interface IdempotentOptions<Arguments extends readonly unknown[]>
 }
 
 /**
- * The handler, run once per key. Results are stored as JSON, and so is what the first call answers.
+ * The handler, run once per key. Results are stored as JSON, and so is what the first call answers; a result that is none (a bigint, a circle) is an error
+ * for everybody with that key, as the handler is not run again for it.
  * Throws what the handler throws, what the store throws, `idempotency-conflict`, and `lease-lost` if another run
  * took over while the handler ran.
  */
@@ -122,24 +123,45 @@ class Runs {
   }
 
   async #started(key: string, token: string, work: () => Promise<unknown>): Promise<unknown> {
-    const { store, keepErrors = false } = this.#options;
     const renewal = this.#renew(key, token);
     try {
-      let value: unknown;
+      const { value } = await this.#worked(key, token, work);
+      let result: string;
       try {
-        value = await work();
+        result = written(key, value);
       } catch (error) {
-        const kept = typeof keepErrors === 'function' ? keepErrors(error) : keepErrors;
-        if (kept) await this.#complete(key, token, JSON.stringify({ error: describeError(error) }));
-        else await store.release(key, token);
+        // The work is done and must not be done again, so that there is no result for it is what everybody is told.
+        await this.#keepError(key, token, error);
         throw error;
       }
-      const result = written(key, value);
       await this.#complete(key, token, result);
       return outcomeOf(result);
     } finally {
       renewal.cancel();
     }
+  }
+
+  async #worked(
+    key: string,
+    token: string,
+    work: () => Promise<unknown>,
+  ): Promise<{ readonly value: unknown }> {
+    const { store, keepErrors = false } = this.#options;
+    try {
+      return { value: await work() };
+    } catch (error) {
+      const kept = typeof keepErrors === 'function' ? keepErrors(error) : keepErrors;
+      if (kept) await this.#keepError(key, token, error);
+      // A run that cannot be forgotten now is taken over when its lease is over.
+      else await store.release(key, token).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Rejects never: the error itself is what is to be told. */
+  async #keepError(key: string, token: string, error: unknown): Promise<void> {
+    const result = JSON.stringify({ error: describeError(error) });
+    await this.#complete(key, token, result).catch(() => undefined);
   }
 
   async #complete(key: string, token: string, result: string): Promise<void> {

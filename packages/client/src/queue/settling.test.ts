@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
+import type { Client } from '../client/client.ts';
 import { createClient } from '../client/create-client.ts';
 import { settled } from '../driver/testing/manual-clock.ts';
 import { MemoryDriver } from '../driver/testing/memory-driver.ts';
 import type { Interceptor } from '../message/interceptor.ts';
+import type { Message } from '../message/message.ts';
 import type { QueueOptions } from './queue.ts';
 
 const FAILING: Interceptor = {
@@ -97,3 +99,40 @@ test('no sender can write the end of a ttl by hand, and a forwarded message star
   await mq.queue<number>('next').send((await queue.receive())!);
   expect(driver.queue('next').entries[0]?.message.headers).toEqual({});
 });
+
+test.each([
+  ['it is settled', (_: Client, message: Message) => message.ack()],
+  ['it is given back', (_: Client, message: Message) => message.nack()],
+  ['the client closes', (mq: Client) => mq.close()],
+])('a timer for the lease of a message is over when %s', async (_, end) => {
+  expect(await timersAfter(end, true)).toBe(await timersAfter(end, false));
+});
+
+/** How many timers there are when a received message has ended so, the engine's own among them. */
+async function timersAfter(
+  end: (mq: Client, message: Message) => Promise<void>,
+  looks: boolean,
+): Promise<number> {
+  const { mq, queue, clock } = setUp();
+  const after = clock.after.bind(clock);
+  const timers = new Set<object>();
+  clock.after = (delayMs, callback) => {
+    const timer = after(delayMs, () => {
+      timers.delete(timer);
+      callback();
+    });
+    timers.add(timer);
+    return {
+      cancel: () => {
+        timers.delete(timer);
+        timer.cancel();
+      },
+    };
+  };
+  await queue.send(1);
+  const message = (await queue.receive())!;
+  if (looks) expect(message.signal.aborted).toBe(false);
+  await end(mq, message);
+  await settled();
+  return timers.size;
+}

@@ -16,6 +16,7 @@ import { leaseLost } from '../message/received-message.ts';
 import type { OutgoingMessage } from '../message/wire-message.ts';
 import { tellSettled } from '../message/wrapping.ts';
 import { Acks } from './acks.ts';
+import { LeaseTimers } from './lease-timers.ts';
 import type { QueueMessage } from './queue-message.ts';
 import type { QueuePlan } from './queue-plan.ts';
 
@@ -24,9 +25,13 @@ export class Settling {
   readonly #listeners: readonly Interceptor[];
   /** Of messages that are acknowledged by hand. */
   readonly #acks: Acks = new Acks(this);
+  readonly #leaseTimers: LeaseTimers;
 
   constructor(plan: QueuePlan) {
     this.plan = plan;
+    this.#leaseTimers = new LeaseTimers(plan.context, (message) => {
+      this.lose(message, 'its lease ended');
+    });
     this.#listeners = plan.interceptors.filter((each) => each.settled !== undefined);
   }
 
@@ -109,6 +114,7 @@ export class Settling {
   async release(message: QueueMessage, delayMs = 0, isUnseen = false): Promise<void> {
     if (message.state !== 'open' && message.state !== 'waiting') return;
     message.state = 'released';
+    this.#leaseTimers.cancel(message);
     const isWaiting = message.kept && !message.started && message.localAttempts === 0;
     await this.plan.queues.release(message.delivery, delayMs, isUnseen || isWaiting);
   }
@@ -133,13 +139,7 @@ export class Settling {
   /** For a message that nobody keeps alive: its signal aborts when the lease has run out. */
   watchLease(message: QueueMessage): void {
     if (message.kept || message.leaseEndMs === Number.POSITIVE_INFINITY) return;
-    const { clock } = this.plan.context;
-    const leftMs = message.leaseEndMs - clock.nowMs();
-    clock.after(Math.max(0, leftMs), () => {
-      if (message.state !== 'open') return;
-      if (message.leaseEndMs > clock.nowMs()) this.watchLease(message);
-      else this.lose(message, 'its lease ended');
-    });
+    this.#leaseTimers.watch(message);
   }
 
   /** The engine gives it to somebody else, or has done so. */
@@ -211,6 +211,7 @@ export class Settling {
   }
 
   #tell(message: QueueMessage, outcome: Outcome): void {
+    this.#leaseTimers.cancel(message);
     const { place, context } = this.plan;
     if (settleChannel.hasSubscribers) {
       settleChannel.publish({ place, message: message.wire, outcome });

@@ -20,7 +20,7 @@ const CODES: Readonly<Record<string, ClientErrorCode>> = {
   INVALID_REPLICATION_FACTOR: 'invalid-argument',
   INVALID_CONFIG: 'invalid-argument',
   INVALID_REQUEST: 'invalid-argument',
-  INVALID_TIMESTAMP: 'invalid-argument',
+  INVALID_TIMESTAMP: 'invalid-message',
   INVALID_GROUP_ID: 'invalid-argument',
   POLICY_VIOLATION: 'invalid-argument',
   NON_EMPTY_GROUP: 'invalid-argument',

@@ -6,6 +6,8 @@
  *                      ▲                                                        │ no answer, not the leader …
  *                      └────────────── the same batch, the same numbers ◄───────┘ until time is up
  *
+ * One record that the broker does not take has its whole batch refused, so such a batch is halved until that record is alone.
+ *
  * Always so: a batch that may be stored is sent again only with the sequence number it had, so that the broker knows it, and when it is
  * given up, the numbers begin anew under another producer id: were they reused, the broker would take the next
  * batch for that one and drop it.
@@ -56,6 +58,15 @@ const NUMBERS_REFUSED: ReadonlySet<string> = new Set([
   'INVALID_PRODUCER_ID_MAPPING',
 ]);
 
+/** Refused for what one of the records is: the others may be taken without it. Nothing was stored. */
+const FOR_ITS_RECORDS: ReadonlySet<string> = new Set([
+  'MESSAGE_TOO_LARGE',
+  'RECORD_LIST_TOO_LARGE',
+  'INVALID_RECORD',
+  'INVALID_TIMESTAMP',
+  'POLICY_VIOLATION',
+]);
+
 /** One call of `send`. */
 interface Job {
   readonly topic: string;
@@ -83,6 +94,14 @@ interface Batch {
   /** It was sent, and no answer came: it may be stored. */
   doubtful: boolean;
   settled: boolean;
+}
+
+/** What becomes of the batches of one round. */
+interface Round {
+  /** Worth another try. */
+  readonly again: Batch[];
+  readonly problems: Map<Batch, PolymqError>;
+  readonly halves: (readonly [Batch, Batch])[];
 }
 
 interface ProduceAnswer {
@@ -255,31 +274,39 @@ export class KafkaProducer {
     return turn % partitions;
   }
 
-  async #deliver(batches: Batch[]): Promise<void> {
-    const { clock, timeoutMs } = this.#wire.options;
-    const endMs = clock.nowMs() + timeoutMs;
+  async #deliver(batches: readonly Batch[], endMs = this.#endMs()): Promise<void> {
+    const { clock } = this.#wire.options;
+    const halves: Round['halves'] = [];
     let open = batches;
     for (
       let delayMs: number = RETRY_MS.first;
       ;
       delayMs = Math.min(2 * delayMs, RETRY_MS.longest)
     ) {
-      const problems = new Map<Batch, PolymqError>();
-      open = await this.#attempt(open, problems);
+      const round: Round = { again: [], problems: new Map(), halves };
+      await this.#attempt(open, round);
+      open = round.again;
       if (open.length === 0) break;
       if (this.#wire.closed || clock.nowMs() + delayMs > endMs) {
-        this.#abandon(open, problems);
+        this.#abandon(open, round.problems);
         break;
       }
       await sleep(clock, delayMs, this.#wire.signal);
     }
+    if (halves.length === 0) return;
+    const [firsts, seconds] = [halves.map(([first]) => first), halves.map(([, second]) => second)];
+    await this.#deliver(firsts, endMs);
+    await this.#deliver(seconds, endMs);
   }
 
-  /** Answers the batches that are worth another try. */
-  async #attempt(batches: readonly Batch[], problems: Map<Batch, PolymqError>): Promise<Batch[]> {
-    const again: Batch[] = [];
+  #endMs(): number {
+    const { clock, timeoutMs } = this.#wire.options;
+    return clock.nowMs() + timeoutMs;
+  }
+
+  async #attempt(batches: readonly Batch[], round: Round): Promise<void> {
     const failed = (some: readonly Batch[], error: unknown): void => {
-      for (const batch of some) this.#judge(batch, error, again, problems);
+      for (const batch of some) this.#judge(batch, error, round);
     };
     try {
       const open = this.#identity === undefined ? this.#withoutNumbers(batches) : batches;
@@ -289,24 +316,23 @@ export class KafkaProducer {
       await Promise.all(
         [...byLeader].map(async ([leader, some]) => {
           try {
-            this.#read(some, await this.#produce(leader, some), again, problems);
+            this.#read(some, await this.#produce(leader, some), round);
           } catch (error) {
             const answer = answerWithin(error);
             if (answer === undefined) {
               if (isUnanswered(error)) for (const batch of some) batch.doubtful = true;
               failed(some, error);
-            } else this.#read(some, answer, again, problems);
+            } else this.#read(some, answer, round);
           }
         }),
       );
     } catch (error) {
-      again.length = 0;
+      round.again.length = 0;
       failed(
         batches.filter(({ settled }) => !settled),
         error,
       );
     }
-    return again;
   }
 
   /** Numbers hold for one producer id only; under another one, what may be stored could be stored twice. */
@@ -359,12 +385,7 @@ export class KafkaProducer {
     ]);
   }
 
-  #read(
-    batches: readonly Batch[],
-    answer: ProduceAnswer,
-    again: Batch[],
-    problems: Map<Batch, PolymqError>,
-  ): void {
+  #read(batches: readonly Batch[], answer: ProduceAnswer, round: Round): void {
     for (const batch of batches) {
       const found = answer.responses
         .find(({ name }) => name === batch.topic)
@@ -374,7 +395,7 @@ export class KafkaProducer {
       else if (name === DUPLICATE) succeed(batch, -1);
       else {
         const what = `send to "${batch.topic}"`;
-        this.#judge(batch, namedError(name, what, found?.errorMessage), again, problems, name);
+        this.#judge(batch, namedError(name, what, found?.errorMessage), round, name);
       }
     }
   }
@@ -388,14 +409,18 @@ export class KafkaProducer {
   #judge(
     batch: Batch,
     error: unknown,
-    again: Batch[],
-    problems: Map<Batch, PolymqError>,
+    { again, problems, halves }: Round,
     name: string | undefined = kafkaErrorOf(error),
   ): void {
     const what = `send to "${batch.topic}"`;
     if (name !== undefined && NUMBERS_REFUSED.has(name)) {
       // The broker forgot this producer: it begins anew. What is not doubtful is not stored.
       this.#identity = undefined;
+    } else if (isDivisible(batch, name)) {
+      batch.settled = true;
+      this.#takeNumbersBack(batch);
+      halves.push(halvesOf(batch));
+      return;
     } else if (!(name === undefined ? isPassing(error) : isPassingName(name))) {
       this.#abandon([batch], new Map([[batch, asPolymqError(error, what)]]));
       return;
@@ -404,19 +429,37 @@ export class KafkaProducer {
     again.push(batch);
   }
 
+  #takeNumbersBack({ topic, partition, sequence }: Batch): void {
+    if (sequence >= 0) this.#sequences.set(`${topic}:${partition}`, sequence);
+  }
+
   /** Gives up. What the broker has refused leaves its numbers to the next batch. */
   #abandon(batches: readonly Batch[], problems: ReadonlyMap<Batch, PolymqError>): void {
     for (const batch of batches) {
       batch.settled = true;
       if (batch.doubtful) this.#identity = undefined;
-      else if (batch.sequence >= 0) {
-        this.#sequences.set(`${batch.topic}:${batch.partition}`, batch.sequence);
-      }
+      else this.#takeNumbersBack(batch);
       const error =
         problems.get(batch) ?? new PolymqError('timeout', `send to "${batch.topic}" took too long`);
       for (const [at, job] of batch.jobs.entries()) settle(job, batch.indexes[at]!, error);
     }
   }
+}
+
+function isDivisible({ records, doubtful }: Batch, name: string | undefined): boolean {
+  return name !== undefined && FOR_ITS_RECORDS.has(name) && records.length > 1 && !doubtful;
+}
+
+function halvesOf(batch: Batch): readonly [Batch, Batch] {
+  const middle = batch.records.length >> 1;
+  const part = (from: number, to?: number): Batch => {
+    const records = batch.records.slice(from, to);
+    const jobs = batch.jobs.slice(from, to);
+    const indexes = batch.indexes.slice(from, to);
+    const bytes = records.reduce((sum, record) => sum + recordBytes(record), 0);
+    return { ...batch, records, jobs, indexes, bytes, sequence: -1, settled: false };
+  };
+  return [part(0, middle), part(middle)];
 }
 
 /** Kafka answers all partitions; the library throws when one of them has an error, and keeps the answer. */

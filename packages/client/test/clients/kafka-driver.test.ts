@@ -214,6 +214,68 @@ describe('topics', () => {
     ]);
   });
 
+  it('store what is beside a message that is too large', async () => {
+    const topic = await newTopic(1);
+    const outcomes = driver.queues!.send(topic, [
+      message('a'),
+      message('x'.repeat(3_000_000)),
+      message('b'),
+    ]);
+    expect(await outcomes).toMatchObject([
+      { duplicate: false },
+      { error: { code: 'message-too-large' } },
+      { duplicate: false },
+    ]);
+  });
+
+  it('are copied into a queue around what the queue cannot take, which becomes a dead letter', async () => {
+    const topic = await newTopic(1);
+    const queue = `queue-${randomUUID()}`;
+    const configEntries = [{ name: 'max.message.bytes', value: '2000' }];
+    await admin.createTopics({ topics: [{ topic: queue, numPartitions: 1, configEntries }] });
+    const spec = { durable: true, fifo: false, priorityMax: 0, leaseMs: 30_000 };
+    await driver.queues!.declareQueue({ ...spec, name: `${queue}-dlq` });
+    await driver.queues!.declareQueue({ ...spec, name: queue, deadLetter: `${queue}-dlq` });
+    await driver.topics!.bindQueue!(topic, queue);
+    const texts = ['a', 'x'.repeat(5_000), 'b'];
+    await driver.topics!.publish(
+      topic,
+      texts.map((text) => message(text)),
+    );
+    const take = { max: 1, waitMs: 20_000, leaseMs: 30_000 };
+    const taken: string[] = [];
+    for (const from of [queue, queue, `${queue}-dlq`]) {
+      const [delivery] = await driver.queues!.receive(from, take);
+      taken.push(textOf(delivery!));
+      await driver.queues!.ack(delivery!);
+    }
+    expect(taken).toEqual(['a', 'b', texts[1]]);
+    await eventually('all of it is committed', async () => {
+      const lag = await driver.topics!.groupLag!(topic, `polymq.bind.${queue}`);
+      return lag.get(0) === 0;
+    });
+  });
+
+  it('are copied no more into a queue that was deleted, nor later into one of its name', async () => {
+    const topic = await newTopic(1);
+    const name = `queue-${randomUUID()}`;
+    const spec = { name, durable: true, fifo: false, priorityMax: 0, leaseMs: 30_000 };
+    await driver.queues!.declareQueue(spec);
+    await driver.topics!.bindQueue!(topic, name);
+    await driver.queues!.deleteQueue(name);
+    await driver.topics!.publish(topic, [message('between')]);
+    await driver.queues!.declareQueue(spec);
+    await driver.topics!.bindQueue!(topic, name);
+    await driver.topics!.publish(topic, [message('after')]);
+    const [delivery] = await driver.queues!.receive(name, {
+      max: 1,
+      waitMs: 20_000,
+      leaseMs: 30_000,
+    });
+    expect(textOf(delivery!)).toBe('after');
+    await driver.queues!.ack(delivery!);
+  });
+
   it('that are not there fail, and hold up no others', async () => {
     const topic = await newTopic(1);
     const missing = driver.topics!.publish(randomUUID(), [message('x')]);

@@ -60,11 +60,6 @@ export class GroupReader implements GroupSubscription {
     await this.#committer.commit(this.#place.topic, partition, offset);
   }
 
-  /** Reads the partition again from there. */
-  again(partition: number, offset: number): void {
-    if (this.#mine.has(partition)) this.#reader.add(this.#place.topic, partition, offset);
-  }
-
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -68,8 +68,14 @@ export async function open(
     throw error;
   }
   const producer = new KafkaProducer(wire.another());
-  const topics = new KafkaTopics(wire, producer);
-  const queues = new KafkaQueues(wire, producer, queuePartitions);
+  const queues: KafkaQueues = new KafkaQueues({
+    wire,
+    producer,
+    partitions: queuePartitions,
+    onDeleted: (queue) => topics.unbind(queue),
+  });
+  const deadLetterOf = (queue: string) => queues.deadLetterOf(queue);
+  const topics = new KafkaTopics({ wire, producer, deadLetterOf });
   const requests = new KafkaRequests(wire, producer, queues);
   return {
     engine: 'Kafka',

@@ -37,20 +37,32 @@ import type { Wire } from './wire.ts';
 
 const KEEP_FOR_EVER = { 'retention.ms': '-1' } as const;
 
+export interface QueueParts {
+  readonly wire: Wire;
+  readonly producer: KafkaProducer;
+  /** How many a queue gets when it is created. */
+  readonly partitions: number;
+  readonly onDeleted: (queue: string) => Promise<void>;
+}
+
 export class KafkaQueues implements QueueDriver {
   readonly #wire: Wire;
   readonly #producer: KafkaProducer;
   readonly #partitions: number;
   readonly #shares = new Map<string, QueueShare>();
+  readonly #onDeleted: QueueParts['onDeleted'];
   readonly #places = new Map<string, Promise<QueuePlace>>();
+  /** Of queues that were declared here. */
+  readonly #deadLetters = new Map<string, string | undefined>();
 
-  constructor(wire: Wire, producer: KafkaProducer, partitions: number) {
+  constructor({ wire, producer, partitions, onDeleted }: QueueParts) {
     this.#wire = wire;
     this.#producer = producer;
     this.#partitions = partitions;
+    this.#onDeleted = onDeleted;
   }
 
-  async declareQueue({ name, fifo }: QueueSpec): Promise<void> {
+  async declareQueue({ name, fifo, deadLetter }: QueueSpec): Promise<void> {
     const retry = retryTopic(name);
     if (fifo && (await exists(this.#wire, retry))) {
       throw new PolymqError(
@@ -62,15 +74,25 @@ export class KafkaQueues implements QueueDriver {
     await createTopic(this.#wire, queue);
     if (!fifo) await createTopic(this.#wire, { ...queue, name: retry });
     this.#places.set(name, Promise.resolve(placeOf(name, fifo)));
+    this.#deadLetters.set(name, deadLetter);
+  }
+
+  /** Where its dead letters go; of a queue that was declared elsewhere, where they go if nobody says otherwise. */
+  async deadLetterOf(queue: string): Promise<string | undefined> {
+    if (this.#deadLetters.has(queue)) return this.#deadLetters.get(queue);
+    const usual = `${queue}-dlq`;
+    return (await exists(this.#wire, usual)) ? usual : undefined;
   }
 
   async deleteQueue(queue: string): Promise<void> {
+    await this.#onDeleted(queue);
     const share = this.#shares.get(queue);
     await deleteTopic(this.#wire, queue);
     await deleteTopic(this.#wire, retryTopic(queue));
     share?.fail(gone(queue));
     await share?.close();
     this.#places.delete(queue);
+    this.#deadLetters.delete(queue);
     await deleteGroup(this.#wire, groupOf(queue));
   }
 

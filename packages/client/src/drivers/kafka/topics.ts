@@ -2,9 +2,9 @@
  * Topics as Kafka's topics: what is published is stored, a subscriber reads all partitions by itself and without a
  * group, and a group is a consumer group of Kafka, which consumers of other languages may join as well.
  *
- * `bindQueue` copies: members of the group `polymq.bind.<queue>` read the topic and send its records to the queue, and
- * commit what the queue has. The bindings are those of this process; as long as no process with the binding runs, the
- * records wait in the topic, for as long as its retention keeps them. A crash may double a copy, and loses none.
+ * `bindQueue` copies: members of the group `polymq.bind.<queue>` read the topic and send its records to the queue
+ * (`queue-copies.ts`). The bindings are those of this process; as long as no process with the binding runs, the
+ * records wait in the topic, for as long as its retention keeps them.
  */
 import type {
   GroupSink,
@@ -17,24 +17,44 @@ import type {
   TopicSubscription,
 } from '../../driver/driver.ts';
 import { PolymqError, UnsupportedError } from '../../errors.ts';
-import type { TopicRecord, WireMessage } from '../../message/wire-message.ts';
+import { warn } from '../../lib/describe.ts';
+import type { WireMessage } from '../../message/wire-message.ts';
 import { GroupReader } from './group-reader.ts';
-import { committedOffsets, moveCommits } from './groups.ts';
+import { committedOffsets, deleteGroup, moveCommits } from './groups.ts';
 import { endOffsets, partitionCount, resolvePosition, startOffsets } from './offsets.ts';
 import type { KafkaProducer } from './producer.ts';
+import { QueueCopies } from './queue-copies.ts';
 import { createTopic, deleteTopic } from './topic-admin.ts';
 import { TopicReader } from './topic-reader.ts';
 import type { Wire } from './wire.ts';
 
+/** A queue's copies of one topic. */
+interface Binding {
+  close(): Promise<void>;
+}
+
+export interface TopicParts {
+  readonly wire: Wire;
+  readonly producer: KafkaProducer;
+  /** Where a queue's dead letters go. */
+  readonly deadLetterOf: (queue: string) => Promise<string | undefined>;
+  /** What nobody waits for has failed. */
+  readonly report?: (error: PolymqError) => void;
+}
+
 export class KafkaTopics implements TopicDriver {
   readonly #wire: Wire;
   readonly #producer: KafkaProducer;
+  readonly #deadLetterOf: TopicParts['deadLetterOf'];
+  readonly #report: (error: PolymqError) => void;
   readonly #open = new Set<{ close(): Promise<void> }>();
-  readonly #bindings = new Map<string, Promise<GroupReader>>();
+  readonly #bindings = new Map<string, Promise<Binding>>();
 
-  constructor(wire: Wire, producer: KafkaProducer) {
+  constructor({ wire, producer, deadLetterOf, report = warn }: TopicParts) {
     this.#wire = wire;
     this.#producer = producer;
+    this.#deadLetterOf = deadLetterOf;
+    this.#report = report;
   }
 
   async declareTopic(spec: TopicSpec): Promise<void> {
@@ -46,8 +66,9 @@ export class KafkaTopics implements TopicDriver {
     await createTopic(this.#wire, { name: spec.name, partitions: spec.partitions, configs });
   }
 
-  deleteTopic(topic: string): Promise<void> {
-    return deleteTopic(this.#wire, topic);
+  async deleteTopic(topic: string): Promise<void> {
+    await this.#closeBindings((name) => name.startsWith(bindingName(topic, '')));
+    await deleteTopic(this.#wire, topic);
   }
 
   async publish(
@@ -106,7 +127,7 @@ export class KafkaTopics implements TopicDriver {
   }
 
   async bindQueue(topic: string, queue: string): Promise<void> {
-    const name = `${topic}\n${queue}`;
+    const name = bindingName(topic, queue);
     let binding = this.#bindings.get(name);
     if (binding === undefined) {
       binding = this.#bind(topic, queue);
@@ -116,28 +137,61 @@ export class KafkaTopics implements TopicDriver {
     await binding;
   }
 
-  async #bind(topic: string, queue: string): Promise<GroupReader> {
+  /** The queue is gone: it gets no more copies, nor those of today when there is one of that name again. */
+  async unbind(queue: string): Promise<void> {
+    await this.#closeBindings((name) => name.endsWith(bindingName('', queue)));
+    await deleteGroup(this.#wire, bindingGroup(queue));
+  }
+
+  async #closeBindings(isOne: (name: string) => boolean): Promise<void> {
+    for (const [name, opening] of [...this.#bindings]) {
+      if (!isOne(name)) continue;
+      this.#bindings.delete(name);
+      const binding = await opening.catch(() => undefined);
+      await binding?.close();
+    }
+  }
+
+  async #bind(topic: string, queue: string): Promise<Binding> {
     await Promise.all([partitionCount(this.#wire, topic), partitionCount(this.#wire, queue)]);
-    const group = `polymq.bind.${queue}`;
-    const copy = async (records: readonly TopicRecord[]): Promise<void> => {
-      const outcomes = await this.#producer.send(queue, records, { keyless: 'spread' });
-      const failed = outcomes.find((outcome) => outcome instanceof PolymqError);
-      const last = records.at(-1)!;
-      if (failed === undefined) void reader.commit(last.partition, last.offset + 1).catch(() => {});
-      else reader.again(last.partition, records[0]!.offset);
-    };
-    const reader = new GroupReader(
+    const copies = new QueueCopies({
+      topic,
+      queue,
+      clock: this.#wire.options.clock,
+      send: (to, messages) => this.#producer.send(to, messages, { keyless: 'spread' }),
+      deadLetterOf: this.#deadLetterOf,
+      // What is not committed is copied again.
+      commit: (partition, offset) => void reader.commit(partition, offset).catch(() => {}),
+      report: this.#report,
+    });
+    const reader: GroupReader = new GroupReader(
       this.#wire,
-      { topic, group, from: { at: 'new' } },
+      { topic, group: bindingGroup(queue), from: { at: 'new' } },
       {
-        deliver: copy,
-        revoked: () => {},
-        ended: () => this.#bindings.delete(`${topic}\n${queue}`),
+        deliver: (records) => copies.copy(records),
+        revoked: (partitions) => copies.revoked(partitions),
+        ended: (error) => {
+          void copies.close();
+          this.#bindings.delete(bindingName(topic, queue));
+          this.#report(bindingEnded(topic, queue, error));
+        },
       },
     );
-    this.#track(reader);
-    await reader.start();
-    return reader;
+    const binding: Binding = {
+      close: async () => {
+        await copies.close();
+        await reader.close();
+      },
+    };
+    this.#open.add(binding);
+    void reader.closed.then(() => this.#open.delete(binding));
+    try {
+      await reader.start();
+    } catch (error) {
+      await binding.close();
+      throw error;
+    }
+    return binding;
   }
 
   async close(): Promise<void> {
@@ -149,4 +203,20 @@ export class KafkaTopics implements TopicDriver {
     void reader.closed.then(() => this.#open.delete(reader));
     return reader;
   }
+}
+
+function bindingName(topic: string, queue: string): string {
+  return `${topic}\n${queue}`;
+}
+
+function bindingGroup(queue: string): string {
+  return `polymq.bind.${queue}`;
+}
+
+function bindingEnded(topic: string, queue: string, error: PolymqError): PolymqError {
+  return new PolymqError(
+    error.code,
+    `queue "${queue}" gets no more copies of topic "${topic}" in this process: ${error.message}; bind it again when that is mended`,
+    { cause: error },
+  );
 }

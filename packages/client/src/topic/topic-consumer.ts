@@ -41,6 +41,8 @@ export class TopicConsumer extends BaseConsumer implements GroupSink {
   #blocked: (() => void)[] = [];
   readonly #idlers = new Set<() => void>();
   #subscription: TopicSubscription | undefined = undefined;
+  /** Partitions that are being given up; what comes of them meanwhile is of a later assignment, and waits. */
+  readonly #revoking = new Map<number, Promise<void>>();
   #isOver = false;
 
   constructor(reading: Reading, handler: (message: Message) => unknown, options: ConsumeOptions) {
@@ -57,6 +59,13 @@ export class TopicConsumer extends BaseConsumer implements GroupSink {
 
   deliver(records: readonly TopicRecord[]): void | Promise<void> {
     if (this.#isOver) return undefined;
+    const revoking = this.#revoking.size === 0 ? undefined : this.#revokingOf(records);
+    if (revoking !== undefined) {
+      // Revoked once more meanwhile: then these are gone as well.
+      return revoking.then(() =>
+        this.#revokingOf(records) === undefined ? this.deliver(records) : undefined,
+      );
+    }
     if (!this.isClosing) {
       for (const record of records) {
         const message = new TopicMessage(record, this.#reading.plan, this.#onDone);
@@ -70,7 +79,24 @@ export class TopicConsumer extends BaseConsumer implements GroupSink {
     return new Promise((resolve) => this.#blocked.push(resolve));
   }
 
-  async revoked(partitions: readonly number[]): Promise<void> {
+  revoked(partitions: readonly number[]): Promise<void> {
+    const before = partitions.map((partition) => this.#revoking.get(partition));
+    const over = Promise.all([...before, this.#revoke(partitions)]);
+    const revoked = over.then(noop).finally(() => {
+      for (const partition of partitions) {
+        if (this.#revoking.get(partition) === revoked) this.#revoking.delete(partition);
+      }
+    });
+    for (const partition of partitions) this.#revoking.set(partition, revoked);
+    return revoked;
+  }
+
+  #revokingOf(records: readonly TopicRecord[]): Promise<void> | undefined {
+    const [first] = records;
+    return first === undefined ? undefined : this.#revoking.get(first.partition);
+  }
+
+  async #revoke(partitions: readonly number[]): Promise<void> {
     const gone = new Set(partitions);
     const isGone = ({ record }: TopicMessage): boolean => gone.has(record.partition);
     this.#dropWaiting(isGone);
@@ -293,3 +319,5 @@ export class TopicConsumer extends BaseConsumer implements GroupSink {
     await closed;
   }
 }
+
+function noop(): void {}

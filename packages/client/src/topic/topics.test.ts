@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
 import { createClient } from '../client/create-client.ts';
+import type { GroupSink } from '../driver/driver.ts';
 import { settled } from '../driver/testing/manual-clock.ts';
 import { MemoryDriver, type MemoryDriverOptions } from '../driver/testing/memory-driver.ts';
 import { PolymqError } from '../errors.ts';
 import type { Interceptor } from '../message/interceptor.ts';
 import type { Message } from '../message/message.ts';
+import type { TopicRecord } from '../message/wire-message.ts';
 
 function setUp(options: MemoryDriverOptions = {}) {
   const driver = new MemoryDriver(options);
@@ -422,3 +424,40 @@ test('an interceptor whose `settled` throws is reported and stops no consumer', 
   expect(consumer.running).toBe(0);
   expect(errors).toHaveLength(3);
 });
+
+test('what comes of a partition again while it is given up waits, and is handled from there on', async () => {
+  const { driver, clock, topic } = setUp();
+  let sink: GroupSink | undefined;
+  const commits: number[] = [];
+  driver.topics.joinGroup = async (...[, , , joined]) => {
+    sink = joined;
+    return { commit: async (_, offset) => void commits.push(offset), close: async () => {} };
+  };
+  const { runs, handler, dataOf } = heldHandler();
+  const consumer = topic.group('g', { retry: false }).consume(handler);
+  await consumer.ready();
+  void sink!.deliver([record(0)]);
+  await settled();
+  void sink!.revoked([0]);
+  void sink!.deliver([record(0), record(1)]);
+  await settled();
+  expect(dataOf()).toEqual([0]);
+  await clock.advance('6s');
+  expect(runs[0]!.message.signal.aborted).toBe(true);
+  runs[0]!.end();
+  for (const offset of [0, 1]) {
+    await settled();
+    expect(dataOf()).toEqual([0, 0, 1].slice(0, offset + 2));
+    expect(runs[offset + 1]!.message.signal.aborted).toBe(false);
+    runs[offset + 1]!.end();
+  }
+  await settled();
+  expect(commits).toEqual([1, 2]);
+});
+
+function record(offset: number): TopicRecord {
+  const body = Buffer.from(String(offset));
+  const headers = {};
+  const contentType = 'application/json';
+  return { id: `${offset}`, body, contentType, headers, timestampMs: 0, partition: 0, offset };
+}

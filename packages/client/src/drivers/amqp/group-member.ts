@@ -5,7 +5,7 @@
  *                                    the topic; the other members stand by, and one of them gets it next
  *   polymq.commits.<topic>.<group>   holds the last commit (`commits.ts`)
  *
- *   standing by ── token ──► reading from the last commit ── connection lost: `revoked` ──► standing by
+ *   standing by ── token, nothing held any more ──► reading from the last commit ── connection lost: `revoked` ──► standing by
  *
  * So the records are not read by several members at a time: a group gives order and takes over, it does not share load.
  * Only the one who has the token writes commits, the first of all (where the group begins) included.
@@ -50,6 +50,8 @@ export class GroupMember implements GroupSubscription, LinkPart {
   #token: AmqpMessage | undefined = undefined;
   #renewal: ClockTimer | undefined = undefined;
   #reader: TopicReader | undefined = undefined;
+  /** Over when the sink has let go of what it got from earlier readers. */
+  #revoking: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(
@@ -103,7 +105,8 @@ export class GroupMember implements GroupSubscription, LinkPart {
     this.#reader = undefined;
     if (reader === undefined) return;
     void reader.close();
-    void this.#sink.revoked([PARTITION]);
+    const revoked = Promise.resolve(this.#sink.revoked([PARTITION])).catch(() => undefined);
+    this.#revoking = Promise.all([this.#revoking, revoked]);
   }
 
   async restore(connection: AmqpConnection): Promise<void> {
@@ -194,6 +197,9 @@ export class GroupMember implements GroupSubscription, LinkPart {
   }
 
   async #read(channel: AmqpChannel): Promise<void> {
+    // The same records come again: what is let go must not be taken for them.
+    await this.#revoking;
+    if (!this.#isOn(channel)) return;
     const offset = (await lastCommit(this.#link, this.#place)) ?? (await this.#begin(channel));
     if (!this.#isOn(channel)) return;
     const { topic } = this.#place;

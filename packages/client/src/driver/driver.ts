@@ -160,6 +160,8 @@ export interface DeliverySink {
   deliver(deliveries: readonly Delivery[]): void;
   /** They are somebody else's now: settling them does nothing. */
   lost(deliveries: readonly Delivery[]): void;
+  /** Whether it waits here and nobody has begun to work on it, so that it was handed out in vain when it is lost. */
+  isUntouched?(delivery: Delivery): boolean;
   /** The subscription is over, and not by `close`: the queue was deleted, or rights were withdrawn. */
   ended(error: PolymqError): void;
 }

@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
 import { createClient } from '../client/create-client.ts';
+import type { DeliverySink } from '../driver/driver.ts';
 import { settled } from '../driver/testing/manual-clock.ts';
 import { MemoryDriver, type MemoryDriverOptions } from '../driver/testing/memory-driver.ts';
 import { PolymqError } from '../errors.ts';
 import type { Message } from '../message/message.ts';
+import type { Delivery } from '../message/wire-message.ts';
 import type { ConsumeOptions, QueueOptions } from './queue.ts';
 
 type Order = { n: number };
@@ -545,4 +547,25 @@ test('an error in onError does not stop the consumer', async () => {
   await settled();
   process.off('warning', listen);
   expect(seen).toContain(2);
+});
+
+test('a consumer says of what waits in it that nobody has begun to work on it', async () => {
+  const { driver, orders } = setUp();
+  const { handler } = heldHandler();
+  const delivered: Delivery[] = [];
+  let sink: DeliverySink | undefined;
+  const subscribe = driver.queues.subscribeQueue.bind(driver.queues);
+  driver.queues.subscribeQueue = (queue, options, into) => {
+    sink = into;
+    const deliver = into.deliver.bind(into);
+    into.deliver = (deliveries) => {
+      delivered.push(...deliveries);
+      deliver(deliveries);
+    };
+    return subscribe(queue, options, into);
+  };
+  orders.consume(handler, { concurrency: 1, prefetch: 5 });
+  await sendMany(orders, 3);
+  await settled();
+  expect(delivered.map((each) => sink?.isUntouched?.(each))).toEqual([false, true, true]);
 });

@@ -98,6 +98,11 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
     this.#dropLost(messages);
   }
 
+  isUntouched(delivery: Delivery): boolean {
+    const message = this.#held.get(delivery);
+    return message !== undefined && !message.started && message.localAttempts === 0;
+  }
+
   ended(error: PolymqError): void {
     this.#subscription = undefined;
     this.lost([...this.#held.keys()]);

@@ -15,6 +15,8 @@ export class AmqpDelivery extends ReceivedWire implements Delivery {
   readonly priority: number | undefined;
   readonly handle: LeaseChannel;
   readonly tag: number;
+  /** The consumer has got it; it is not only on its way there. */
+  isHanded = false;
 
   constructor(message: AmqpMessage, queue: string, handle: LeaseChannel, nowMs: number) {
     super(message, nowMs);

@@ -13,7 +13,14 @@ class Sink implements DeliverySink {
     this.delivered.push(...deliveries);
   }
 
+  /** Ids of what is worked on. */
+  readonly begun = new Set<string>();
+
   lost(): void {}
+
+  isUntouched({ id }: Delivery): boolean {
+    return !this.begun.has(id);
+  }
 
   ended(error: unknown): void {
     this.ends.push(error);
@@ -64,5 +71,32 @@ describe('a consumer that comes back with the connection', () => {
     expect(connection.consuming).toHaveLength(1);
     await subscription.close();
     expect(connection.consuming).toEqual([]);
+  });
+
+  it('counts no attempt for what it had and nobody had begun with', async () => {
+    const [connection, sink] = [new FakeConnection(), new Sink()];
+    const subscription = subscriptionOn(connection, sink);
+    await subscription.open();
+    const deliver = (redelivered: boolean, ...ids: string[]): void => {
+      const [channel] = connection.consuming;
+      for (const messageId of ids) channel!.push('q', { messageId, redelivered });
+    };
+    deliver(false, 'begun', 'waits');
+    await turn();
+    sink.begun.add('begun');
+    deliver(false, 'on its way');
+    subscription.lost();
+    await connection.lose();
+    await subscription.restore(connection.asServer);
+    sink.delivered.length = 0;
+    deliver(true, 'begun', 'waits', 'on its way', 'of somebody else');
+    await turn();
+    expect(sink.delivered.map(({ id, redeliveries }) => [id, redeliveries])).toEqual([
+      ['begun', 1],
+      ['waits', 0],
+      ['on its way', 0],
+      ['of somebody else', 1],
+    ]);
+    await subscription.close();
   });
 });

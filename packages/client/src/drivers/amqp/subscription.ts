@@ -100,7 +100,17 @@ export class AmqpSubscription implements QueueSubscription, LinkPart {
     this.#tag = '';
     this.#arrived = [];
     const open = leases?.end() ?? [];
-    if (open.length > 0) this.#sink.lost(open);
+    if (open.length === 0) return;
+    this.#excuse(open);
+    this.#sink.lost(open);
+  }
+
+  /** The server calls all of them delivered before, when they come again. */
+  #excuse(lost: readonly AmqpDelivery[]): void {
+    for (const delivery of lost) {
+      const isUntouched = !delivery.isHanded || this.#sink.isUntouched?.(delivery) === true;
+      if (isUntouched) this.#options.untouched.add(delivery.id);
+    }
   }
 
   async restore(connection: AmqpConnection): Promise<void> {
@@ -175,6 +185,7 @@ export class AmqpSubscription implements QueueSubscription, LinkPart {
     const arrived = this.#arrived;
     if (arrived.length === 0) return;
     this.#arrived = [];
+    for (const delivery of arrived) delivery.isHanded = true;
     this.#sink.deliver(arrived);
   }
 

@@ -1,6 +1,7 @@
 /**
- * Messages that this client gave back without anybody having worked on them: by a look (`peek`), or left over in the buffer of
- * a consumer. The server counts them as redelivered; the count is corrected where the same client gets them again.
+ * Messages that went back without anybody in this client having worked on them: by a look (`peek`), left over in the buffer of
+ * a consumer that was closed, or lost with the connection while they waited there. The server counts them as redelivered; the
+ * count is corrected where the same client gets them again.
  */
 const IDS_MAX = 10_000;
 

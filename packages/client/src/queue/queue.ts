@@ -82,7 +82,7 @@ export interface RetryOptions {
   backoff?: 'fixed' | 'exponential' | ((attempt: number, error: unknown) => Duration);
   /** The first wait. Missing: 1 s. */
   base?: Duration;
-  /** The longest wait. Missing: 5 min. */
+  /** The longest wait, not shorter than `base`. Missing: 5 min for exponential (or `base`, if that is longer), else none. */
   cap?: Duration;
   /** Share of each wait that is left to chance, 0 to 1. Missing: 0.2 for exponential, else 0. */
   jitter?: number;

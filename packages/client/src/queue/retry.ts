@@ -1,6 +1,6 @@
 /** How long a message waits after each failed attempt, and after how many it is given up. */
 import { PolymqError } from '../errors.ts';
-import { durationMs } from '../lib/duration.ts';
+import { type Duration, durationMs } from '../lib/duration.ts';
 import type { RetryOptions } from './queue.ts';
 
 const BASE_MS = 1_000;
@@ -14,6 +14,8 @@ export interface RetryPolicy {
   /** `attempt`: how many have failed, from 1. */
   delayMs(attempt: number, error: unknown): number;
 }
+
+type Wait = Duration | undefined;
 
 const NO_RETRY: RetryPolicy = { max: 0, delayMs: () => 0 };
 
@@ -30,8 +32,7 @@ export function retryPolicy(
   }
   const share = jitter ?? (backoff === 'exponential' ? JITTER : 0);
   if (!(share >= 0 && share <= 1)) throw invalid(place, 'jitter', jitter, 'give a share, 0 to 1');
-  const baseMs = base === undefined ? BASE_MS : durationMs(base, `retry.base of ${place}`);
-  const capMs = cap === undefined ? CAP_MS : durationMs(cap, `retry.cap of ${place}`);
+  const { baseMs, capMs } = boundsOf({ backoff, base, cap }, place);
   const plainMs = (attempt: number, error: unknown): number => {
     if (backoff === 'fixed') return baseMs;
     if (backoff === 'exponential') return baseMs * 2 ** Math.min(attempt - 1, 52);
@@ -41,6 +42,24 @@ export function retryPolicy(
     max,
     delayMs: (attempt, error) => spread(Math.min(plainMs(attempt, error), capMs), share, random),
   };
+}
+
+/** What somebody has written is not made shorter; only what doubles needs an end. */
+function boundsOf(
+  { backoff, base, cap }: Pick<RetryOptions, 'backoff'> & { base: Wait; cap: Wait },
+  place: string,
+): { baseMs: number; capMs: number } {
+  const baseMs = base === undefined ? BASE_MS : durationMs(base, `retry.base of ${place}`);
+  if (cap === undefined) {
+    const capMs = backoff === 'exponential' ? Math.max(CAP_MS, baseMs) : Number.POSITIVE_INFINITY;
+    return { baseMs, capMs };
+  }
+  const capMs = durationMs(cap, `retry.cap of ${place}`);
+  if (base === undefined || baseMs <= capMs) return { baseMs, capMs };
+  throw new PolymqError(
+    'invalid-argument',
+    `retry of ${place} has a cap of ${capMs} ms below its base of ${baseMs} ms; raise the cap or lower the base`,
+  );
 }
 
 /** Shorter by up to the share, so that what failed together does not come back together, and never later than promised. */

@@ -1,6 +1,6 @@
 /** Idempotency keys in memory, in Redis and in databases: once per key, whoever asks, and taken over from the dead. */
 import { createClient } from 'redis';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
   type RealRedis,
   redisMissing,
@@ -296,6 +296,43 @@ describe.each(KINDS)('idempotency keys in $name', ({ missing, open }) => {
     });
   });
 });
+
+const POSTGRES = DATABASES.find(({ name }) => name === 'PostgreSQL')!;
+
+it.skipIf(POSTGRES.missing !== undefined)(
+  'deletes no run of PostgreSQL that takes over from a dead one just then',
+  async () => {
+    const database = await POSTGRES.open();
+    onTestFinished(() => database.close());
+    const db = database.connect();
+    const startMs = Date.now();
+    vi.useFakeTimers({ toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const store = sqlStore(db);
+    await store.begin('key', 'dead', 1);
+    await pause(5);
+    let commit = (): void => {};
+    const committed = db.transaction(async (tx) => {
+      const takeOver = 'update polymq_idempotency set token = $1, until_ms = until_ms + 60000';
+      await tx.query(`${takeOver} where key = 'key'`, ['next']);
+      await new Promise<void>((resolve) => {
+        commit = resolve;
+      });
+    });
+    // Old keys are deleted once a minute, beside a call.
+    vi.setSystemTime(startMs + 61_000);
+    await store.begin('other', 'any', 60_000);
+    const waiting = async (): Promise<number> => {
+      const waits = `from pg_stat_activity where wait_event_type = 'Lock' and query like 'delete%'`;
+      return (await db.query(`select pid ${waits}`)).rows.length;
+    };
+    await expect.poll(waiting, { timeout: 10_000 }).toBe(1);
+    commit();
+    await committed;
+    await expect.poll(waiting, { timeout: 10_000 }).toBe(0);
+    expect(await store.renew('key', 'next', 1000)).toBe(true);
+  },
+);
 
 it('forgets the oldest results first when the memory is full, and never those that run', async () => {
   const store = memoryStore({ max: 3 });

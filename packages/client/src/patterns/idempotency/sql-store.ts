@@ -100,8 +100,10 @@ class SqlStore implements IdempotencyStore {
     const nowMs = this.#clock.nowMs();
     if (nowMs - this.#cleanedMs < CLEAN_UP_EVERY_MS) return;
     this.#cleanedMs = nowMs;
-    const old = `select key from ${this.#table} where until_ms < ${this.#nowMs} limit ${CLEAN_UP_ROWS_MAX}`;
-    this.#db.query(`delete from ${this.#table} where key in (${old})`).catch(() => {});
+    const isOld = `until_ms < ${this.#nowMs}`;
+    const old = `select key from ${this.#table} where ${isOld} limit ${CLEAN_UP_ROWS_MAX}`;
+    // Asked again of each row: another run may take it over between being found and being deleted.
+    this.#db.query(`delete from ${this.#table} where key in (${old}) and ${isOld}`).catch(() => {});
   }
 }
 

@@ -107,3 +107,59 @@ test('purging forgets what nobody has, and keeps what somebody has', () => {
   lane.done(first);
   expect([lane.take(), lane.watermark]).toEqual([undefined, 3]);
 });
+
+test('fetches no more when too much is done behind one message, until that is done', async () => {
+  const lane = newLane();
+  void lane.add([record(0)]);
+  const slow = lane.take()!;
+  let room: Promise<void> | undefined;
+  let next = 1;
+  while (room === undefined && next <= 200_000) {
+    const some = Array.from({ length: 1_000 }, (_, at) => record(next + at));
+    next += some.length;
+    room = lane.add(some);
+    for (let entry = lane.take(); entry !== undefined; entry = lane.take()) lane.done(entry);
+  }
+  expect([lane.pending, lane.watermark]).toEqual([1, 0]);
+  let isOpen = false;
+  const opened = room?.then(() => {
+    isOpen = true;
+  });
+  await Promise.resolve();
+  expect([room instanceof Promise, isOpen]).toEqual([true, false]);
+  expect(lane.done(slow)).toBe(true);
+  await opened;
+  expect([lane.watermark, lane.doneAhead]).toEqual([next, 0]);
+});
+
+test('keeps nothing of what is done, though what stands before it is not', () => {
+  const lane = newLane();
+  void lane.add([record(0), record(1), record(2), record(3)]);
+  const [first, ...others] = [lane.take()!, lane.take()!, lane.take()!];
+  for (const entry of others) lane.done(entry);
+  expect([first?.after?.record.offset, lane.doneAhead]).toEqual([3, 2]);
+  expect(others.map(({ before, after }) => [before, after])).toEqual([
+    [undefined, undefined],
+    [undefined, undefined],
+  ]);
+  expect([0, 1, 2, 3, 4].map((offset) => lane.isOut(offset))).toEqual([
+    true,
+    true,
+    true,
+    false,
+    false,
+  ]);
+  lane.done(first!);
+  expect([lane.watermark, lane.doneAhead, lane.isOut(0)]).toEqual([3, 0, true]);
+});
+
+test('after purging, what comes for a key waits for the one of it that is out', () => {
+  const lane = newLane(true);
+  void lane.add([0, 1].map((offset) => record(offset, { key: 'k' })));
+  const first = lane.take()!;
+  lane.purge();
+  void lane.add([record(2, { key: 'k' })]);
+  expect(lane.take()).toBeUndefined();
+  lane.done(first);
+  expect(lane.take()?.record.offset).toBe(2);
+});

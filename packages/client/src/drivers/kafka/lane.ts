@@ -7,6 +7,9 @@
  *
  * Acknowledgements come in any order; the watermark is the oldest message that is not done. In a fifo lane, of the messages of one key
  * only the first can be taken, and it keeps its place until it is done.
+ *
+ * Only what is not done is kept, linked in its order; the others are counted. A message that takes long costs no memory, then, but
+ * all that are done behind it come again after a crash: beyond `DONE_AHEAD_MAX` of them nothing is fetched until it is done.
  */
 import type { Clock, ClockTimer } from '../../lib/clock.ts';
 import { Deque } from '../../lib/deque.ts';
@@ -19,11 +22,16 @@ export interface Entry {
   redeliveries: number;
   state: 'waiting' | 'delayed' | 'leased' | 'done';
   timer: ClockTimer | undefined;
+  /** How many messages of the lane came before it. */
+  readonly at: number;
+  /** Its neighbours among those that are not done. */
+  before: Entry | undefined;
+  after: Entry | undefined;
 }
 
 const PENDING_MAX = 5_000;
 const PENDING_BYTES_MAX = 4 * 1024 * 1024;
-const COMPACT_AT = 1_024;
+const DONE_AHEAD_MAX = 100_000;
 
 export interface LaneOptions {
   readonly topic: string;
@@ -42,10 +50,11 @@ export class Lane {
   draining = false;
   leased = 0;
   readonly #options: LaneOptions;
-  /** From the watermark on, done or not. */
-  #entries: Entry[] = [];
-  #head = 0;
+  /** Of those that are not done. */
+  #first: Entry | undefined;
+  #last: Entry | undefined;
   #end: number;
+  #added = 0;
   #pending = 0;
   #bytes = 0;
   readonly #ready = new Deque<Entry>();
@@ -62,22 +71,22 @@ export class Lane {
 
   /** Everything before this offset is done. */
   get watermark(): number {
-    return this.#entries[this.#head]?.record.offset ?? this.#end;
+    return this.#first?.record.offset ?? this.#end;
   }
 
   /** Messages behind the watermark that are done, and not committed yet because of those before them. */
   get doneAhead(): number {
-    return this.#entries.length - this.#head - this.#pending;
+    return this.#first === undefined ? 0 : this.#added - this.#first.at - this.#pending;
   }
 
   /** Whether somebody has it, or is done with it. */
   isOut(offset: number): boolean {
-    if (offset < this.watermark) return true;
-    for (let at = this.#head; at < this.#entries.length; at += 1) {
-      const { record, state } = this.#entries[at]!;
-      if (record.offset === offset) return state === 'leased' || state === 'done';
+    if (offset >= this.#end) return false;
+    for (let entry = this.#first; entry !== undefined; entry = entry.after) {
+      if (entry.record.offset === offset) return entry.state === 'leased';
+      if (entry.record.offset > offset) return true;
     }
-    return false;
+    return true;
   }
 
   get ready(): number {
@@ -98,11 +107,12 @@ export class Lane {
         redeliveries: 0,
         state: 'waiting',
         timer: undefined,
+        at: this.#added,
+        before: undefined,
+        after: undefined,
       };
-      this.#entries.push(entry);
+      this.#append(entry);
       this.#end = record.offset + 1;
-      this.#pending += 1;
-      this.#bytes += record.body.length;
       const due = Number(record.headers[HEADER.due] ?? 0);
       const delayMs = due - clock.nowMs();
       if (delayMs > 0) this.#delay(entry, delayMs);
@@ -129,19 +139,13 @@ export class Lane {
 
   /** Whether the watermark has moved. */
   done(entry: Entry): boolean {
+    const isFirst = entry === this.#first;
     this.leased -= 1;
     entry.state = 'done';
-    this.#pending -= 1;
-    this.#bytes -= entry.record.body.length;
+    this.#unlink(entry);
     if (this.#options.fifo) this.#next(entry.record.key);
     if (!this.#full()) this.#makeRoom();
-    if (this.#entries[this.#head] !== entry) return false;
-    while (this.#entries[this.#head]?.state === 'done') this.#head += 1;
-    if (this.#head >= COMPACT_AT && this.#head * 2 > this.#entries.length) {
-      this.#entries = this.#entries.slice(this.#head);
-      this.#head = 0;
-    }
-    return true;
+    return isFirst;
   }
 
   /** To be taken again: next, or after the delay. */
@@ -159,28 +163,64 @@ export class Lane {
 
   /** Forgets what nobody has taken. */
   purge(): void {
-    for (const entry of this.#entries) {
-      if (entry.state !== 'waiting' && entry.state !== 'delayed') continue;
-      entry.timer?.cancel();
-      this.leased += 1;
-      this.done(entry);
-    }
     while (this.#ready.shift() !== undefined);
     this.#behind.clear();
+    for (let entry = this.#first; entry !== undefined; ) {
+      const { after, state, record } = entry;
+      if (state === 'leased') {
+        // What comes for its key from now on waits for it.
+        if (this.#options.fifo && record.key !== undefined) {
+          this.#behind.set(record.key, new Deque());
+        }
+      } else {
+        entry.timer?.cancel();
+        entry.state = 'done';
+        this.#unlink(entry);
+      }
+      entry = after;
+    }
+    if (!this.#full()) this.#makeRoom();
   }
 
   /** It is not ours any more. */
   drop(): void {
-    for (const { timer } of this.#entries) timer?.cancel();
-    this.#entries = [];
-    this.#head = 0;
+    for (let entry = this.#first; entry !== undefined; entry = entry.after) entry.timer?.cancel();
+    this.#first = undefined;
+    this.#last = undefined;
     while (this.#ready.shift() !== undefined);
     this.#behind.clear();
     this.#makeRoom();
   }
 
+  #append(entry: Entry): void {
+    entry.before = this.#last;
+    if (this.#last === undefined) this.#first = entry;
+    else this.#last.after = entry;
+    this.#last = entry;
+    this.#added += 1;
+    this.#pending += 1;
+    this.#bytes += entry.record.body.length;
+  }
+
+  /** Its neighbours are forgotten, so that whoever still has it does not keep them too. */
+  #unlink(entry: Entry): void {
+    const { before, after } = entry;
+    if (before === undefined) this.#first = after;
+    else before.after = after;
+    if (after === undefined) this.#last = before;
+    else after.before = before;
+    entry.before = undefined;
+    entry.after = undefined;
+    this.#pending -= 1;
+    this.#bytes -= entry.record.body.length;
+  }
+
   #full(): boolean {
-    return this.#pending >= PENDING_MAX || this.#bytes >= PENDING_BYTES_MAX;
+    return (
+      this.#pending >= PENDING_MAX ||
+      this.#bytes >= PENDING_BYTES_MAX ||
+      this.doneAhead >= DONE_AHEAD_MAX
+    );
   }
 
   #makeRoom(): void {

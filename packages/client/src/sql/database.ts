@@ -32,7 +32,8 @@ export interface SqlTransaction extends SqlQueries {
 export interface SqlDatabase extends SqlQueries {
   /**
    * Runs `work` in a transaction and commits. Durable when it resolves. What `work` rejects with rolls back and is passed on.
-   * If the connection breaks in the commit, whether it took effect is not known.
+   * If the connection breaks in the commit, whether it took effect is not known. Where there is one connection only (SQLite, a single `pg.Client`), `work`
+   * must use `tx`: what it does through the database itself waits for the transaction to end, and fails with `timeout` after 5 s.
    */
   transaction<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T>;
   /**

@@ -116,7 +116,7 @@ class SinglePostgres implements SqlDatabase {
   }
 
   transaction<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
-    return this.#turns.take(() => inTransaction(this.#client, work, () => {}));
+    return this.#turns.hold(() => inTransaction(this.#client, work, () => {}));
   }
 
   wrap(handle: unknown): SqlTransaction {

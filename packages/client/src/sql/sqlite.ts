@@ -3,9 +3,9 @@
  * node-sqlite3-wasm (any Node, no compiler). All of them are synchronous: a statement has run when `query` returns.
  *
  * One connection has one transaction at a time, and everything that runs on it meanwhile is part of that transaction. So
- * transactions and statements of this object take turns, and if the program itself has begun one on the same connection,
- * they wait until it is over. SQLite has one writer per file: while another connection or process writes, `busy` is answered by
- * waiting and trying again for up to 10 s, without blocking the event loop.
+ * transactions and statements on one handle take turns, and if the program itself has begun one on the same connection,
+ * they wait until it is over. Who waits within a transaction for that transaction is told so (`turns.ts`). SQLite has one writer per file: while another
+ * connection or process writes, `busy` is answered by waiting and trying again for up to 10 s, without blocking the event loop.
  */
 import { PolymqError } from '../errors.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
@@ -44,10 +44,11 @@ export function sqlite(db: PreparingSqlite | DirectSqlite): SqlDatabase {
 class Sqlite implements SqlDatabase {
   readonly dialect = 'sqlite';
   readonly #connection: SqliteConnection;
-  readonly #turns = new Turns();
+  readonly #turns: Turns;
 
   constructor(connection: SqliteConnection) {
     this.#connection = connection;
+    this.#turns = turnsOf(connection);
   }
 
   query(text: string, values: readonly SqlValue[] = []): Promise<SqlResult> {
@@ -58,7 +59,7 @@ class Sqlite implements SqlDatabase {
   }
 
   transaction<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
-    return this.#turns.take(async () => {
+    return this.#turns.hold(async () => {
       await this.#idle();
       // Taking the writer's lock at once: a transaction that reads first could not always become a writer later.
       await whenFree(() => this.#connection.exec('begin immediate'));
@@ -142,6 +143,17 @@ function connectionOf(db: PreparingSqlite | DirectSqlite | undefined | null): Sq
 
 /** One per handle, for its prepared statements. */
 const connections = new WeakMap<object, SqliteConnection>();
+
+/** All that was made of one handle takes turns. */
+const turns = new WeakMap<SqliteConnection, Turns>();
+
+function turnsOf(connection: SqliteConnection): Turns {
+  const known = turns.get(connection);
+  if (known !== undefined) return known;
+  const made = new Turns();
+  turns.set(connection, made);
+  return made;
+}
 
 class PreparingConnection implements SqliteConnection {
   readonly #db: PreparingSqlite;

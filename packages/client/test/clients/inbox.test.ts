@@ -1,12 +1,16 @@
 /** The inbox on real databases, with the broker in this process: effects happen once per message, wherever the process dies. */
 import { type EmbeddedClient, embed } from 'polymq';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createClient } from '../../src/client/create-client.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import { eventStore } from '../../src/patterns/events/event-store.ts';
+import { sqlStore } from '../../src/patterns/idempotency/sql-store.ts';
 import { inbox } from '../../src/patterns/inbox/inbox.ts';
 import type { SqlDatabase } from '../../src/sql/database.ts';
+import { sqlite } from '../../src/sql/sqlite.ts';
 import { DATABASES, type TestDatabase } from '../support/databases.ts';
 import { forEveryKillPoint, type KillSwitch } from '../support/kill-points.ts';
+import { SQLITE_LIBRARIES } from '../support/sqlite.ts';
 
 describe.each(DATABASES)('the inbox on $name', ({ missing, open }) => {
   // Skipped without PostgreSQL: Debian's package postgresql, or TEST_POSTGRES=url of another one.
@@ -160,5 +164,83 @@ describe.each(DATABASES)('the inbox on $name', ({ missing, open }) => {
       expect(report.deaths).toBe(report.points);
       expect(report.points).toBeGreaterThan(20);
     });
+  });
+});
+
+describe('one connection', () => {
+  let mq: EmbeddedClient;
+  let db: SqlDatabase;
+  let close = (): void => {};
+
+  beforeEach(async () => {
+    const handle = SQLITE_LIBRARIES[0]!.open(':memory:');
+    close = () => handle.close();
+    db = sqlite(handle);
+    await db.query('create table effects (id text)');
+    mq = await embed({ data: 'memory:', clock: 'manual' });
+  });
+  afterEach(async () => {
+    vi.useRealTimers();
+    await mq.close();
+    close();
+  });
+
+  const WAYS: Record<string, () => Promise<unknown>> = {
+    'a statement of its own': () => db.query("insert into effects values ('x')"),
+    'a key in sqlStore(db)': () => sqlStore(db).begin('key', 'token', 1_000),
+    'an event in eventStore({ db })': () =>
+      eventStore(mq, 'shop', { db }).append('order', [{ type: 'Placed', data: {} }]),
+  };
+  for (const [name, way] of Object.entries(WAYS)) {
+    it(`tells a handler that waits for its own transaction by ${name}`, async () => {
+      const box = inbox({ db });
+      await box.ready();
+      const orders = mq.queue<string>('orders', {
+        ...{ delivery: { mode: 'effectively-once', once: box }, retry: false },
+      });
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+      let begun = false;
+      const consumer = orders.consume(async () => {
+        begun = true;
+        await way();
+      });
+      await orders.send('a');
+      await expect.poll(() => begun).toBe(true);
+      await expect
+        .poll(async () => {
+          await vi.advanceTimersByTimeAsync(1_000);
+          return (await orders.deadLetters.list())[0]?.reason;
+        })
+        .toMatch(/run it on the transaction .*box\.tx/);
+      expect((await db.query('select * from effects')).rows).toEqual([]);
+      await consumer.close();
+    });
+  }
+
+  it('lets the handler of a message that another handler has sent wait for its turn', async () => {
+    const box = inbox({ db });
+    const [first, second] = [
+      mq.queue<string>('first', { delivery: { mode: 'effectively-once', once: box } }),
+      mq.queue<string>('second', { delivery: { mode: 'effectively-once', once: box } }),
+    ];
+    let going = false;
+    const once = box.once.bind(box) as (...values: unknown[]) => Promise<boolean>;
+    box.once = (...values: unknown[]) => {
+      going ||= String(values[0]).startsWith('second/');
+      return once(...values);
+    };
+    const consumers = [
+      first.consume(async ({ data }) => {
+        await second.send(`${data} again`);
+        // Both handlers are at work, and the asynchronous context of the second may be that of the first.
+        await expect.poll(() => going).toBe(true);
+        await box.tx.query('insert into effects values ($1)', [data]);
+      }),
+      second.consume(({ data }) => box.tx.query('insert into effects values ($1)', [data])),
+    ];
+    await first.send('a');
+    const effects = async () => (await db.query('select id from effects')).rows.map(({ id }) => id);
+    await expect.poll(effects).toEqual(['a', 'a again']);
+    for (const consumer of consumers) await consumer.close();
   });
 });

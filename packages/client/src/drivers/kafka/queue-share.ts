@@ -139,15 +139,15 @@ export class QueueShare {
     });
   }
 
-  /** Resolves when everything has been looked at that was in our partitions at this moment, or something is ready. */
-  async caughtUp(): Promise<void> {
+  /** Resolves when everything has been looked at that was in our partitions at this moment, something is ready, or nobody waits for it. */
+  async caughtUp(signal: AbortSignal): Promise<void> {
     const { clock, timeoutMs } = this.#wire.options;
     const endMs = clock.nowMs() + timeoutMs;
     const ends = new Map<string, ReadonlyMap<number, number>>();
     for (const topic of this.place.topics) ends.set(topic, await endOffsets(this.#wire, topic));
-    while (!this.closed && clock.nowMs() < endMs) {
+    while (!this.closed && !signal.aborted && clock.nowMs() < endMs) {
       if (!this.#frozen && this.#isCaughtUp(ends)) return;
-      await sleep(clock, CAUGHT_UP_CHECK_MS, this.#wire.signal);
+      await sleep(clock, CAUGHT_UP_CHECK_MS, signal);
     }
   }
 

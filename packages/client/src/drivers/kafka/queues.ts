@@ -147,22 +147,40 @@ export class KafkaQueues implements QueueDriver {
 
   /** The wait begins when this process has its partitions and has looked at what was in them. */
   async receive(queue: string, request: ReceiveRequest): Promise<Delivery[]> {
-    if (request.signal?.aborted === true) return [];
+    const { signal } = request;
+    if (signal?.aborted === true) return [];
+    // Ends all that waits here, so that nothing of this call outlives it.
+    const over = new AbortController();
+    const abort = (): void => over.abort();
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      return await this.#receive(queue, request, over.signal);
+    } finally {
+      signal?.removeEventListener('abort', abort);
+      over.abort();
+    }
+  }
+
+  async #receive(
+    queue: string,
+    { max, waitMs }: ReceiveRequest,
+    signal: AbortSignal,
+  ): Promise<Delivery[]> {
     const share = await this.#share(queue);
-    const receiver = new Receiver(request.max);
+    const receiver = new Receiver(max);
     share.add(receiver);
     try {
-      await Promise.race([receiver.came, this.#wait(share, request), aborted(request.signal)]);
+      await Promise.race([receiver.came, this.#wait(share, waitMs, signal), aborted(signal)]);
     } finally {
       share.remove(receiver);
     }
     return receiver.taken;
   }
 
-  async #wait(share: QueueShare, request: ReceiveRequest): Promise<void> {
+  async #wait(share: QueueShare, waitMs: number, signal: AbortSignal): Promise<void> {
     await share.start();
-    await share.caughtUp();
-    await sleep(this.#wire.options.clock, request.waitMs, request.signal);
+    await share.caughtUp(signal);
+    await sleep(this.#wire.options.clock, waitMs, signal);
   }
 
   async subscribeQueue(
@@ -286,9 +304,10 @@ function gone(queue: string): PolymqError {
   );
 }
 
-function aborted(signal: AbortSignal | undefined): Promise<void> {
+function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    signal?.addEventListener('abort', () => resolve(), { once: true });
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
   });
 }
 

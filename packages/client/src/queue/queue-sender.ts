@@ -21,16 +21,24 @@ const FULL_WAIT_FIRST_MS = 5;
 const FULL_WAIT_MAX_MS = 500;
 
 type Outcomes = readonly SendOutcome[] | undefined;
-type Send = (
-  messages: readonly OutgoingMessage[],
-  timeoutMs: number | undefined,
-) => Promise<Outcomes>;
+type Send = (messages: readonly OutgoingMessage[], limit: Limit | undefined) => Promise<Outcomes>;
+
+/** For sends that may not take for ever. */
+interface Limit {
+  readonly timeoutMs: number;
+  /** By the clock. */
+  readonly endMs: number;
+  /** The interceptors have let it through; from then on the way to the driver keeps the time. */
+  isThrough: boolean;
+}
 
 export class QueueSender {
   readonly #plan: QueuePlan;
   readonly #declaration: Declaration;
   readonly #writer: MessageWriter;
   readonly #send: Send;
+  /** Interceptors stand around sends, and may hold them up. */
+  readonly #isWrapped: boolean;
   readonly #around: (
     messages: readonly OutgoingMessage[],
     keep: () => Promise<unknown>,
@@ -43,9 +51,10 @@ export class QueueSender {
     this.#declaration = declaration;
     const { place, contracts, interceptors, context } = plan;
     this.#writer = new MessageWriter({ place, clock: context.clock, contracts, interceptors });
-    this.#send = wrapSend(place, interceptors, (messages, timeoutMs) =>
-      this.#toDriver(messages, timeoutMs),
+    this.#send = wrapSend(place, interceptors, (messages, limit) =>
+      this.#toDriver(messages, limit),
     );
+    this.#isWrapped = interceptors.some((each) => each.send !== undefined);
     this.#around = wrapSend(place, interceptors, (_, keep) => keep());
   }
 
@@ -70,10 +79,23 @@ export class QueueSender {
   /** Outcomes in the order of the messages; rejects if none could be sent. */
   send(messages: readonly OutgoingMessage[], timeout: Duration | undefined): Promise<Outcomes> {
     const { context, label } = this.#plan;
-    const timeoutMs =
-      timeout === undefined ? undefined : durationMs(timeout, `timeout of a send to ${label}`);
     context.checkOpen();
-    return this.#send(messages, timeoutMs);
+    if (timeout === undefined) return this.#send(messages, undefined);
+    const timeoutMs = durationMs(timeout, `timeout of a send to ${label}`);
+    const limit = { timeoutMs, endMs: context.clock.nowMs() + timeoutMs, isThrough: false };
+    const sent = this.#send(messages, limit);
+    return this.#isWrapped ? this.#untilThrough(sent, limit) : sent;
+  }
+
+  /** An interceptor may take its time, but not more than the send has. */
+  #untilThrough(sent: Promise<Outcomes>, limit: Limit): Promise<Outcomes> {
+    const { clock } = this.#plan.context;
+    return new Promise((resolve, reject) => {
+      const timer = clock.after(limit.timeoutMs, () => {
+        if (!limit.isThrough) reject(this.#heldUp(limit));
+      });
+      sent.finally(() => timer.cancel()).then(resolve, reject);
+    });
   }
 
   #factsOf(options: SendOptions): DeliveryFacts {
@@ -113,37 +135,57 @@ export class QueueSender {
 
   async #toDriver(
     messages: readonly OutgoingMessage[],
-    timeoutMs: number | undefined,
+    limit: Limit | undefined,
   ): Promise<Outcomes> {
     const { context, place, name, queues, blocks } = this.#plan;
+    if (limit !== undefined && this.#isWrapped) {
+      if (limit.endMs <= context.clock.nowMs()) throw this.#heldUp(limit);
+      limit.isThrough = true;
+    }
     if (sendChannel.hasSubscribers) sendChannel.publish({ place, messages });
     context.openCalls.begin();
     try {
-      if (blocks) return await this.#whenThereIsRoom(messages, timeoutMs ?? context.timeoutMs);
+      if (blocks) return await this.#whenThereIsRoom(messages, limit);
       const sent = this.#declaration.done
         ? queues.send(name, messages)
         : this.#declaration.ready().then(() => queues.send(name, messages));
-      if (timeoutMs === undefined) return await sent;
-      return await this.#within(sent, timeoutMs);
+      if (limit === undefined) return await sent;
+      return await this.#within(sent, limit.endMs - context.clock.nowMs(), limit.timeoutMs);
     } finally {
       context.openCalls.end();
     }
   }
 
+  /** One that has given up in the line keeps its place, and does nothing when its turn comes: the others stay in order. */
   async #whenThereIsRoom(
     messages: readonly OutgoingMessage[],
-    timeoutMs: number,
+    limit: Limit | undefined,
   ): Promise<Outcomes> {
-    const endMs = this.#plan.context.clock.nowMs() + timeoutMs;
+    const { clock, timeoutMs: usualMs } = this.#plan.context;
+    const timeoutMs = limit?.timeoutMs ?? usualMs;
+    const endMs = limit?.endMs ?? clock.nowMs() + timeoutMs;
+    const before = this.#line;
     const attempt = (): Promise<Outcomes> => this.#untilRoom(messages, timeoutMs, endMs);
-    const mine = this.#line === undefined ? attempt() : this.#line.then(attempt);
-    const line = mine.then(noop, noop);
-    this.#line = line;
-    try {
-      return await mine;
-    } finally {
+    const mine = before === undefined ? attempt() : before.then(attempt);
+    const over = (): void => {
       if (this.#line === line) this.#line = undefined;
-    }
+    };
+    const line = mine.then(over, over);
+    this.#line = line;
+    const isMyTurn = before === undefined || (await this.#isReached(before, endMs));
+    return isMyTurn ? mine : this.#stayedFull(messages, timeoutMs);
+  }
+
+  /** Whether those before in the line are done in time. */
+  #isReached(before: Promise<unknown>, endMs: number): Promise<boolean> {
+    const { clock } = this.#plan.context;
+    return new Promise((resolve) => {
+      const timer = clock.after(Math.max(0, endMs - clock.nowMs()), () => resolve(false));
+      void before.then(() => {
+        timer.cancel();
+        resolve(true);
+      });
+    });
   }
 
   async #untilRoom(
@@ -160,6 +202,7 @@ export class QueueSender {
       const sent = await this.#attempt(
         open.map((index) => messages[index]!),
         leftMs,
+        timeoutMs,
       );
       open = open.filter((index, place) => {
         const outcome = sent?.[place] ?? { duplicate: false };
@@ -170,25 +213,34 @@ export class QueueSender {
       if (open.length === 0) return outcomes;
       await sleep(clock, Math.min(waitMs, Math.max(0, endMs - clock.nowMs())));
     }
-    const error = this.#timeout(timeoutMs, 'it stayed full');
-    for (const index of open) outcomes[index] = { error };
+    const [outcome] = this.#stayedFull(open, timeoutMs);
+    for (const index of open) outcomes[index] = outcome!;
     return outcomes;
   }
 
+  #stayedFull(messages: readonly unknown[], timeoutMs: number): SendOutcome[] {
+    const error = this.#timeout(timeoutMs, 'it stayed full');
+    return messages.map(() => ({ error }));
+  }
+
   /** What was refused for want of room is an outcome like others. */
-  async #attempt(messages: readonly OutgoingMessage[], leftMs: number): Promise<Outcomes> {
+  async #attempt(
+    messages: readonly OutgoingMessage[],
+    leftMs: number,
+    timeoutMs: number,
+  ): Promise<Outcomes> {
     const { name, queues } = this.#plan;
     const sent = this.#declaration.ready().then(() => queues.send(name, messages));
     try {
-      return await this.#within(sent, leftMs);
+      return await this.#within(sent, leftMs, timeoutMs);
     } catch (error) {
       if (!(error instanceof PolymqError) || error.code !== 'queue-full') throw error;
       return messages.map(() => ({ error }));
     }
   }
 
-  #within(sent: Promise<Outcomes>, timeoutMs: number): Promise<Outcomes> {
-    return within(sent, timeoutMs, this.#plan.context.clock, () =>
+  #within(sent: Promise<Outcomes>, leftMs: number, timeoutMs: number): Promise<Outcomes> {
+    return within(sent, leftMs, this.#plan.context.clock, () =>
       this.#timeout(timeoutMs, 'the engine did not answer'),
     );
   }
@@ -199,10 +251,16 @@ export class QueueSender {
       `sending to ${this.#plan.label} took longer than ${timeoutMs} ms: ${why}; send it again later (the engine may have it, so with \`dedupe\`)`,
     );
   }
+
+  /** Nothing of it has reached the engine, or will. */
+  #heldUp({ timeoutMs }: Limit): PolymqError {
+    return new PolymqError(
+      'timeout',
+      `sending to ${this.#plan.label} took longer than ${timeoutMs} ms: an interceptor (a rate limit?) held it up, and it is not sent; send it again later`,
+    );
+  }
 }
 
 function isFull(outcome: SendOutcome): boolean {
   return 'error' in outcome && outcome.error.code === 'queue-full';
 }
-
-function noop(): void {}

@@ -102,7 +102,7 @@ export interface SendOptions {
   ttl?: Duration;
   correlationId?: string;
   replyTo?: string;
-  /** Gives up waiting for room in the queue or for a connection. */
+  /** Gives up waiting for interceptors, for room in the queue or for the engine; for a lost connection not later than the client's `timeout`. */
   timeout?: Duration;
 }
 

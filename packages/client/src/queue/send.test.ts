@@ -6,6 +6,7 @@ import { MemoryDriver, type MemoryDriverOptions } from '../driver/testing/memory
 import { PolymqError } from '../errors.ts';
 import type { MessageContract } from '../message/contract.ts';
 import type { Interceptor } from '../message/interceptor.ts';
+import { rateLimit } from '../patterns/rate-limit/rate-limit.ts';
 
 type Order = { n: number };
 
@@ -262,6 +263,46 @@ test('a full queue that blocks ends the wait with a timeout', async () => {
   });
   await clock.advance('3s');
   await sending;
+});
+
+test('who waits in line behind others gives up by its own timeout, and those behind it keep their order', async () => {
+  const { mq, clock } = setUp();
+  const queue = mq.queue<number>('small', { limit: { messages: 1, overflow: 'block' } });
+  await queue.send(0);
+  const ended: string[] = [];
+  const sending = ([1, 2, 3] as const).map((n) =>
+    queue.send(n, { timeout: n === 2 ? '500ms' : '4s' }).then(
+      () => ended.push(`${n} sent`),
+      (error: PolymqError) => ended.push(`${n} ${error.code}`),
+    ),
+  );
+  await clock.advance('600ms');
+  expect(ended).toEqual(['2 timeout']);
+  for (const expected of [0, 1, 3]) {
+    const message = (await queue.receive({ wait: 0 }))!;
+    expect(message.data).toBe(expected);
+    await message.ack();
+    await clock.advance('500ms');
+  }
+  await Promise.all(sending);
+  expect(ended).toEqual(['2 timeout', '1 sent', '3 sent']);
+  expect(await queue.stats()).toMatchObject({ ready: 0 });
+});
+
+test('a timeout covers the wait in an interceptor, and what timed out there is not sent later', async () => {
+  const driver = new MemoryDriver();
+  const mq = createClient(driver);
+  const interceptors = [rateLimit({ perSecond: 1, burst: 1, clock: driver.clock })];
+  const queue = mq.queue<number>('q', { interceptors });
+  await queue.send(1, { timeout: '500ms' });
+  const late = expect(queue.send(2, { timeout: '500ms' })).rejects.toMatchObject({
+    code: 'timeout',
+    message: expect.stringContaining('it is not sent'),
+  });
+  await driver.clock.advance('500ms');
+  await late;
+  await driver.clock.advance('10s');
+  expect(await queue.stats()).toMatchObject({ ready: 1 });
 });
 
 test('a send that is not answered in time is a timeout', async () => {

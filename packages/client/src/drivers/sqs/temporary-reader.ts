@@ -1,6 +1,6 @@
 /**
  * Reads a temporary queue to one reader, in the order in which the engine hands it out: the next messages are fetched while the last ones are being
- * read, no sooner. They are deleted when they come: the queue ends with its reader, so nobody else could have them again.
+ * read and deleted, no sooner. They are deleted when they come: the queue ends with its reader, so nobody else could have them again.
  */
 import { PolymqError } from '../../errors.ts';
 import type { Aws } from './aws.ts';
@@ -46,7 +46,9 @@ export class TemporaryReader {
     while (!signal.aborted) {
       const deliveries = await this.#fetch();
       await reading;
-      if (!signal.aborted && deliveries.length > 0) reading = this.#read(deliveries);
+      if (signal.aborted || deliveries.length === 0) continue;
+      reading = this.#read(deliveries);
+      await this.#delete(deliveries);
     }
   }
 
@@ -57,15 +59,19 @@ export class TemporaryReader {
     } catch {}
   }
 
+  /** Never rejects: what is not deleted comes twice. */
+  async #delete(deliveries: readonly SqsDelivery[]): Promise<void> {
+    const { settler } = this.#parts;
+    await Promise.allSettled(deliveries.map((delivery) => settler.delete(delivery)));
+  }
+
   async #fetch(): Promise<SqsDelivery[]> {
-    const { aws, queue, pollMs, settler } = this.#parts;
+    const { aws, queue, pollMs } = this.#parts;
     const { signal } = this.#closing;
     const place = { name: queue.name, url: queue.url, fifo: false };
     try {
       const fetch = { max: BATCH_ENTRIES_MAX, waitMs: pollMs, leaseMs: LEASE_MS, signal };
-      const deliveries = await fetchOnce(aws, place, fetch);
-      await Promise.allSettled(deliveries.map((delivery) => settler.delete(delivery)));
-      return deliveries;
+      return await fetchOnce(aws, place, fetch);
     } catch (error) {
       if (!signal.aborted) await this.#recover(error);
       return [];

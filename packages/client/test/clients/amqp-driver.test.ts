@@ -2,7 +2,9 @@
 import amqplib from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Driver, OpenDriver, QueueSpec } from '../../src/driver/driver.ts';
+import { delayLevelMs } from '../../src/drivers/amqp/delays.ts';
 import { open as openAmqp } from '../../src/drivers/amqp/index.ts';
+import { DELAY_PREFIX, dueQueue } from '../../src/drivers/amqp/names.ts';
 import { open as openPolymq } from '../../src/drivers/polymq/index.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Delivery, OutgoingMessage } from '../../src/message/wire-message.ts';
@@ -256,6 +258,14 @@ describe.skipIf(rabbitmqMissing() !== undefined)('the AMQP driver on RabbitMQ', 
     expect((await errorOf(sent)).code).toBe('unsupported');
   });
 
+  it('keeps what comes out of a delay until its full queue has room', async () => {
+    await keepsDelayedForFullQueue(driver, async () => {
+      const delays = `${DELAY_PREFIX}${delayLevelMs(DELAY_MS)}`;
+      const stats = await driver.queues!.queueStats(delays);
+      return stats.ready === 0;
+    });
+  });
+
   it('sends a request nobody serves back at once', async () => {
     const requests = driver.requests!;
     const { address } = await requests.openReplies(() => undefined);
@@ -275,6 +285,36 @@ describe.skipIf(rabbitmqMissing() !== undefined)('the AMQP driver on RabbitMQ', 
     expect((await inTime('the end', ended)).code).toBe('not-found');
   });
 });
+
+const DELAY_MS = 300;
+
+async function keepsDelayedForFullQueue(
+  { queues }: Driver,
+  isOver: () => Promise<boolean>,
+): Promise<void> {
+  const queue = uniqueName('limited');
+  const limit = { messages: 1, overflow: 'reject' } as const;
+  await queues!.declareQueue(spec(queue, { priorityMax: 0, limit }));
+  const take = async (): Promise<Delivery> => {
+    const [taken] = await queues!.receive(queue, { max: 1, waitMs: 20_000, leaseMs: 30_000 });
+    if (taken === undefined) throw new Error('nothing came');
+    return taken;
+  };
+  await queues!.send(queue, [text('failed')]);
+  const failed = await take();
+  await queues!.send(queue, [text('other')]);
+  await queues!.move(failed, queue, text('failed', { headers: { n: '1' }, delayMs: DELAY_MS }));
+  await eventually('its time has come', isOver);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const other = await take();
+  expect(other.id).toBe('other');
+  await queues!.ack(other);
+  const again = await take();
+  expect(again).toMatchObject({ id: 'failed', headers: { n: '1' }, redeliveries: 0 });
+  await queues!.ack(again);
+  await queues!.deleteQueue(queue);
+  expect(await errorOf(queues!.queueStats(dueQueue(queue)))).toMatchObject({ code: 'not-found' });
+}
 
 describe('the driver of a PolyMQ server that is killed', () => {
   it('loses nothing that was confirmed, and goes on by itself', async () => {
@@ -324,6 +364,18 @@ describe('the driver of a PolyMQ server that is killed', () => {
       expect(lost.length).toBeGreaterThan(0);
       const late = await errorOf(Promise.resolve(queues.ack(lost[0]!)));
       expect(late.code).toBe('lease-lost');
+    } finally {
+      await driver.close();
+      await broker.stop();
+    }
+  });
+
+  it('keeps what comes out of a delay until its full queue has room', async () => {
+    const broker = await startPolymqEngine(['amqp']);
+    const driver = await openDriver(openAmqp, `amqp://127.0.0.1:${broker.port('amqp')}`);
+    try {
+      const endMs = Date.now() + 2 * DELAY_MS;
+      await keepsDelayedForFullQueue(driver, async () => Date.now() > endMs);
     } finally {
       await driver.close();
       await broker.stop();

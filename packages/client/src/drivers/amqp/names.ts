@@ -4,6 +4,8 @@
 export const DELAY_PREFIX = 'polymq.delay.';
 /** The exchange of delayed messages on a PolyMQ. */
 export const DELAYED_EXCHANGE = 'polymq.delayed';
+/** Where messages for a limited queue wait for room when their time has come. */
+export const dueQueue = (queue: string): string => `polymq.due.${queue}`;
 /** The queue in which a service's requests wait. */
 export const serviceQueue = (service: string): string => `polymq.service.${service}`;
 /** The stream behind a stored topic. */

@@ -13,6 +13,7 @@ import { WireFacts } from '../../message/wire-facts.ts';
 import type { Delivery, OutgoingMessage, WireMessage } from '../../message/wire-message.ts';
 import type { Outcomes, Publication } from './batch.ts';
 import { type DelayRoute, Delays } from './delays.ts';
+import { DueQueues } from './due-queues.ts';
 import { amqpError } from './errors.ts';
 import { FifoReceiver } from './fifo-receiver.ts';
 import type { AmqpDelivery } from './leases.ts';
@@ -41,6 +42,7 @@ export class AmqpQueues implements QueueDriver {
   readonly #publisher: Publisher;
   readonly #replyPublisher: Publisher;
   readonly #delays: Delays;
+  readonly #due: DueQueues;
   readonly #receiver: Receiver;
   readonly #fifoReceiver: FifoReceiver;
   readonly #untouched: Untouched = new Untouched();
@@ -52,6 +54,7 @@ export class AmqpQueues implements QueueDriver {
     this.#publisher = publisher;
     this.#replyPublisher = replyPublisher;
     this.#delays = new Delays(link, topology);
+    this.#due = new DueQueues({ link, topology, forward: this.#forward, divert: this.#divert });
     const parts = { untouched: this.#untouched, divert: this.#divert };
     this.#receiver = new Receiver(link, parts);
     this.#fifoReceiver = new FifoReceiver(link, parts);
@@ -70,6 +73,7 @@ export class AmqpQueues implements QueueDriver {
       channel.assertQueue(name, declaration),
     );
     if (spec.fifo) this.#fifo.add(name);
+    await this.#due.declare(spec);
   }
 
   async deleteQueue(queue: string): Promise<void> {
@@ -77,6 +81,7 @@ export class AmqpQueues implements QueueDriver {
     await this.#topology.run(`deleting queue "${queue}"`, (channel) => channel.deleteQueue(queue));
     this.#fifo.delete(queue);
     this.#delays.forget(queue);
+    await this.#due.delete(queue);
   }
 
   async purgeQueue(queue: string): Promise<number> {
@@ -178,9 +183,7 @@ export class AmqpQueues implements QueueDriver {
   async move(delivery: Delivery, to: string, message: OutgoingMessage): Promise<void> {
     const own = delivery as AmqpDelivery;
     if (!own.handle.holds(own)) await own.handle.ack(own);
-    const outcomes = await this.send(to, [message]);
-    const outcome = outcomes?.[0];
-    if (outcome !== undefined && 'error' in outcome) throw outcome.error;
+    await this.#store(to, message);
     await own.handle.ack(own);
   }
 
@@ -194,9 +197,10 @@ export class AmqpQueues implements QueueDriver {
     what: string,
   ): Promise<Outcomes> {
     const publications: Publication[] = [];
+    const target = this.#due.targetOf(queue);
     for (const message of messages) {
       const delayMs = message.delayMs ?? 0;
-      const route = delayMs > 0 ? await this.#delays.route(queue, delayMs) : undefined;
+      const route = delayMs > 0 ? await this.#delays.route(target, delayMs) : undefined;
       if (route !== undefined && message.ttlMs !== undefined && !this.#link.isPolymq) {
         throw new UnsupportedError(
           'RabbitMQ',
@@ -204,15 +208,24 @@ export class AmqpQueues implements QueueDriver {
           'leave out one of them, or give the queue a ttl',
         );
       }
-      publications.push(new QueuePublication(message, queue, route));
+      publications.push(new QueuePublication(message, route === undefined ? queue : target, route));
     }
     try {
       return await this.#publisher.publish(publications, what);
     } catch (error) {
-      this.#delays.forget(queue);
+      this.#delays.forget(target);
       throw error;
     }
   }
+
+  async #store(queue: string, message: OutgoingMessage): Promise<void> {
+    const outcomes = await this.send(queue, [message]);
+    const outcome = outcomes?.[0];
+    if (outcome !== undefined && 'error' in outcome) throw outcome.error;
+  }
+
+  readonly #forward = (delivery: AmqpDelivery, queue: string): Promise<void> =>
+    this.#store(queue, copyOf(delivery));
 
   /** Sends a message that is not due yet around once more. */
   readonly #divert = (delivery: AmqpDelivery): boolean => {

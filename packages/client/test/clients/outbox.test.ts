@@ -124,6 +124,19 @@ describe.each(DATABASES)('the outbox on $name', ({ name, missing, open }) => {
       });
     });
 
+    it('ends with its client', async () => {
+      const own = await mq.another();
+      const box = await make({ mq: own });
+      const relay = started(box);
+      await db.transaction((tx) => box.add(tx, 'orders', { n: 1 }));
+      await relay.drain();
+      await own.close();
+      await db.transaction((tx) => outbox({ mq, db }).add(tx, 'orders', { n: 2 }));
+      await expect(relay.drain({ timeout: '5s' })).rejects.toMatchObject({ code: 'closed' });
+      expect(await box.stats()).toMatchObject({ waiting: 1 });
+      expect(() => box.relay()).toThrow(/has been closed/);
+    });
+
     it('says what to do when the table is missing', async () => {
       const box = outbox({ mq, db });
       const added = db.transaction((tx) => box.add(tx, 'orders', { n: 1 }));

@@ -74,6 +74,36 @@ test('goes on where it was, and begins anew to rebuild', async () => {
   expect(seen).toHaveLength(12);
 });
 
+test('ends with its client, after the batch that is under way', async () => {
+  await deposit(3);
+  const seen: number[] = [];
+  const errors: unknown[] = [];
+  let begin = (): void => {};
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
+  const projection = bank.project(
+    'sums',
+    {
+      Deposited: async ({ data }) => {
+        begin();
+        await new Promise(setImmediate);
+        seen.push(data.amount);
+      },
+    },
+    { onError: (error) => errors.push(error) },
+  );
+  await begun;
+  await mq.close();
+  await projection.closed;
+  const { length } = seen;
+  expect(length).toBeGreaterThan(0);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(seen).toHaveLength(length);
+  expect(errors).toEqual([]);
+  expect(() => bank.project('late', {})).toThrow(/has been closed/);
+});
+
 test('tries a failing event again, and stops rather than skip it', async () => {
   await deposit(6);
   const seen: number[] = [];

@@ -28,6 +28,7 @@ import type { SqlDatabase, SqlTransaction } from '../../sql/database.ts';
 import { checkTableName, migrate } from '../../sql/migrate.ts';
 import { explainMissingTable } from '../../sql/missing-table.ts';
 import type { PublishOptions, Topic } from '../../topic/topic.ts';
+import { endWithClient } from '../end-with-client.ts';
 import type { Batches } from './batches.ts';
 import { type OutboxTarget, rowValues } from './outbox-row.ts';
 import { idsIn, OutboxTable, STATE } from './outbox-table.ts';
@@ -78,7 +79,7 @@ export interface Outbox {
     options?: PublishOptions,
   ): Promise<Added>;
   add(tx: unknown, target: string, data: unknown, options?: SendOptions): Promise<Added>;
-  /** Starts a relay in the background. */
+  /** Starts a relay in the background, which closing the client ends as well. */
   relay(): OutboxRelay;
   /** Messages that were refused for good or too often, oldest first, at most 100 unless `limit` says else. */
   parked(options?: { readonly limit?: number }): Promise<ParkedMessage[]>;
@@ -208,7 +209,8 @@ class TableOutbox implements Outbox {
   relay(): OutboxRelay {
     const { mq, db, notify = false, onError = warn } = this.#options;
     const sender = new RowSender({ mq, retry: this.#retry, onError });
-    const relay = new Relay({
+    const forget = endWithClient(mq, () => relay.close());
+    const relay: Relay = new Relay({
       db,
       table: this.#table,
       batches: this.#batches(),
@@ -221,7 +223,10 @@ class TableOutbox implements Outbox {
       notify,
       onError,
       ready: () => this.ready(),
-      closed: () => this.#relays.delete(relay),
+      closed: () => {
+        this.#relays.delete(relay);
+        forget();
+      },
     });
     this.#relays.add(relay);
     return relay;

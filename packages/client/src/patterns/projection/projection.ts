@@ -62,7 +62,7 @@ export interface Projection extends AsyncDisposable {
   caughtUp(options?: { timeout?: Duration }): Promise<void>;
   /** Empties the read model (`reset`) and handles all events again, from the first. Resolves when that has begun. */
   rebuild(): Promise<void>;
-  /** Finishes the event that is being handled, saves the checkpoint and stops. */
+  /** Finishes the event that is being handled, saves the checkpoint and stops. Closing the client does so, too. */
   close(): Promise<void>;
   /** Resolves when it has been closed; rejects when an event could not be handled: nothing is ever skipped. */
   readonly closed: Promise<void>;

@@ -18,6 +18,7 @@ import { type Duration, durationMs } from '../../lib/duration.ts';
 import { within } from '../../lib/within.ts';
 import { type RetryPolicy, retryPolicy } from '../../queue/retry.ts';
 import type { SqlDatabase } from '../../sql/database.ts';
+import { endWithClient } from '../end-with-client.ts';
 import type { RecordedEvent } from '../events/event-types.ts';
 import {
   type BatchRunner,
@@ -36,7 +37,7 @@ import type {
 
 /** What it reads from, and what may keep its checkpoint. */
 export interface ProjectionSource<E> {
-  readonly mq: Pick<Client, 'clock'>;
+  readonly mq: Client;
   readonly store: {
     readonly name: string;
     readAll(options: {
@@ -123,7 +124,8 @@ class RunningProjection<E> implements Projection {
     this.#source = source;
     this.#parts = parts;
     this.#clock = source.mq.clock;
-    this.closed = this.#run();
+    const forget = endWithClient(source.mq, () => this.close());
+    this.closed = this.#run().finally(forget);
     // Whoever does not ask is told by `onError`.
     this.closed.catch(() => undefined);
   }

@@ -13,7 +13,8 @@ export interface Client extends AsyncDisposable {
   readonly driver: Driver;
   /**
    * The queue of that name, declared with its first use. The same name with the same options is the same queue; with others it throws
-   * `declared-otherwise`. Throws `UnsupportedError` if the engine lacks what the options need.
+   * `declared-otherwise`. The name alone is the queue as it was or will be made: options may come later, before it is declared in another
+   * way or consumed. Functions count as the same if their text is, contracts if name and version are. Throws `UnsupportedError` if the engine lacks what the options need.
    */
   queue<T = unknown>(name: string, options?: QueueOptions<T>): Queue<T>;
   /** The topic of that name; as `queue`. */

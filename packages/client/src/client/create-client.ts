@@ -48,7 +48,8 @@ export function createClient(driver: Driver, options: ClientOptions = {}): Creat
 
 interface Named<V> {
   readonly value: V;
-  readonly options: object;
+  /** Undefined: it was only called by its name so far. */
+  options: object | undefined;
 }
 
 class DriverClient implements CreatedClient {
@@ -80,25 +81,21 @@ class DriverClient implements CreatedClient {
   }
 
   queue<T = unknown>(name: string, options: QueueOptions<T> = {}): Queue<T> {
+    const plan = () => planQueue(this.#context(), name, options as QueueOptions);
     const known = this.#queues.get(name);
-    if (known === undefined) {
-      const queue = new OpenQueue(planQueue(this.#context(), name, options as QueueOptions));
-      this.#queues.set(name, { value: queue, options });
-      return queue as unknown as Queue<T>;
-    }
-    checkSame('queue', name, known.options, options);
-    return known.value as unknown as Queue<T>;
+    if (known !== undefined) useAgain('queue', name, known, options, plan);
+    const queue = known ?? { value: new OpenQueue(plan()), options: saidIn(options) };
+    if (known === undefined) this.#queues.set(name, queue);
+    return queue.value as unknown as Queue<T>;
   }
 
   topic<T = unknown>(name: string, options: TopicOptions<T> = {}): Topic<T> {
+    const plan = () => planTopic(this.#context(), name, options as TopicOptions);
     const known = this.#topics.get(name);
-    if (known === undefined) {
-      const topic = new OpenTopic(planTopic(this.#context(), name, options as TopicOptions));
-      this.#topics.set(name, { value: topic, options });
-      return topic as unknown as Topic<T>;
-    }
-    checkSame('topic', name, known.options, options);
-    return known.value as unknown as Topic<T>;
+    if (known !== undefined) useAgain('topic', name, known, options, plan);
+    const topic = known ?? { value: new OpenTopic(plan()), options: saidIn(options) };
+    if (known === undefined) this.#topics.set(name, topic);
+    return topic.value as unknown as Topic<T>;
   }
 
   use(interceptor: Interceptor): void {
@@ -190,11 +187,35 @@ function closedError(driver: Driver): PolymqError {
   );
 }
 
-/** The name alone means the thing as it was declared before. */
-function checkSame(kind: string, name: string, known: object, asked: object): void {
-  if (Object.keys(asked).length === 0 || sameOptions(known, asked)) return;
+/** Undefined: nothing. */
+function saidIn(options: object): object | undefined {
+  return Object.values(options).some((value) => value !== undefined) ? options : undefined;
+}
+
+/**
+ * The name alone means the thing as it was made before, or as it will be: the first options that are said hold, unless it was
+ * declared or consumed in another way already.
+ */
+function useAgain<P>(
+  kind: string,
+  name: string,
+  known: Named<{ adopt(plan: P): boolean }>,
+  options: object,
+  plan: () => P,
+): void {
+  const said = saidIn(options);
+  if (said === undefined || (known.options !== undefined && sameOptions(known.options, said)))
+    return;
+  const isFixed = known.options !== undefined;
+  if (!isFixed && known.value.adopt(plan())) {
+    known.options = said;
+    return;
+  }
+  const how = isFixed
+    ? 'made with other options'
+    : 'used by its name alone, so without these options,';
   throw new PolymqError(
     'declared-otherwise',
-    `${kind} "${name}" was made with other options by this client; make it once, and use ${kind}("${name}") without options elsewhere`,
+    `${kind} "${name}" was ${how} by this client; make it once, before it is used, and write ${kind}("${name}") without options elsewhere`,
   );
 }

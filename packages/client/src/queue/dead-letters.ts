@@ -12,7 +12,7 @@ import type { Declaration } from './declaration.ts';
 import type { DeadLetter, DeadLetters } from './queue.ts';
 import { QueueMessage } from './queue-message.ts';
 import type { QueuePlan } from './queue-plan.ts';
-import { Settling } from './settling.ts';
+import type { Settling } from './settling.ts';
 
 const LIST_LIMIT = 100;
 /** How many are looked at in search of some. */
@@ -24,17 +24,22 @@ const LEASE_MS = 120_000;
 
 type Where<T> = ((letter: DeadLetter<T>) => boolean) | undefined;
 
-export class QueueDeadLetters<T> implements DeadLetters<T> {
-  readonly #plan: QueuePlan;
-  readonly #declaration: Declaration;
-  readonly #reader: MessageReader;
-  readonly #settling: Settling;
+/** Of the queue as it is now; see `OpenQueue.adopt`. */
+interface Parts {
+  readonly plan: QueuePlan;
+  readonly declaration: Declaration;
+  readonly settling: Settling;
+}
 
-  constructor(plan: QueuePlan, declaration: Declaration) {
-    this.#plan = plan;
-    this.#declaration = declaration;
-    this.#reader = new MessageReader(plan.place, plan.contracts, plan.interceptors);
-    this.#settling = new Settling(plan);
+export class QueueDeadLetters<T> implements DeadLetters<T> {
+  readonly #parts: () => Parts;
+
+  constructor(parts: () => Parts) {
+    this.#parts = parts;
+  }
+
+  get #plan(): QueuePlan {
+    return this.#parts().plan;
   }
 
   get name(): string | undefined {
@@ -109,7 +114,7 @@ export class QueueDeadLetters<T> implements DeadLetters<T> {
 
   async #open(): Promise<string | undefined> {
     this.#plan.context.checkOpen();
-    await this.#declaration.ready();
+    await this.#parts().declaration.ready();
     return this.#plan.deadLetter;
   }
 
@@ -162,10 +167,10 @@ export class QueueDeadLetters<T> implements DeadLetters<T> {
 
   async #letter(wire: WireMessage, redeliveries: number): Promise<DeadLetter<T>> {
     const delivery: Delivery = { ...wire, redeliveries, handle: undefined };
-    const nowMs = this.#plan.context.clock.nowMs();
-    const message = new QueueMessage<T>(delivery, this.#settling, nowMs);
+    const { plan, settling } = this.#parts();
+    const message = new QueueMessage<T>(delivery, settling, plan.context.clock.nowMs());
     try {
-      await this.#reader.read(message);
+      await new MessageReader(plan.place, plan.contracts, plan.interceptors).read(message);
     } catch {
       // What cannot be decoded is a dead letter just because of that; its bytes are shown.
     }

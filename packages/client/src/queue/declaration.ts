@@ -5,9 +5,15 @@ export class Declaration {
   readonly #declare: () => Promise<void>;
   #promise: Promise<void> | undefined = undefined;
   #done = false;
+  #failed = false;
 
   constructor(declare: () => Promise<void>) {
     this.#declare = declare;
+  }
+
+  /** Nothing is there of it, and nothing is on its way. */
+  get untried(): boolean {
+    return this.#promise === undefined || this.#failed;
   }
 
   /** Nothing to wait for any more. */
@@ -24,13 +30,16 @@ export class Declaration {
   forget(): void {
     this.#promise = undefined;
     this.#done = false;
+    this.#failed = false;
   }
 
   async #run(): Promise<void> {
+    this.#failed = false;
     try {
       await this.#declare();
       this.#done = true;
     } catch (error) {
+      this.#failed = true;
       if (!(error instanceof PolymqError) || error.retryable) this.#promise = undefined;
       throw error;
     }

@@ -1,4 +1,5 @@
 /** A queue of a client: puts the parts together, one for each depth at which messages are sent and received. */
+import { sameOptions } from '../client/same-options.ts';
 import type { QueueSpec, QueueStats, SendOutcome } from '../driver/driver.ts';
 import type { PolymqError } from '../errors.ts';
 import { durationMs } from '../lib/duration.ts';
@@ -29,36 +30,54 @@ import { Settling } from './settling.ts';
 
 const NO_OPTIONS: SendOptions = Object.freeze({});
 
+/** Made for one plan, all of them. */
+interface QueueParts {
+  readonly plan: QueuePlan;
+  readonly declaration: Declaration;
+  readonly settling: Settling;
+  readonly sender: QueueSender;
+  readonly receiver: QueueReceiver;
+}
+
 export class OpenQueue<T = unknown> implements Queue<T>, Encodes<T, SendOptions> {
-  readonly #plan: QueuePlan;
-  readonly #declaration: Declaration;
-  readonly #sender: QueueSender;
-  readonly #receiver: QueueReceiver;
-  readonly #settling: Settling;
   readonly deadLetters: DeadLetters<T>;
+  #parts: QueueParts;
+  /** By a consumer, which goes on as it began. */
+  #isConsumed = false;
 
   constructor(plan: QueuePlan) {
-    this.#plan = plan;
-    this.#declaration = new Declaration(() => this.#declare());
-    this.#settling = new Settling(plan);
-    this.#sender = new QueueSender(plan, this.#declaration);
-    this.deadLetters = new QueueDeadLetters<T>(plan, this.#declaration);
-    this.#receiver = new QueueReceiver(plan, this.#declaration, this.#settling);
+    this.#parts = partsOf(plan, declarationOf(plan));
+    this.deadLetters = new QueueDeadLetters<T>(() => this.#parts);
+  }
+
+  /** What it is declared with. */
+  get plan(): QueuePlan {
+    return this.#parts.plan;
+  }
+
+  /** Goes on by another plan; `false`: it cannot, for it is consumed or declared by the one that it has. */
+  adopt(plan: QueuePlan): boolean {
+    const { plan: known, declaration } = this.#parts;
+    if (this.#isConsumed) return false;
+    if (declaration.untried) this.#parts = partsOf(plan, declarationOf(plan));
+    else if (sameAtEngine(known, plan)) this.#parts = partsOf(plan, declaration);
+    else return false;
+    return true;
   }
 
   get name(): string {
-    return this.#plan.name;
+    return this.#parts.plan.name;
   }
 
   async ready(): Promise<void> {
-    this.#plan.context.checkOpen();
-    await this.#declaration.ready();
+    this.#parts.plan.context.checkOpen();
+    await this.#parts.declaration.ready();
   }
 
   async send(data: T | Message<T>, options: SendOptions = NO_OPTIONS): Promise<Sent> {
-    const written = this.#sender.write(data, options, this.#plan.context.clock.nowMs());
+    const written = this.#parts.sender.write(data, options, this.#parts.plan.context.clock.nowMs());
     const message = isPromise(written) ? await written : written;
-    const outcomes = await this.#sender.send([message], options.timeout);
+    const outcomes = await this.#parts.sender.send([message], options.timeout);
     const outcome = outcomes?.[0];
     if (outcome === undefined) return { id: message.id, duplicate: false };
     if ('error' in outcome) throw outcome.error;
@@ -66,15 +85,15 @@ export class OpenQueue<T = unknown> implements Queue<T>, Encodes<T, SendOptions>
   }
 
   [ENCODE](data: T | Message<T>, options: SendOptions): Maybe<OutgoingMessage> {
-    return this.#sender.encode(data, options);
+    return this.#parts.sender.encode(data, options);
   }
 
   [AROUND_SEND]<R>(message: OutgoingMessage, keep: () => Promise<R>): Promise<R> {
-    return this.#sender.around(message, keep);
+    return this.#parts.sender.around(message, keep);
   }
 
   async sendBatch(items: readonly BatchItem<T>[]): Promise<BatchOutcome[]> {
-    const { context } = this.#plan;
+    const { context } = this.#parts.plan;
     context.checkOpen();
     const nowMs = context.clock.nowMs();
     const outcomes: BatchOutcome[] = new Array(items.length);
@@ -84,7 +103,7 @@ export class OpenQueue<T = unknown> implements Queue<T>, Encodes<T, SendOptions>
     for (let index = 0; index < items.length; index += 1) {
       const item = items[index]!;
       try {
-        const written = this.#sender.write(item.data, item, nowMs);
+        const written = this.#parts.sender.write(item.data, item, nowMs);
         messages.push(isPromise(written) ? await written : written);
         places?.push(index);
       } catch (error) {
@@ -93,7 +112,7 @@ export class OpenQueue<T = unknown> implements Queue<T>, Encodes<T, SendOptions>
       }
     }
     if (messages.length === 0) return outcomes;
-    const sent = await this.#sender.send(messages, shortestTimeout(items));
+    const sent = await this.#parts.sender.send(messages, shortestTimeout(items));
     for (let place = 0; place < messages.length; place += 1) {
       outcomes[places?.[place] ?? place] = outcomeOf(messages[place]!.id, sent?.[place]);
     }
@@ -101,12 +120,12 @@ export class OpenQueue<T = unknown> implements Queue<T>, Encodes<T, SendOptions>
   }
 
   async receive(options: ReceiveOptions = {}): Promise<Message<T> | undefined> {
-    const [message] = await this.#receiver.receive({ ...options, max: 1 });
+    const [message] = await this.#parts.receiver.receive({ ...options, max: 1 });
     return message as Message<T> | undefined;
   }
 
   async receiveBatch(options: ReceiveBatchOptions): Promise<Message<T>[]> {
-    return (await this.#receiver.receive(options)) as Message<T>[];
+    return (await this.#parts.receiver.receive(options)) as Message<T>[];
   }
 
   consume(handler: Handler<T>, options: ConsumeOptions = {}): Consumer {
@@ -114,37 +133,52 @@ export class OpenQueue<T = unknown> implements Queue<T>, Encodes<T, SendOptions>
   }
 
   messages(options: ConsumeOptions = {}): AsyncIterableIterator<Message<T>> {
-    const one = loopOptions(options, this.#plan.label);
+    const one = loopOptions(options, this.#parts.plan.label);
     return new MessageIterator<T>((handler) => this.#consume(handler, one));
   }
 
   async stats(): Promise<QueueStats> {
     await this.ready();
-    return this.#plan.queues.queueStats(this.name);
+    return this.#parts.plan.queues.queueStats(this.name);
   }
 
   async purge(): Promise<number | undefined> {
     await this.ready();
-    return this.#plan.queues.purgeQueue(this.name);
+    return this.#parts.plan.queues.purgeQueue(this.name);
   }
 
   async delete(): Promise<void> {
-    this.#plan.context.checkOpen();
-    await this.#plan.queues.deleteQueue(this.name);
-    this.#declaration.forget();
+    this.#parts.plan.context.checkOpen();
+    await this.#parts.plan.queues.deleteQueue(this.name);
+    this.#parts.declaration.forget();
   }
 
   #consume(handler: Handler, options: ConsumeOptions): Consumer {
-    const parts = { settling: this.#settling, declaration: this.#declaration };
-    return new QueueConsumer(parts, handler, options);
+    const consumer = new QueueConsumer(this.#parts, handler, options);
+    this.#isConsumed = true;
+    return consumer;
   }
+}
 
-  async #declare(): Promise<void> {
-    const { queues, spec, declare, deadLetter } = this.#plan;
+function partsOf(plan: QueuePlan, declaration: Declaration): QueueParts {
+  const settling = new Settling(plan);
+  const sender = new QueueSender(plan, declaration);
+  const receiver = new QueueReceiver(plan, declaration, settling);
+  return { plan, declaration, settling, sender, receiver };
+}
+
+function declarationOf(plan: QueuePlan): Declaration {
+  const { queues, spec, declare, deadLetter } = plan;
+  return new Declaration(async () => {
     if (!declare) return;
-    if (deadLetter !== undefined) await queues.declareQueue(deadLetterSpec(this.#plan, deadLetter));
+    if (deadLetter !== undefined) await queues.declareQueue(deadLetterSpec(plan, deadLetter));
     await queues.declareQueue(spec);
-  }
+  });
+}
+
+/** The lease comes with each receive, too. */
+function sameAtEngine(one: QueuePlan, other: QueuePlan): boolean {
+  return sameOptions({ ...one.spec, leaseMs: 0 }, { ...other.spec, leaseMs: 0 });
 }
 
 /** Dead letters keep until somebody looks at them. A queue of that name with nothing but `deadLetter: false` is the same one. */

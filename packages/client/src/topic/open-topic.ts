@@ -1,4 +1,5 @@
 /** A topic of a client: publishing, reading all of it, and its groups. */
+import { sameOptions } from '../client/same-options.ts';
 import type { PublishOutcome } from '../driver/driver.ts';
 import { requireCapability } from '../driver/require-capability.ts';
 import { PolymqError } from '../errors.ts';
@@ -37,27 +38,38 @@ type Publish = (
   timeoutMs: number | undefined,
 ) => Promise<Outcomes>;
 
+type Around = (
+  messages: readonly OutgoingMessage[],
+  keep: () => Promise<unknown>,
+) => Promise<unknown>;
+
 export class OpenTopic<T = unknown> implements Topic<T>, Encodes<T, PublishOptions> {
-  readonly #plan: TopicPlan;
-  readonly #declaration: Declaration;
-  readonly #writer: MessageWriter;
-  readonly #publish: Publish;
-  readonly #around: (
-    messages: readonly OutgoingMessage[],
-    keep: () => Promise<unknown>,
-  ) => Promise<unknown>;
+  #plan: TopicPlan;
+  #declaration: Declaration;
+  #writer: MessageWriter;
+  #publish: Publish;
+  #around: Around;
+  /** By subscribers and groups, which go on as they began. */
+  #isRead = false;
 
   constructor(plan: TopicPlan) {
     this.#plan = plan;
-    const { topics, spec, declare, place, contracts, interceptors, context } = plan;
-    this.#declaration = new Declaration(async () => {
-      if (declare) await topics.declareTopic(spec);
-    });
-    this.#writer = new MessageWriter({ place, clock: context.clock, contracts, interceptors });
-    this.#publish = wrapSend(place, interceptors, (messages, timeoutMs) =>
-      this.#toDriver(messages, timeoutMs),
-    );
-    this.#around = wrapSend(place, interceptors, (_, keep) => keep());
+    this.#declaration = declarationOf(plan);
+    this.#writer = writerOf(plan);
+    this.#publish = this.#publishOf(plan);
+    this.#around = aroundOf(plan);
+  }
+
+  /** Goes on by another plan; `false`: it cannot, for it is read or declared by the one that it has. */
+  adopt(plan: TopicPlan): boolean {
+    if (this.#isRead) return false;
+    if (this.#declaration.untried) this.#declaration = declarationOf(plan);
+    else if (!sameOptions(this.#plan.spec, plan.spec)) return false;
+    this.#plan = plan;
+    this.#writer = writerOf(plan);
+    this.#publish = this.#publishOf(plan);
+    this.#around = aroundOf(plan);
+    return true;
   }
 
   get name(): string {
@@ -119,17 +131,27 @@ export class OpenTopic<T = unknown> implements Topic<T>, Encodes<T, PublishOptio
       },
       bury: async () => false,
     };
-    return new TopicConsumer(reading, handler as Handler, options);
+    const consumer = new TopicConsumer(reading, handler as Handler, options);
+    this.#isRead = true;
+    return consumer;
   }
 
   group(name: string, options: GroupOptions = {}): Group<T> {
-    return new OpenGroup<T>(this.#plan, this.#declaration, name, options);
+    const group = new OpenGroup<T>(this.#plan, this.#declaration, name, options);
+    this.#isRead = true;
+    return group;
   }
 
   async delete(): Promise<void> {
     this.#plan.context.checkOpen();
     await this.#plan.topics.deleteTopic(this.name);
     this.#declaration.forget();
+  }
+
+  #publishOf({ place, interceptors }: TopicPlan): Publish {
+    return wrapSend(place, interceptors, (messages, timeoutMs) =>
+      this.#toDriver(messages, timeoutMs),
+    );
   }
 
   #timeoutMs({ timeout }: PublishOptions): number | undefined {
@@ -155,6 +177,20 @@ export class OpenTopic<T = unknown> implements Topic<T>, Encodes<T, PublishOptio
       context.openCalls.end();
     }
   }
+}
+
+function declarationOf({ topics, spec, declare }: TopicPlan): Declaration {
+  return new Declaration(async () => {
+    if (declare) await topics.declareTopic(spec);
+  });
+}
+
+function writerOf({ place, contracts, interceptors, context }: TopicPlan): MessageWriter {
+  return new MessageWriter({ place, clock: context.clock, contracts, interceptors });
+}
+
+function aroundOf({ place, interceptors }: TopicPlan): Around {
+  return wrapSend(place, interceptors, (_, keep: () => Promise<unknown>) => keep());
 }
 
 function publishedAt(id: string, outcome: PublishOutcome | undefined): Published {

@@ -119,11 +119,13 @@ export interface QueueDriver {
   peek(queue: string, max: number): Promise<readonly WireMessage[]>;
   /**
    * Stores the messages in order. Resolves when the engine has them; `undefined`: all stored, none a duplicate. One
-   * message's failure is its outcome, not a rejection; that is for failures of all.
+   * message's failure is its outcome, not a rejection; that is for failures of all. `timeoutMs`: instead of that of the
+   * context, longer or shorter.
    */
   send(
     queue: string,
     messages: readonly OutgoingMessage[],
+    timeoutMs?: number | undefined,
   ): Promise<readonly SendOutcome[] | undefined>;
   /** Up to `max` messages; waits up to `waitMs` for the first. Empty when none came or the signal was aborted. */
   receive(queue: string, options: ReceiveRequest): Promise<Delivery[]>;
@@ -133,6 +135,11 @@ export interface QueueDriver {
     options: { readonly prefetch: number; readonly leaseMs: number },
     sink: DeliverySink,
   ): Promise<QueueSubscription>;
+  /**
+   * Work on a message of a subscription begins now. A promise: it has to wait until that is known to the engine, so that a message that
+   * ends its process each time runs out of attempts. Missing: what is handed out counts as begun. Rejects with `lease-lost`.
+   */
+  begin?(delivery: Delivery): Promise<void> | undefined;
   /** Done with. `undefined`: on its way, where the engine does not confirm it. Rejects with `lease-lost`. */
   ack(delivery: Delivery): Promise<void> | undefined;
   /**
@@ -157,6 +164,8 @@ export interface ReceiveRequest {
 }
 
 export interface DeliverySink {
+  /** How many handlers wait for messages: those that come next begin at once. Missing: all that come do. */
+  readonly free?: number;
   deliver(deliveries: readonly Delivery[]): void;
   /** They are somebody else's now: settling them does nothing. */
   lost(deliveries: readonly Delivery[]): void;
@@ -200,8 +209,12 @@ export interface TopicDriver {
   /** Creates it if it is not there. Idempotent; an existing topic keeps its partitions. */
   declareTopic(spec: TopicSpec): Promise<void>;
   deleteTopic(topic: string): Promise<void>;
-  /** Stores the messages in order; those of one key go to one partition. Outcomes in the same order. */
-  publish(topic: string, messages: readonly WireMessage[]): Promise<readonly PublishOutcome[]>;
+  /** Stores the messages in order; those of one key go to one partition. Outcomes in the same order. `timeoutMs`: as of `send`. */
+  publish(
+    topic: string,
+    messages: readonly WireMessage[],
+    timeoutMs?: number | undefined,
+  ): Promise<readonly PublishOutcome[]>;
   /** Everything from `from` on, to this subscriber alone. Resolves when nothing published from now on is missed. */
   subscribeTopic(topic: string, from: Position, sink: TopicSink): Promise<TopicSubscription>;
   /** Shares the topic's records with the other members of the group. `from`: where a group without commits begins. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createClient } from '../client/create-client.ts';
-import type { DeliverySink } from '../driver/driver.ts';
+import type { DeliverySink, QueueDriver } from '../driver/driver.ts';
 import { settled } from '../driver/testing/manual-clock.ts';
 import { MemoryDriver, type MemoryDriverOptions } from '../driver/testing/memory-driver.ts';
 import { PolymqError } from '../errors.ts';
@@ -175,6 +175,42 @@ test('a message that was handed out too often without an answer is dead before i
   expect(letter!.reason).toBe('gave up after 2 attempts that never answered');
 });
 
+test('where an engine counts what no handler may have seen, one delivery in vain proves nothing', async () => {
+  const { orders, driver } = setUp({ retry: false });
+  await orders.sendBatch([{ data: { n: 1 } }, { data: { n: 2 } }]);
+  await orders.receiveBatch({ max: 2 });
+  driver.loseLeases('orders');
+  await settled();
+  const seen: number[] = [];
+  orders.consume(({ data }) => void seen.push(data.n));
+  await settled();
+  expect(seen).toEqual([1, 2]);
+  expect(await orders.deadLetters.list()).toEqual([]);
+});
+
+test('a handler starts when the engine knows that it does, and not at all if the message is lost', async () => {
+  const { orders, driver, errors } = setUp();
+  const begun: string[] = [];
+  const answers: { resolve(): void; reject(error: unknown): void }[] = [];
+  const queues: QueueDriver = driver.queues;
+  queues.begin = ({ body }) => {
+    begun.push(new TextDecoder().decode(body));
+    if (begun.length === 1) return undefined;
+    return new Promise<void>((resolve, reject) => void answers.push({ resolve, reject }));
+  };
+  const seen: number[] = [];
+  orders.consume(({ data }) => void seen.push(data.n), { concurrency: 3 });
+  await orders.sendBatch([1, 2, 3, 4].map((n) => ({ data: { n } })));
+  await settled();
+  expect([seen, begun.length]).toEqual([[1], 4]);
+  answers[2]!.resolve();
+  answers[0]!.reject(new PolymqError('lease-lost', 'it is somebody else’s'));
+  answers[1]!.resolve();
+  await settled();
+  expect(seen.toSorted()).toEqual([1, 3, 4]);
+  expect(errors).toEqual([expect.objectContaining({ code: 'lease-lost' })]);
+});
+
 test('at most `concurrency` handlers run at a time, and more when it is raised', async () => {
   const { orders } = setUp();
   const { runs, handler } = heldHandler();
@@ -227,6 +263,28 @@ test('leases last while the handler runs and while messages wait for it', async 
   runs[0]!.end();
   await settled();
   expect(runs[1]!.message.retryCount).toBe(0);
+});
+
+test('what waits for a handler all the time of leaseMax goes back, and has lost no attempt', async () => {
+  const { orders, clock } = setUp({ lease: '30s', leaseMax: '1m' });
+  const { runs, handler } = heldHandler();
+  const consumer = orders.consume(handler, { prefetch: 1, onError: () => {} });
+  await sendMany(orders, 2);
+  await settled();
+  expect([runs.length, (await orders.stats()).leased]).toEqual([1, 2]);
+  await clock.advance('10m');
+  for (let run = 0; run < 3; run += 1) {
+    runs[run]!.end();
+    await settled();
+  }
+  // The first was lost in its handler, once.
+  const attempts = runs.map(({ message }) => [message.data.n, message.retryCount]);
+  expect(attempts.toSorted()).toEqual([
+    [1, 0],
+    [1, 1],
+    [2, 0],
+  ]);
+  await consumer.close();
 });
 
 test('a lease is not extended beyond leaseMax: the signal aborts, and somebody else gets the message', async () => {

@@ -1,7 +1,7 @@
 /**
  * Keeps the leases of what a consumer holds alive, whether a handler works on it or it waits for one. One timer looks at all of them
  * three times per lease, so that most messages, which are done long before, cost nothing. What is older than `leaseMax` is
- * extended no more; when its lease has ended, it is lost.
+ * extended no more; when its lease has ended, it is lost, and what has waited for a handler all the time goes back before.
  */
 
 import type { ClockTimer } from '../lib/clock.ts';
@@ -22,6 +22,7 @@ export class LeaseKeeper {
   readonly #settling: Settling;
   readonly #held: KeptMessages;
   readonly #onLost: (message: QueueMessage) => void;
+  readonly #onOld: (message: QueueMessage) => void;
   readonly #onError: (error: unknown) => void;
   #timer: ClockTimer | undefined = undefined;
 
@@ -30,12 +31,15 @@ export class LeaseKeeper {
     held: KeptMessages;
     /** Told once of each message that is lost here. */
     onLost: (message: QueueMessage) => void;
+    /** Told of each that no handler has had in all its time. */
+    onOld: (message: QueueMessage) => void;
     onError: (error: unknown) => void;
   }) {
     this.#settling = options.settling;
     this.#plan = options.settling.plan;
     this.#held = options.held;
     this.#onLost = options.onLost;
+    this.#onOld = options.onOld;
     this.#onError = options.onError;
   }
 
@@ -73,7 +77,12 @@ export class LeaseKeeper {
       }
       const leftMs = Math.min(leaseMs, message.arrivedMs + leaseMaxMs - nowMs);
       const isYoung = message.leaseEndMs - nowMs > (leaseMs * 2) / LOOKS_PER_LEASE;
-      if (isYoung || leftMs <= 0) continue;
+      if (isYoung) continue;
+      if (leftMs <= leaseMs / LOOKS_PER_LEASE && !message.started && message.state === 'open') {
+        this.#onOld(message);
+        continue;
+      }
+      if (leftMs <= 0) continue;
       void this.#extend(message, leftMs, failed);
     }
   }

@@ -65,7 +65,9 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
     const ordersHere = plan.spec.fifo && plan.queues.keyOrder === 'client';
     this.#work = ordersHere ? new KeyedWork() : new PlainWork();
     const onLost = (message: QueueMessage): void => this.#dropLost([message]);
-    this.#leases = new LeaseKeeper({ settling: parts.settling, held: this.#held, onLost, onError });
+    const onOld = (message: QueueMessage): void => this.watch(this.#giveBackWaiting([message]));
+    const { settling } = parts;
+    this.#leases = new LeaseKeeper({ settling, held: this.#held, onLost, onOld, onError });
     this.#acks = new Acks(parts.settling);
     const grows = options.prefetch === undefined && plan.queues.prefetchGrows === true;
     this.#growth = grows ? new PrefetchGrowth() : undefined;
@@ -73,6 +75,10 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
   }
 
   // ── What the driver tells ───────────────────────────────────────────────────────────────────
+
+  get free(): number {
+    return this.paused || this.isClosing ? 0 : this.concurrency - this.running;
+  }
 
   deliver(deliveries: readonly Delivery[]): void {
     const nowMs = this.#plan.context.clock.nowMs();
@@ -120,8 +126,25 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
       void this.#settle(message, this.#settling.giveUp(message));
       return true;
     }
-    through(message, this.#read, this.#run, this.#unreadable);
+    const beginning = this.#plan.queues.begin?.(message.delivery);
+    if (beginning === undefined) through(message, this.#read, this.#run, this.#unreadable);
+    else void this.#begin(message, beginning);
     return true;
+  }
+
+  /** Before its handler starts, the engine knows of it. */
+  async #begin(message: QueueMessage, beginning: Promise<void>): Promise<void> {
+    try {
+      await beginning;
+    } catch (error) {
+      this.#settling.refused(message, error);
+      this.report(error);
+      await this.#giveBack(message);
+      this.#finish(message);
+      return;
+    }
+    if (message.state === 'open') through(message, this.#read, this.#run, this.#unreadable);
+    else this.#finish(message);
   }
 
   readonly #read = (message: QueueMessage): unknown => this.#reader.read(message);
@@ -250,21 +273,31 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
     await this.#subscription?.close();
   }
 
-  protected override async giveBackWaiting(): Promise<void> {
-    await this.#giveBackWhere(({ started }) => !started);
+  protected override giveBackWaiting(): Promise<void> {
+    return this.#giveBackWaiting([...this.#held.values()].filter(({ started }) => !started));
+  }
+
+  /** These wait for a handler, or for their next attempt. */
+  async #giveBackWaiting(messages: readonly QueueMessage[]): Promise<void> {
+    const gone = new Set(messages);
+    if (gone.size === 0) return;
+    for (const message of gone) {
+      if (this.#parked.delete(message)) this.#work.done(message);
+    }
+    this.#work.prune((message) => gone.has(message));
+    await this.#giveBackAll(messages);
   }
 
   protected override async giveBackRunning(reason: PolymqError): Promise<void> {
     for (const message of this.#held.values()) message.abort(reason);
-    await this.#giveBackWhere(() => true);
+    await this.#giveBackAll([...this.#held.values()]);
   }
 
   protected override async finished(): Promise<void> {
     this.#leases.stop();
   }
 
-  async #giveBackWhere(which: (message: QueueMessage) => boolean): Promise<void> {
-    const messages = [...this.#held.values()].filter(which);
+  async #giveBackAll(messages: readonly QueueMessage[]): Promise<void> {
     await Promise.all(
       messages.map(async (message) => {
         this.#held.delete(message.delivery);

@@ -95,11 +95,16 @@ export class Settling {
 
   /**
    * Whether it is to be given up before anybody sees it: it was handed out more often than it may be without any attempt having ended, so
-   * it kills its workers; or it has waited for its next attempt longer than it lives, which not every engine notices.
+   * it kills its workers; or it has waited for its next attempt longer than it lives, which not every engine notices. Where the engine
+   * cannot tell what a handler had begun from what lay beside it, having been handed out once proves nothing.
    */
   isPoison(message: QueueMessage): boolean {
+    const { retry, queues } = this.plan;
     const count = message.retryCount;
-    return count > 0 && (count > this.plan.retry.max || this.#isExpired(message));
+    if (count === 0) return false;
+    const vainMin = queues.begin === undefined ? 2 : 1;
+    const isVain = count > retry.max && message.delivery.redeliveries >= vainMin;
+    return isVain || this.#isExpired(message);
   }
 
   async giveUp(message: QueueMessage): Promise<void> {

@@ -7,6 +7,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const CHILD = fileURLToPath(new URL('./embedded/child.ts', import.meta.url));
 const WAITING = fileURLToPath(new URL('./embedded/waiting.ts', import.meta.url));
+const WORKER = fileURLToPath(new URL('./embedded/worker.ts', import.meta.url));
 const ARGS = ['--conditions=@polymq/source', '--import', import.meta.resolve('tsx')];
 const WAIT_MS = 60_000;
 const folder = temporaryFolder('polymq-embedded-');
@@ -45,6 +46,33 @@ describe('an embedded broker', () => {
     } finally {
       await mq.close();
     }
+  });
+});
+
+describe('a message that kills its worker each time', () => {
+  it('runs out of attempts, and none of those around it does', async () => {
+    const deaths: string[] = [];
+    const outputs: string[] = [];
+    for (let code: number | null = null; code === null && deaths.length < 5; ) {
+      const child = startChild({
+        command: process.execPath,
+        args: [...ARGS, WORKER, folder.path],
+        name: 'a worker',
+      });
+      const exit = await child.exited;
+      expect(child.stderr).toBe('');
+      outputs.push(child.stdout);
+      code = exit.code;
+      if (code === null) deaths.push(exit.signal!);
+    }
+    const lines = outputs.join('').trimEnd().split('\n');
+    const done = new Set(lines.flatMap((line) => /^done (\d+)$/.exec(line)?.[1] ?? []));
+    expect([...done].map(Number).toSorted((a, b) => a - b)).toEqual(
+      Array.from({ length: 20 }, (_, n) => n).filter((n) => n !== 5),
+    );
+    expect(lines.filter((line) => line.includes('gave up after 1 attempts'))).not.toEqual([]);
+    // The first time, nobody can know which of those that the worker held has killed it.
+    expect(deaths.length).toBeLessThanOrEqual(2);
   });
 });
 

@@ -212,6 +212,14 @@ export class CoreQueue implements Queue {
     return this.#leases.takeNextOfGroup(row, leaseMs, counted);
   }
 
+  begin(row: number): void {
+    this.#leases.begin(row);
+  }
+
+  handAhead(row: number): boolean {
+    return this.#leases.handAhead(row);
+  }
+
   attempts(row: number): number {
     return this.#rows.page(row).attempts[this.#rows.index(row)]!;
   }

@@ -138,6 +138,83 @@ describe('a local lease', () => {
   });
 });
 
+describe('a lease that counts later', () => {
+  it('is an attempt when the work begins, and not before', async () => {
+    const { queues, queue, store } = kit();
+    const q = await queue();
+    queues.publish(message('a'), [q]);
+    const row = q.take(1000, 'later') as number;
+    expect([q.attempts(row), store.journal]).toEqual([0, ['put 0']]);
+    q.begin(row);
+    expect([q.attempts(row), store.journal]).toEqual([1, ['put 0', 'update 0']]);
+    q.requeue(row);
+    expect(q.attempts(row)).toBe(1);
+  });
+
+  it('is none when the message comes back before, which is written like its going', async () => {
+    const { queues, queue, store } = kit();
+    const q = await queue();
+    queues.publish(message('a'), [q]);
+    for (let time = 0; time < 2; time += 1) {
+      const row = q.take(1000, 'later') as number;
+      expect(q.handAhead(row)).toBe(true);
+      q.requeue(row, { untouched: true });
+      expect(q.attempts(row)).toBe(0);
+    }
+    expect(store.journal).toEqual(['put 0', ...new Array<string>(4).fill('update 0')]);
+  });
+
+  it('is one when it ends by itself, and then the work on the message has to be told', async () => {
+    const { queues, queue, clock } = kit();
+    const q = await queue();
+    queues.publish(message('a'), [q]);
+    const row = q.take(1000, 'later') as number;
+    expect(q.handAhead(row)).toBe(true);
+    clock.advance(1000);
+    expect([q.readyCount, q.attempts(row)]).toEqual([1, 1]);
+    expect(q.handAhead(q.take(1000, 'later') as number)).toBe(false);
+    q.begin(row);
+    expect(q.attempts(row)).toBe(2);
+  });
+});
+
+describe('a lease that counts later, over a restart', () => {
+  let broker: RestartKit;
+  const start = async (): Promise<RestartKit> => {
+    broker = new RestartKit();
+    await broker.start();
+    return broker;
+  };
+  afterEach(() => broker.stop());
+
+  it.each(['restart', 'crash'] as const)('makes suspects of what was ahead: %s', async (how) => {
+    const { queues } = await start();
+    const q = await broker.declare('q');
+    for (const body of ['begun', 'ahead', 'back', 'new']) queues.publish(message(body), [q]);
+    const [begun, ahead, back] = [0, 1, 2].map(() => q.take(1000, 'later') as number);
+    q.begin(begun!);
+    expect([q.handAhead(ahead!), q.handAhead(back!)]).toEqual([true, true]);
+    q.requeue(back!, { untouched: true });
+    await broker[how]();
+    let again = broker.get('q');
+    expect([again.readyCount, again.leasedCount]).toEqual([4, 0]);
+    const rows: number[] = [];
+    for (let n = 0; n < 4; n += 1) rows.push((await again.take(1000, 'later'))!);
+    expect(rows.map((row) => again.attempts(row))).toEqual([1, 0, 0, 0]);
+    expect(rows.map((row) => again.handAhead(row))).toEqual([false, false, true, true]);
+    again.requeueAll(rows, { untouched: true });
+    // It is one still, and its beginning counts.
+    for (let life = 0; life < 2; life += 1) {
+      await broker.crash();
+      again = broker.get('q');
+      void (await again.take(1000, 'later'));
+      const suspect = (await again.take(1000, 'later'))!;
+      expect([again.handAhead(suspect), again.attempts(suspect)]).toEqual([false, life]);
+      again.begin(suspect);
+    }
+  });
+});
+
 describe('a counted lease over a restart', () => {
   let broker: RestartKit;
   const start = async (): Promise<RestartKit> => {

@@ -8,6 +8,16 @@
  *
  * A row that is found with the flag is leased until that end, or was, if that is past. Of a local lease the end is never written:
  * its holder goes with the process, and so does the lease.
+ *
+ * A holder in this process that takes more than it works on has a lease that counts later, when the work begins:
+ *
+ *   taken ─┬─ begin   work begins at once              journal: attempts + 1
+ *          └─ ahead   it waits its turn                journal: ahead
+ *                └─ work begins                        journal: nothing, so that what goes well costs one entry
+ *
+ * When the process dies, nobody knows which of those that were handed out ahead were at work. None has lost an attempt, but all are
+ * suspects from then on: of a suspect, and of what was handed out in vain before, nothing is written when it is taken, and `begin`
+ * before the work on it. So whoever ends its process each time runs out of attempts, and those around it do not.
  */
 import type { Clock } from '../../lib/environment/clock.ts';
 import type { MessageStore } from './message-store.ts';
@@ -16,6 +26,8 @@ import type { SparseColumn } from './store/sparse-column.ts';
 
 /** What the column holds. */
 export const ATTEMPTS_MAX = 0xffff;
+
+const AHEAD_HERE: number = ROW_FLAG.ahead | ROW_FLAG.local;
 
 export interface CountedLeasesOptions {
   store: MessageStore;
@@ -55,6 +67,23 @@ export class CountedLeases {
     this.#store.locate(row);
   }
 
+  /**
+   * The row, whose lease counts later, is handed out ahead of the work on it. Whether that may begin without more; else `beginLocal`
+   * has to be durable before.
+   */
+  handAhead(row: number, page: RowPage, index: number): boolean {
+    if (page.attempts[index]! > 0 || (page.flags[index]! & ROW_FLAG.ahead) !== 0) return false;
+    page.flags[index]! |= ROW_FLAG.ahead | ROW_FLAG.local;
+    this.#store.update(row, 0);
+    this.#store.locate(row);
+    return true;
+  }
+
+  /** Whether the row was handed out ahead by this process, and is leased. */
+  isAhead(page: RowPage, index: number): boolean {
+    return (page.flags[index]! & AHEAD_HERE) === AHEAD_HERE;
+  }
+
   /** The lease of the row, if it is a counted one, ends at another time. */
   extend(row: number, page: RowPage, index: number, leaseMs: number): void {
     if ((page.flags[index]! & (ROW_FLAG.counted | ROW_FLAG.local)) !== ROW_FLAG.counted) return;
@@ -64,9 +93,13 @@ export class CountedLeases {
   /** The lease is over. Whether it was a counted one. */
   end(page: RowPage, index: number): boolean {
     const flags = page.flags[index]!;
-    if ((flags & ROW_FLAG.counted) === 0) return false;
-    page.flags[index] = flags & ~(ROW_FLAG.counted | ROW_FLAG.local);
-    return true;
+    if ((flags & ROW_FLAG.counted) !== 0) {
+      page.flags[index] = flags & ~(ROW_FLAG.counted | ROW_FLAG.local);
+      return true;
+    }
+    // What comes back is no suspect: the process lives.
+    if ((flags & ROW_FLAG.local) !== 0) page.flags[index] = flags & ~AHEAD_HERE;
+    return false;
   }
 
   /** The message was not really handed out. */
@@ -80,7 +113,10 @@ export class CountedLeases {
    * not leased.
    */
   restore(row: number, page: RowPage, index: number, endMs: number, nowMs: number): number {
-    if ((page.flags[index]! & ROW_FLAG.counted) === 0) return -1;
+    if ((page.flags[index]! & ROW_FLAG.counted) === 0) {
+      page.flags[index]! &= ~ROW_FLAG.local;
+      return -1;
+    }
     this.#restored ??= new Map();
     this.#restored.set(page.seq[index]!, row);
     if (endMs > nowMs) return endMs - nowMs;

@@ -134,6 +134,18 @@ export class Leases {
     }
   }
 
+  begin(row: number): void {
+    const page = this.#rows.page(row);
+    const index = this.#rows.index(row);
+    if (page.state[index] !== ROW_STATE.leased) return;
+    this.#messages.counted.beginLocal(row, page, index);
+  }
+
+  handAhead(row: number): boolean {
+    const page = this.#rows.page(row);
+    return this.#messages.counted.handAhead(row, page, this.#rows.index(row));
+  }
+
   /** The timer of the row has fired: its lease is over, or it is due. */
   rowDue(row: number): void {
     const page = this.#rows.page(row);
@@ -157,7 +169,7 @@ export class Leases {
       } else this.#messages.show(row, page, index);
       return;
     }
-    this.#comeBack(row, page, index, counted, undefined);
+    this.#comeBack(row, page, index, { written: counted, counted }, undefined);
   }
 
   #giveBack(row: number, options: RequeueOptions | undefined): void {
@@ -165,8 +177,9 @@ export class Leases {
     const index = this.#rows.index(row);
     if (page.state[index] === ROW_STATE.gone) this.#messages.letGo(row, page, index);
     else {
+      const ahead = this.#messages.counted.isAhead(page, index);
       const counted = this.#messages.endLease(row, page, index);
-      this.#comeBack(row, page, index, counted, options);
+      this.#comeBack(row, page, index, { written: counted || ahead, counted }, options);
     }
   }
 
@@ -174,7 +187,8 @@ export class Leases {
     row: number,
     page: RowPage,
     index: number,
-    counted: boolean,
+    /** Whether the journal knows of its lease, and whether that was an attempt already. */
+    { written, counted }: { written: boolean; counted: boolean },
     options: RequeueOptions | undefined,
   ): void {
     const { counters, clock } = this.#context;
@@ -194,7 +208,7 @@ export class Leases {
         return;
       }
     }
-    if (delayMs > 0 || counted || !untouched) {
+    if (delayMs > 0 || written || !untouched) {
       this.#store.update(row, delayMs > 0 ? clock.nowMs() + delayMs : 0);
     }
     if (delayMs > 0) messages.delay(row, page, index, delayMs, true);

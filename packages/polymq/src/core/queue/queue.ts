@@ -46,6 +46,7 @@ export interface Queue {
    * `counted`: handing it out is an attempt now, which coming back does not count again, and lasts over a restart (within
    * 100 ms, as `store.update`): a message whose lease is not over then is leased still, and `restoredLease` finds it.
    * `local`: the same, but the lease is over when this process ends, since its holder is in it.
+   * `later`: as `local`, but the attempt counts when the holder says so, by `begin`; he calls that or `handAhead` at once.
    */
   take(leaseMs?: number, counted?: Counted): number | undefined | Promise<number | undefined>;
   /**
@@ -53,6 +54,14 @@ export interface Queue {
    * points the view at it. `undefined`: there is none, it is not in memory, or groups of this queue do not lock.
    */
   takeNextOfGroup(row: number, leaseMs?: number, counted?: Counted): number | undefined;
+
+  /** Of a lease that counts `later`: work on the message begins. Durable as `ack`. Once only. */
+  begin(row: number): void;
+  /**
+   * Of a lease that counts `later`: the message waits for its turn with the holder. Whether work may begin then without more, once
+   * that this was called is durable; else `begin` is called before, and is durable.
+   */
+  handAhead(row: number): boolean;
 
   /** How often the message was handed out in vain; while a counted lease lasts, this time included. */
   attempts(row: number): number;
@@ -114,7 +123,7 @@ export interface Queue {
 }
 
 /** Whether a lease counts when it is taken, and how long it lasts over a restart: see `Queue.take`. */
-export type Counted = boolean | 'local';
+export type Counted = boolean | 'local' | 'later';
 
 export interface RequeueOptions {
   untouched?: boolean;

@@ -38,8 +38,10 @@ export const ROW_FLAG = {
   counted: 4,
   /** When it expires follows from its queue alone: the message has no time to live of its own. */
   queueTtl: 8,
-  /** Counted, and over when this process ends. */
+  /** Over when this process ends: a counted lease or, with `ahead`, one that is not. */
   local: 16,
+  /** Was handed out ahead of the work on it: by this process, if it is `local`, else by one that has ended since. */
+  ahead: 32,
 } as const;
 
 export class RowPage {

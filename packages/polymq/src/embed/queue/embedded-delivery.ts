@@ -18,6 +18,9 @@ export interface LeaseTerms {
   readonly owner: DeliveryOwner | undefined;
 }
 
+/** Whether the attempt was counted when the message was handed out; if not, whether it has to be counted before work on it begins. */
+export type Begun = 'begun' | 'may-begin' | 'must-begin';
+
 /** A message that is leased to this process: a row of the core, and which handing out of it. */
 export class EmbeddedDelivery implements Delivery {
   readonly id: string;
@@ -37,7 +40,9 @@ export class EmbeddedDelivery implements Delivery {
   readonly queue: Queue;
   readonly row: number;
   readonly seq: number;
-  readonly attempt: number;
+  /** What the core has counted, which changes when it is somebody else's. */
+  attempt: number;
+  begun: Begun;
   readonly owner: DeliveryOwner | undefined;
   /** By the clock of the driver. */
   leaseEndMs: number;
@@ -48,9 +53,9 @@ export class EmbeddedDelivery implements Delivery {
   constructor(
     fields: TextProperties,
     body: Uint8Array,
-    lease: { terms: LeaseTerms; row: number; nowMs: number },
+    lease: { terms: LeaseTerms; row: number; nowMs: number; begun: Begun },
   ) {
-    const { row, nowMs } = lease;
+    const { row, nowMs, begun } = lease;
     const { queue, leaseMs, owner } = lease.terms;
     this.id = fields.id;
     this.body = body;
@@ -66,8 +71,9 @@ export class EmbeddedDelivery implements Delivery {
     this.row = row;
     this.seq = queue.seq(row);
     this.attempt = queue.attempts(row);
-    // Handing it out has counted this time, too.
-    this.redeliveries = this.attempt - 1;
+    this.begun = begun;
+    // If it has begun, this time was counted, too.
+    this.redeliveries = begun === 'begun' ? this.attempt - 1 : this.attempt;
     this.leaseMs = leaseMs;
     this.leaseEndMs = nowMs + leaseMs;
     this.owner = owner;
@@ -78,6 +84,13 @@ export class EmbeddedDelivery implements Delivery {
   get held(): boolean {
     const { queue, row, seq, attempt } = this;
     return this.open && queue.holds(row, seq) && queue.attempts(row) === attempt;
+  }
+
+  /** Counts the attempt, whose end may be that of the process. */
+  begin(): void {
+    this.queue.begin(this.row);
+    this.attempt = this.queue.attempts(this.row);
+    this.begun = 'begun';
   }
 
   /** It is answered, or somebody else's. */

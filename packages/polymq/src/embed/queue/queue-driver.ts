@@ -142,6 +142,14 @@ export class EmbeddedQueues implements QueueDriver {
     return subscription;
   }
 
+  begin(delivery: Delivery): Promise<void> | undefined {
+    const own = delivery.handle as EmbeddedDelivery;
+    if (own.begun !== 'must-begin') return undefined;
+    if (!own.held) return lost(own);
+    own.begin();
+    return own.queue.definition.durable ? this.#commits.durable() : undefined;
+  }
+
   ack(delivery: Delivery): Promise<void> {
     const own = delivery.handle as EmbeddedDelivery;
     if (!own.held) return lost(own);

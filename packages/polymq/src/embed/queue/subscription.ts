@@ -11,7 +11,7 @@ import type { Queue, QueueConsumer } from '../../core/queue/queue.ts';
 import type { EmbeddedContext } from '../context.ts';
 import { clientError } from '../errors.ts';
 import { Deliveries } from './deliveries.ts';
-import type { DeliveryOwner, EmbeddedDelivery } from './embedded-delivery.ts';
+import type { Begun, DeliveryOwner, EmbeddedDelivery } from './embedded-delivery.ts';
 import { OpenDeliveries } from './open-deliveries.ts';
 import { giveBack } from './received.ts';
 
@@ -22,7 +22,7 @@ export interface SubscriptionOptions {
 
 export class EmbeddedSubscription implements QueueSubscription, QueueConsumer, DeliveryOwner {
   readonly noAck = false;
-  readonly counted = 'local';
+  readonly counted = 'later';
   readonly leaseMs: number;
   readonly #context: EmbeddedContext;
   readonly #queue: Queue;
@@ -94,8 +94,18 @@ export class EmbeddedSubscription implements QueueSubscription, QueueConsumer, D
 
   deliver(_queue: Queue, row: number, view: MessageView): void {
     if (this.#deliveries.count === 0) this.#nowMs = this.#context.clock.nowMs();
-    this.#deliveries.add(row, view, this.#nowMs);
+    this.#deliveries.add(row, view, this.#nowMs, this.#begin(row));
     this.#later();
+  }
+
+  /** A handler that has nothing else to do begins at once: then it is known that it was this message, and no other. */
+  #begin(row: number): Begun {
+    const { free = Number.POSITIVE_INFINITY } = this.#sink;
+    if (this.#waitingCount + this.#deliveries.count >= free) {
+      return this.#queue.handAhead(row) ? 'may-begin' : 'must-begin';
+    }
+    this.#queue.begin(row);
+    return 'begun';
   }
 
   onCancelled(): void {

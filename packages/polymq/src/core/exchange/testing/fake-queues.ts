@@ -103,6 +103,12 @@ export class FakeQueue implements Queue {
     }
   }
 
+  begin(): void {}
+
+  handAhead(): boolean {
+    return true;
+  }
+
   ack(row: number): void {
     const at = this.leased.findIndex((stored) => stored.row === row);
     if (at < 0) throw new Error(`row ${row} is not leased`);

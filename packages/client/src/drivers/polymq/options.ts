@@ -1,7 +1,11 @@
+import { UnsupportedError } from '../../errors.ts';
 import type { AmqpOptions } from '../amqp/index.ts';
 
-/** What `connect('polymq://…', options)` takes beside its own. */
-export interface PolymqOptions extends AmqpOptions {
+/**
+ * What `connect('polymq://…', options)` takes beside its own. All three listeners are spoken to in the clear: it is for networks that
+ * you trust, or for tunnels. User and password of the URL are those of the AMQP listener; the others ask for none.
+ */
+export interface PolymqOptions extends Omit<AmqpOptions, 'tls'> {
   /** Of the AMQP listener. Missing: what the URL says (`?amqp=PORT`, or the port of the host), else 5672. */
   amqpPort?: number;
   /** Of the Kafka listener, for stored topics. Missing: `?kafka=PORT`, else 9092. */
@@ -23,6 +27,12 @@ export interface PolymqAddress {
  *   polymq://guest:guest@HOST/vhost?amqp=5672&kafka=9092&http=15672
  */
 export function polymqAddress(url: URL, options: PolymqOptions): PolymqAddress {
+  const asksForTls = 'tls' in options && options.tls !== undefined && options.tls !== false;
+  if (asksForTls || (url.searchParams.get('tls') ?? 'false') !== 'false') {
+    const advice =
+      'leave out `tls`, and lead the connections through a tunnel or a private network';
+    throw new UnsupportedError('polymq://', 'TLS', advice);
+  }
   const host = url.hostname === '' ? '127.0.0.1' : url.hostname;
   const port = (name: string, given: number | undefined, missing: number): string =>
     url.searchParams.get(name) ?? String(given ?? missing);

@@ -176,6 +176,20 @@ describe('ids that are known', () => {
   });
 });
 
+it('shows more dead letters than the server shows in one answer', async () => {
+  const name = uniqueName('many');
+  const options = { deadLetter: `${name}-dead` };
+  const queue = outside.queue<number>(name, options);
+  await queue.ready();
+  const items = Array.from({ length: 2_100 }, (_, n) => ({ data: n }));
+  await outside.queue(options.deadLetter, { deadLetter: false }).sendBatch(items);
+  const all = await queue.deadLetters.list({ limit: 5_000 });
+  expect(all.map(({ data }) => data)).toEqual(items.map(({ data }) => data));
+  expect(await queue.deadLetters.list({ limit: 1_500 })).toHaveLength(1_500);
+  const last = await queue.deadLetters.list({ where: ({ data }) => data === 2_099 });
+  expect(last.map(({ data }) => data)).toEqual([2_099]);
+});
+
 it('takes more calls at once than the server takes connections', async () => {
   const store = uniqueName('store');
   const events = eventStore(outside, store);

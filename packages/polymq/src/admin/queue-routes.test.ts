@@ -114,6 +114,22 @@ describe('queues over HTTP', () => {
       expect((await get(`/api/v1/queues/q/messages?limit=${limit}`)).status).toBe(400);
     }
   });
+
+  it('show their messages page by page', async () => {
+    const { get } = await filled('one', 'two', 'three');
+    const page = async (query: string): Promise<unknown[]> => {
+      const { body } = await get(`/api/v1/queues/q/messages?${query}`);
+      const messages = body['messages'] as { messageId: string }[];
+      return [messages.map(({ messageId }) => messageId), body['more']];
+    };
+    expect(await page('offset=0&limit=2')).toEqual([['id-one', 'id-two'], true]);
+    expect(await page('offset=1&limit=1')).toEqual([['id-two'], true]);
+    expect(await page('offset=2&limit=2')).toEqual([['id-three'], false]);
+    expect(await page('offset=3&limit=2')).toEqual([[], false]);
+    for (const offset of ['100001', '-1', 'x']) {
+      expect((await get(`/api/v1/queues/q/messages?offset=${offset}`)).status).toBe(400);
+    }
+  });
 });
 
 describe('sending messages over HTTP', () => {

@@ -18,6 +18,8 @@ import { messagesToSend, type SendingCore, sendMessages } from './send-messages.
 const QUEUES_MAX = 1_000;
 const MESSAGES_DEFAULT = 100;
 const MESSAGES_MAX = 1_000;
+/** Those before the first one that is shown have to be read, too. */
+const MESSAGES_PASSED_MAX = 100_000;
 /** Bodies of one answer; what is behind them is left for the next look. */
 const BODIES_BYTES_MAX = 16 * 1024 * 1024;
 const IDS_MAX = 1_000;
@@ -41,7 +43,7 @@ export function queueRoutes(broker: Core, clock: Clock): Route[] {
     },
     {
       path: '/api/v1/queues/{name}/messages',
-      doc: 'its first messages, without effect; ?limit=',
+      doc: 'its first messages, without effect; ?offset= ?limit=',
       handle: (query, { params }) =>
         withQueue(broker, query, params['name'], (queue) => peek(broker, queue, query)),
     },
@@ -95,17 +97,23 @@ async function oldestMs(queue: Queue): Promise<number | null> {
 
 async function peek({ formats }: Core, queue: Queue, query: URLSearchParams): Promise<Answer> {
   const limit = countOf(query, 'limit', MESSAGES_DEFAULT, MESSAGES_MAX);
-  if (limit === undefined) return badCount(`limit (at most ${MESSAGES_MAX})`);
+  const offset = countOf(query, 'offset', 0, MESSAGES_PASSED_MAX);
+  if (limit === undefined || offset === undefined || offset > MESSAGES_PASSED_MAX) {
+    return badCount(`offset (at most ${MESSAGES_PASSED_MAX}) and limit (at most ${MESSAGES_MAX})`);
+  }
   const messages: MessageJson[] = [];
   let bytes = 0;
   let left = false;
-  await queue.peek(limit, (view, row) => {
+  let passed = 0;
+  await queue.peek(offset + limit, (view, row) => {
+    passed += 1;
+    if (passed <= offset) return;
     bytes += view.bodyBytes;
     // One message alone is shown whatever its size.
     left ||= bytes > BODIES_BYTES_MAX && messages.length > 0;
     if (!left) messages.push(messageJson(queue, row, view, formats));
   });
-  return json(200, { messages, more: left || queue.readyCount > messages.length });
+  return json(200, { messages, more: left || queue.readyCount > offset + messages.length });
 }
 
 async function send(broker: Core, queue: Queue, body: unknown, clock: Clock): Promise<Answer> {

@@ -9,6 +9,9 @@ import { AmqpQueues } from '../amqp/queue-driver.ts';
 import { DedupedSends } from './deduped-sends.ts';
 import type { PolymqHttp } from './http.ts';
 
+/** More the server does not show in one answer. */
+const PAGE_MESSAGES_MAX = 1_000;
+
 export class PolymqQueues extends AmqpQueues {
   readonly #http: PolymqHttp;
   readonly #namespace: string;
@@ -26,11 +29,15 @@ export class PolymqQueues extends AmqpQueues {
   }
 
   /** A call with any message to be deduplicated goes one way as a whole, so that its order stays. */
-  override send(queue: string, messages: readonly OutgoingMessage[]): Promise<Outcomes> {
+  override send(
+    queue: string,
+    messages: readonly OutgoingMessage[],
+    timeoutMs?: number | undefined,
+  ): Promise<Outcomes> {
     for (const { dedupe } of messages) {
       if (dedupe !== undefined) return this.#dedupedSends.send(queue, messages);
     }
-    return super.send(queue, messages);
+    return super.send(queue, messages, timeoutMs);
   }
 
   override async queueStats(queue: string): Promise<QueueStats> {
@@ -42,11 +49,18 @@ export class PolymqQueues extends AmqpQueues {
     return { ready, leased, delayed, consumers, oldestMs: oldestMs ?? undefined };
   }
 
+  /** Page by page. What was taken meanwhile moves the others up, so one may be seen twice or not at all, as with any look. */
   override async peek(queue: string, max: number): Promise<readonly WireMessage[]> {
     const what = `looking into queue "${queue}"`;
-    const path = this.#path(queue, '/messages', `limit=${Math.min(max, 1000)}`);
-    const { messages } = await this.#http.ask(what, { path });
-    return (messages as readonly PeekedMessage[]).map((message) => this.#wire(message));
+    const found: WireMessage[] = [];
+    while (found.length < max) {
+      const limit = Math.min(max - found.length, PAGE_MESSAGES_MAX);
+      const path = this.#path(queue, '/messages', `offset=${found.length}&limit=${limit}`);
+      const { messages, more } = (await this.#http.ask(what, { path })) as unknown as PeekedPage;
+      for (const message of messages) found.push(this.#wire(message));
+      if (!more || messages.length === 0) break;
+    }
+    return found;
   }
 
   #path(queue: string, rest: string, query = ''): string {
@@ -68,6 +82,11 @@ export class PolymqQueues extends AmqpQueues {
     const content = Buffer.from(body, 'base64');
     return new ReceivedWire({ content, fields, properties }, publishedMs);
   }
+}
+
+interface PeekedPage {
+  readonly messages: readonly PeekedMessage[];
+  readonly more: boolean;
 }
 
 /** What the SDK needs of a message of `GET /api/v1/queues/{name}/messages`. */

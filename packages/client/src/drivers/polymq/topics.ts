@@ -42,8 +42,12 @@ export class PolymqTopics implements TopicDriver {
     this.#live.delete(topic);
   }
 
-  publish(topic: string, messages: readonly WireMessage[]): Promise<readonly PublishOutcome[]> {
-    if (this.#live.has(topic)) return this.#liveTopics.publish(topic, messages);
+  publish(
+    topic: string,
+    messages: readonly WireMessage[],
+    timeoutMs?: number | undefined,
+  ): Promise<readonly PublishOutcome[]> {
+    if (this.#live.has(topic)) return this.#liveTopics.publish(topic, messages, timeoutMs);
     return this.#stored().then((stored) => stored.publish(topic, messages));
   }
 

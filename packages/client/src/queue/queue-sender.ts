@@ -146,11 +146,12 @@ export class QueueSender {
     context.openCalls.begin();
     try {
       if (blocks) return await this.#whenThereIsRoom(messages, limit);
+      const leftMs = limit === undefined ? undefined : limit.endMs - context.clock.nowMs();
       const sent = this.#declaration.done
-        ? queues.send(name, messages)
-        : this.#declaration.ready().then(() => queues.send(name, messages));
-      if (limit === undefined) return await sent;
-      return await this.#within(sent, limit.endMs - context.clock.nowMs(), limit.timeoutMs);
+        ? queues.send(name, messages, leftMs)
+        : this.#declaration.ready().then(() => queues.send(name, messages, leftMs));
+      if (limit === undefined || leftMs === undefined) return await sent;
+      return await this.#within(sent, leftMs, limit.timeoutMs);
     } finally {
       context.openCalls.end();
     }
@@ -230,7 +231,7 @@ export class QueueSender {
     timeoutMs: number,
   ): Promise<Outcomes> {
     const { name, queues } = this.#plan;
-    const sent = this.#declaration.ready().then(() => queues.send(name, messages));
+    const sent = this.#declaration.ready().then(() => queues.send(name, messages, leftMs));
     try {
       return await this.#within(sent, leftMs, timeoutMs);
     } catch (error) {

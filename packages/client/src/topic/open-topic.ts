@@ -169,8 +169,8 @@ export class OpenTopic<T = unknown> implements Topic<T>, Encodes<T, PublishOptio
     context.openCalls.begin();
     try {
       const published = this.#declaration.done
-        ? topics.publish(name, messages)
-        : this.#declaration.ready().then(() => topics.publish(name, messages));
+        ? topics.publish(name, messages, timeoutMs)
+        : this.#declaration.ready().then(() => topics.publish(name, messages, timeoutMs));
       if (timeoutMs === undefined) return await published;
       return await within(published, timeoutMs, context.clock, () => tooLate(label, timeoutMs));
     } finally {

@@ -38,6 +38,28 @@ test('publish answers where the record went, the same partition for the same key
   expect(batch.map(({ offset }) => offset)).toEqual([2, 3]);
 });
 
+test('the engine is told how long a publish or a send may take', async () => {
+  const { driver, mq, topic } = setUp();
+  const told: unknown[] = [];
+  const [publish, send] = [driver.topics.publish, driver.send];
+  driver.topics.publish = (name, messages, timeoutMs?: number) => {
+    told.push(timeoutMs);
+    return publish.call(driver.topics, name, messages);
+  };
+  driver.send = (name, messages, timeoutMs?: number) => {
+    told.push(timeoutMs);
+    return send.call(driver, name, messages);
+  };
+  await topic.publish(1, { timeout: '2m' });
+  await topic.publish(1);
+  const queue = mq.queue<number>('q');
+  await queue.send(1, { timeout: '3m' });
+  await queue.send(1);
+  const full = mq.queue<number>('full', { limit: { messages: 9, overflow: 'block' } });
+  await full.send(1, { timeout: '4m' });
+  expect(told).toEqual([120_000, undefined, 180_000, undefined, 240_000]);
+});
+
 test('a live topic answers without a place', async () => {
   const { mq } = setUp();
   expect(await mq.topic('live', { live: true }).publish(1)).toMatchObject({

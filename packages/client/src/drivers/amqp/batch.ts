@@ -20,7 +20,9 @@ export class Batch {
   readonly messages: readonly Publication[];
   /** What was being done, for errors. */
   readonly what: string;
-  readonly startMs: number;
+  /** How long it may take in all, and when that is over. */
+  readonly timeoutMs: number;
+  readonly endMs: number;
   /** How many have been written. */
   written = 0;
   #left: number;
@@ -30,13 +32,14 @@ export class Batch {
 
   constructor(
     messages: readonly Publication[],
-    about: { readonly what: string; readonly startMs: number },
+    about: { readonly what: string; readonly timeoutMs: number; readonly endMs: number },
     resolve: (outcomes: Outcomes) => void,
     reject: (error: PolymqError) => void,
   ) {
     this.messages = messages;
     this.what = about.what;
-    this.startMs = about.startMs;
+    this.timeoutMs = about.timeoutMs;
+    this.endMs = about.endMs;
     this.#left = messages.length;
     this.#resolve = resolve;
     this.#reject = reject;

@@ -76,12 +76,13 @@ export class Link {
   ready(what: string): Promise<AmqpConnection> {
     if (this.closed) return Promise.reject(closedError(what));
     const { timeoutMs, clock } = this.context;
-    return within(this.#up.promise, timeoutMs, clock, () => this.#unreachable(what));
+    return within(this.#up.promise, timeoutMs, clock, () => this.#unreachable(what, timeoutMs));
   }
 
   /** Why there is no connection now, if there is none. */
-  get unreachable(): ((what: string) => PolymqError) | undefined {
-    return this.#connection === undefined ? (what) => this.#unreachable(what) : undefined;
+  get unreachable(): ((what: string, sinceMs: number) => PolymqError) | undefined {
+    if (this.#connection !== undefined) return undefined;
+    return (what, sinceMs) => this.#unreachable(what, sinceMs);
   }
 
   async channel(what: string): Promise<AmqpChannel> {
@@ -184,13 +185,13 @@ export class Link {
     for (const part of [...this.#parts]) part.lost?.(error);
   }
 
-  #unreachable(what: string): PolymqError {
+  #unreachable(what: string, sinceMs: number): PolymqError {
     const error = this.#lastError;
     if (error !== undefined && error.code !== 'disconnected') return error;
     const why = error === undefined ? 'no answer' : wordsOf(error.cause ?? error);
     return new PolymqError(
       'disconnected',
-      `${what}: ${this.#place()} cannot be reached since ${this.context.timeoutMs} ms (${why}); check the address and whether the broker runs`,
+      `${what}: ${this.#place()} cannot be reached since ${sinceMs} ms (${why}); check the address and whether the broker runs`,
       { cause: error },
     );
   }

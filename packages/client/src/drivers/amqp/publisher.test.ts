@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../lib/clock.ts';
+import { ManualClock } from '../../driver/testing/manual-clock.ts';
+import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Publication } from './batch.ts';
 import type { AmqpChannel, AmqpConnection } from './library.ts';
 import type { Link } from './link.ts';
@@ -31,10 +32,11 @@ class FakeChannel {
 
 async function opened(
   unconfirmedMax = 16,
+  clock: Clock = systemClock,
 ): Promise<{ publisher: Publisher; channel: FakeChannel }> {
   const channel = new FakeChannel();
   const link = {
-    context: { clock: systemClock, timeoutMs: 60_000 },
+    context: { clock, timeoutMs: 60_000 },
     closed: false,
     unreachable: undefined,
     add: () => undefined,
@@ -123,5 +125,50 @@ describe('a publisher with confirms', () => {
     const again = publisher.publish(messages('2'), 'sending');
     next.ack(1);
     expect(await again).toBeUndefined();
+  });
+
+  it('waits for each call as long as that one may take, be it more or less than usual', async () => {
+    const clock = new ManualClock();
+    const { publisher, channel } = await opened(16, clock);
+    const ends: string[] = [];
+    const send = (name: string, timeoutMs?: number): void => {
+      publisher.publish(messages(name), name, timeoutMs).catch(({ message }: Error) => {
+        ends.push(message.slice(0, message.indexOf(',')));
+      });
+    };
+    send('long', 600_000);
+    send('usual');
+    send('short', 800);
+    // A look comes late by an eighth at most.
+    for (const [waitMs, ended] of [
+      [799, 0],
+      [102, 1],
+      [58_900, 1],
+      [8_000, 2],
+      [530_000, 2],
+      [80_000, 3],
+    ] as const) {
+      await clock.advance(waitMs);
+      expect(ends).toHaveLength(ended);
+    }
+    expect(ends).toEqual([
+      'short: the broker has not confirmed it within 800 ms',
+      'usual: the broker has not confirmed it within 60000 ms',
+      'long: the broker has not confirmed it within 600000 ms',
+    ]);
+    expect(channel.written).toEqual(['long', 'usual', 'short']);
+    expect(clock.timers).toBe(0);
+  });
+
+  it('writes nothing any more whose time is over', async () => {
+    const clock = new ManualClock();
+    const { publisher, channel } = await opened(2, clock);
+    const sent = publisher.publish(messages('1', '2'), 'sending');
+    const late = publisher.publish(messages('3'), 'sending', 100).catch(({ code }) => code);
+    await clock.advance('200ms');
+    channel.ack(2, true);
+    expect(await sent).toBeUndefined();
+    expect(await late).toBe('timeout');
+    expect(channel.written).toEqual(['1', '2']);
   });
 });

@@ -21,6 +21,8 @@ import { closedError, type Link, type LinkPart, openChannel } from './link.ts';
 
 /** Bytes that wait for confirms; a single larger message goes alone. */
 const UNCONFIRMED_BYTES_MAX = 64 * 1024 * 1024;
+/** Times that are over are noticed so late at least. */
+const LOOK_MS_MIN = 10;
 
 interface Confirm {
   readonly deliveryTag: number;
@@ -44,7 +46,9 @@ export class Publisher implements LinkPart {
   #bytes = 0;
   /** Ids of returned messages that are not confirmed yet, and how many of them. */
   readonly #returned = new Map<string, number>();
+  /** Looks for batches whose time is over, so often. */
   #timer: ClockTimer | undefined = undefined;
+  #periodMs = 0;
 
   constructor(
     link: Link,
@@ -59,15 +63,22 @@ export class Publisher implements LinkPart {
     link.add(this);
   }
 
-  /** `undefined`: all are stored. Else one outcome each; rejects if all failed in the same way. */
-  publish(messages: readonly Publication[], what: string): Promise<Outcomes> {
+  /**
+   * `undefined`: all are stored. Else one outcome each; rejects if all failed in the same way. What is not written when the
+   * time is over never will be.
+   */
+  publish(
+    messages: readonly Publication[],
+    what: string,
+    timeoutMs: number = this.#link.context.timeoutMs,
+  ): Promise<Outcomes> {
     if (this.#link.closed) return Promise.reject(closedError(what));
     if (messages.length === 0) return Promise.resolve(undefined);
     return new Promise((resolve, reject) => {
-      const startMs = this.#link.context.clock.nowMs();
-      this.#waiting.push(new Batch(messages, { what, startMs }, resolve, reject));
+      const endMs = this.#link.context.clock.nowMs() + timeoutMs;
+      this.#waiting.push(new Batch(messages, { what, timeoutMs, endMs }, resolve, reject));
       this.#pump();
-      this.#watch();
+      this.#watch(timeoutMs);
     });
   }
 
@@ -205,29 +216,38 @@ export class Publisher implements LinkPart {
   }
 
   /** Looks every so often whether a call has waited too long: a timer per call would cost more than the call. */
-  #watch(): void {
-    if (this.#timer !== undefined) return;
-    const { clock, timeoutMs } = this.#link.context;
-    this.#timer = clock.after(Math.max(10, timeoutMs / 8), () => {
+  #watch(timeoutMs: number): void {
+    const periodMs = Math.max(LOOK_MS_MIN, timeoutMs / 8);
+    if (this.#timer !== undefined && this.#periodMs <= periodMs) return;
+    this.#timer?.cancel();
+    const { clock } = this.#link.context;
+    this.#periodMs = periodMs;
+    this.#timer = clock.after(periodMs, () => {
       this.#timer = undefined;
-      this.#giveUpOlderThan(clock.nowMs() - timeoutMs);
-      if (this.#waiting.size > 0 || this.#low <= this.#last) this.#watch();
+      const shortestMs = this.#giveUpLate(clock.nowMs());
+      if (shortestMs !== undefined) this.#watch(shortestMs);
     });
   }
 
-  #giveUpOlderThan(limitMs: number): void {
-    const { timeoutMs } = this.#link.context;
+  /** The shortest time that one of the others has in all; undefined: there are none. */
+  #giveUpLate(nowMs: number): number | undefined {
+    let shortestMs: number | undefined;
+    const isLate = ({ endMs, timeoutMs }: Batch): boolean => {
+      if (endMs <= nowMs) return true;
+      shortestMs = Math.min(shortestMs ?? timeoutMs, timeoutMs);
+      return false;
+    };
     for (let tag = this.#low; tag <= this.#last; tag += 1) {
       const batch = this.#owners[tag & (this.#owners.length - 1)];
-      if (batch !== undefined && batch.startMs >= limitMs) break;
-      batch?.giveUp(unanswered(batch, timeoutMs));
+      if (batch !== undefined && isLate(batch)) batch.giveUp(unanswered(batch));
     }
     const reason = this.#link.unreachable;
     this.#waiting.removeWhere((batch) => {
-      if (batch.startMs >= limitMs) return false;
-      batch.giveUp(reason?.(batch.what) ?? unanswered(batch, timeoutMs));
+      if (!isLate(batch)) return false;
+      batch.giveUp(reason?.(batch.what, batch.timeoutMs) ?? unanswered(batch));
       return true;
     });
+    return shortestMs;
   }
 
   /** Nothing is written any more. */
@@ -267,10 +287,10 @@ function blamed(message: Publication, what: string, cause: unknown): PolymqError
   return isCause ? amqpError(cause, what) : disconnected(what, cause);
 }
 
-function unanswered(batch: Batch, timeoutMs: number): PolymqError {
+function unanswered({ what, timeoutMs }: Batch): PolymqError {
   return new PolymqError(
     'timeout',
-    `${batch.what}: the broker has not confirmed it within ${timeoutMs} ms, and may have stored it or not; send it again, or look whether the broker is short of memory or disk`,
+    `${what}: the broker has not confirmed it within ${timeoutMs} ms, and may have stored it or not; send it again, or look whether the broker is short of memory or disk`,
   );
 }
 

@@ -123,15 +123,19 @@ export class AmqpQueues implements QueueDriver {
     }
   }
 
-  send(queue: string, messages: readonly OutgoingMessage[]): Promise<Outcomes> {
+  send(
+    queue: string,
+    messages: readonly OutgoingMessage[],
+    timeoutMs?: number | undefined,
+  ): Promise<Outcomes> {
     const what = `sending to queue "${queue}"`;
     let publisher = this.#publisher;
     for (const { delayMs = 0, replyTo } of messages) {
-      if (delayMs > 0) return this.#sendLater(queue, messages, what);
+      if (delayMs > 0) return this.#sendLater(queue, messages, { what, timeoutMs });
       if (replyTo === REPLY_TO) publisher = this.#replyPublisher;
     }
     const publications = messages.map((message) => new QueuePublication(message, queue));
-    return publisher.publish(publications, what);
+    return publisher.publish(publications, what, timeoutMs);
   }
 
   receive(queue: string, request: ReceiveRequest): Promise<Delivery[]> {
@@ -194,7 +198,7 @@ export class AmqpQueues implements QueueDriver {
   async #sendLater(
     queue: string,
     messages: readonly OutgoingMessage[],
-    what: string,
+    { what, timeoutMs }: { what: string; timeoutMs: number | undefined },
   ): Promise<Outcomes> {
     const publications: Publication[] = [];
     const target = this.#due.targetOf(queue);
@@ -211,7 +215,7 @@ export class AmqpQueues implements QueueDriver {
       publications.push(new QueuePublication(message, route === undefined ? queue : target, route));
     }
     try {
-      return await this.#publisher.publish(publications, what);
+      return await this.#publisher.publish(publications, what, timeoutMs);
     } catch (error) {
       this.#delays.forget(target);
       throw error;

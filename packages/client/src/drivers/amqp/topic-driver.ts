@@ -62,10 +62,12 @@ export class AmqpTopics implements TopicDriver {
   async publish(
     topic: string,
     messages: readonly WireMessage[],
+    timeoutMs?: number | undefined,
   ): Promise<readonly PublishOutcome[]> {
     const persistent = !this.#live.has(topic);
     const publications = messages.map((message) => publicationOf(topic, message, persistent));
-    const outcomes = await this.#publisher.publish(publications, `publishing to topic "${topic}"`);
+    const what = `publishing to topic "${topic}"`;
+    const outcomes = await this.#publisher.publish(publications, what, timeoutMs);
     const failed = outcomes?.find((outcome) => 'error' in outcome);
     if (failed !== undefined && 'error' in failed) throw failed.error;
     return messages.map(() => NOWHERE);

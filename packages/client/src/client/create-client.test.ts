@@ -75,7 +75,11 @@ test('the same holds for topics', async () => {
   const { driver, mq } = setUp();
   const topic = mq.topic<number>('t');
   const seen: string[] = [];
-  const interceptors = [{ name: 'i', outgoing: (m: OutgoingMessage) => (seen.push(m.id), m) }];
+  const count = (message: OutgoingMessage): OutgoingMessage => {
+    seen.push(message.id);
+    return message;
+  };
+  const interceptors = [{ name: 'i', outgoing: count }];
   expect(mq.topic<number>('t', { partitions: 7, interceptors })).toBe(topic);
   const partitions = new Set<number | undefined>();
   for (let n = 0; n < 50; n += 1) {
@@ -103,4 +107,28 @@ test('the same call means the same queue, also with functions and contracts that
   const backoff = (): number => 1_000;
   mq.queue('r', { retry: { max: 3, backoff: backoff.bind(1) } });
   expect(() => mq.queue('r', { retry: { max: 3, backoff: backoff.bind(2) } })).toThrow();
+});
+
+test('a dead-letter queue is made with the options that this client has for it', async () => {
+  const { driver, mq } = setUp();
+  const limit = { messages: 5, overflow: 'drop-oldest' } as const;
+  const letters = mq.queue('x-dlq', { limit, ttl: '1h', deadLetter: 'x-end' });
+  await mq.queue('x').send(1);
+  expect(driver.calls.filter((call) => call.startsWith('declare'))).toEqual([
+    'declare x-end',
+    'declare x-dlq',
+    'declare x',
+  ]);
+  expect(driver.queue('x-dlq').spec).toMatchObject({ limit, ttlMs: 3_600_000 });
+  await letters.ready();
+});
+
+test('queues may be the dead-letter queues of each other, and one that exists is left as it is', async () => {
+  const { driver, mq } = setUp();
+  mq.queue('a', { deadLetter: 'b' });
+  mq.queue('b', { deadLetter: 'a' });
+  await Promise.all([mq.queue('a').ready(), mq.queue('b').ready()]);
+  mq.queue('theirs', { declare: false });
+  await mq.queue('c', { deadLetter: 'theirs' }).ready();
+  expect(driver.calls).not.toContain('declare theirs');
 });

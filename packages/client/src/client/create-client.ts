@@ -169,6 +169,10 @@ class DriverClient implements CreatedClient {
           if (this.#openCalls === 0) this.#whenIdle?.();
         },
       },
+      queueMade: (queue) => {
+        const known = this.#queues.get(queue);
+        return known?.options === undefined ? undefined : known.value.plan;
+      },
       checkOpen: () => {
         if (this.#closing !== undefined) throw closedError(driver);
       },

@@ -1,7 +1,7 @@
 /** What queues and topics get from the client that made them. */
 import type { Clock } from '../lib/clock.ts';
 import type { Interceptor } from '../message/interceptor.ts';
-import type { Driver } from './driver.ts';
+import type { Driver, QueueSpec } from './driver.ts';
 
 export interface ClientContext {
   readonly driver: Driver;
@@ -16,10 +16,18 @@ export interface ClientContext {
   readonly onError: (error: unknown) => void;
   /** Calls and consumers that `close` waits for. */
   readonly openCalls: OpenCalls;
+  /** How the client makes the queue of that name; undefined: nobody has said. */
+  queueMade(name: string): MadeQueue | undefined;
   /** Throws `closed`. */
   checkOpen(): void;
   /** `close` closes it, until the returned function is called. */
   closeWithClient(part: ClosedWithClient): () => void;
+}
+
+export interface MadeQueue {
+  readonly spec: QueueSpec;
+  /** `false`: it exists already. */
+  readonly declare: boolean;
 }
 
 export interface ClosedWithClient {

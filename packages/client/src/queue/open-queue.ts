@@ -1,5 +1,6 @@
 /** A queue of a client: puts the parts together, one for each depth at which messages are sent and received. */
 import { sameOptions } from '../client/same-options.ts';
+import type { ClientContext } from '../driver/client-context.ts';
 import type { QueueSpec, QueueStats, SendOutcome } from '../driver/driver.ts';
 import type { PolymqError } from '../errors.ts';
 import { durationMs } from '../lib/duration.ts';
@@ -168,10 +169,10 @@ function partsOf(plan: QueuePlan, declaration: Declaration): QueueParts {
 }
 
 function declarationOf(plan: QueuePlan): Declaration {
-  const { queues, spec, declare, deadLetter } = plan;
+  const { queues, spec, declare } = plan;
   return new Declaration(async () => {
     if (!declare) return;
-    if (deadLetter !== undefined) await queues.declareQueue(deadLetterSpec(plan, deadLetter));
+    for (const each of deadLetterSpecs(plan)) await queues.declareQueue(each);
     await queues.declareQueue(spec);
   });
 }
@@ -181,13 +182,31 @@ function sameAtEngine(one: QueuePlan, other: QueuePlan): boolean {
   return sameOptions({ ...one.spec, leaseMs: 0 }, { ...other.spec, leaseMs: 0 });
 }
 
+/**
+ * What must be there before the queue: where its dead letters go, and theirs, the last first. They are made as this client makes the queue
+ * of that name, if it does.
+ */
+function deadLetterSpecs({ context, spec, name }: QueuePlan): QueueSpec[] {
+  const specs: QueueSpec[] = [];
+  const seen = new Set([name]);
+  for (let at = spec.deadLetter; at !== undefined && !seen.has(at); ) {
+    seen.add(at);
+    const made = context.queueMade(at);
+    if (made?.declare === false) break;
+    const next = made?.spec ?? graveSpec(spec, at, context);
+    specs.unshift(next);
+    at = next.deadLetter;
+  }
+  return specs;
+}
+
 /** Dead letters keep until somebody looks at them. A queue of that name with nothing but `deadLetter: false` is the same one. */
-function deadLetterSpec({ spec, context }: QueuePlan, name: string): QueueSpec {
+function graveSpec(spec: QueueSpec, name: string, { driver }: ClientContext): QueueSpec {
   return {
     name,
     durable: spec.durable,
     fifo: false,
-    priorityMax: usualPriorityMax(context.driver, false),
+    priorityMax: usualPriorityMax(driver, false),
     deadLetter: undefined,
     ttlMs: undefined,
     limit: undefined,

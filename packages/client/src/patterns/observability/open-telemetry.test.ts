@@ -9,9 +9,10 @@ import {
   InMemorySpanExporter,
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-base';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { createClient } from '../../client/create-client.ts';
 import { MemoryDriver } from '../../driver/testing/memory-driver.ts';
+import { saga } from '../saga/saga.ts';
 import { openTelemetry } from './open-telemetry.ts';
 
 let spans: InMemorySpanExporter;
@@ -122,5 +123,55 @@ describe('OpenTelemetry', () => {
       'messaging.client.consumed.messages': [{ value: 2, 'error.type': 'TypeError' }],
       'polymq.client.settled.messages': [{ value: 2, 'polymq.message.outcome': 'dead-letter' }],
     });
+  });
+
+  it('follows each message of a large batch to where it was sent', async () => {
+    const mq = createClient(new MemoryDriver());
+    mq.use(await openTelemetry({ tracerProvider, meterProvider }));
+    const count = 10_500;
+    await mq.topic('orders').publishBatch(Array.from({ length: count }, (_, data) => ({ data })));
+    const sent = spans.getFinishedSpans();
+    expect(sent).toHaveLength(count);
+    const early = sent.filter(
+      ({ attributes }) => attributes['messaging.batch.message_count'] === undefined,
+    );
+    expect(early).toEqual([]);
+    await mq.close();
+  });
+
+  it('ends the span of a message that another interceptor has refused', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+    try {
+      const mq = createClient(new MemoryDriver());
+      mq.use(await openTelemetry({ tracerProvider, meterProvider }));
+      const refuse = (): never => {
+        throw new Error('refused');
+      };
+      mq.use({ name: 'refuse', outgoing: refuse });
+      await expect(mq.queue('orders').send(1)).rejects.toThrow('refused');
+      expect(spans.getFinishedSpans()).toEqual([]);
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(spans.getFinishedSpans().map(({ name }) => name)).toEqual(['send orders']);
+      await mq.close();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('has what a saga sends in the trace of the message that led to it', async () => {
+    const mq = createClient(new MemoryDriver());
+    mq.use(await openTelemetry({ tracerProvider, meterProvider }));
+    const order = saga(mq, 'order', { store: 'memory' }).startedBy('Begin', {}, (ctx) => {
+      ctx.send('steps', {}, { type: 'do' });
+    });
+    const consumer = order.start();
+    await order.send('Begin', {}, { correlationId: '1' });
+    const steps = mq.queue('steps');
+    await expect.poll(async () => (await steps.stats()).ready).toBe(1);
+    const { traceparent } = (await steps.receive())!.headers;
+    const sent = spans.getFinishedSpans().find(({ name }) => name === 'send steps');
+    expect(traceparent).toContain(sent?.spanContext().spanId);
+    await consumer.close();
+    await mq.close();
   });
 });

@@ -20,6 +20,7 @@ import type {
   TracerProvider,
 } from '@opentelemetry/api';
 import { PolymqError } from '../../errors.ts';
+import { backgroundClock } from '../../lib/clock.ts';
 import type { Interceptor, Place } from '../../message/interceptor.ts';
 import type { Message } from '../../message/message.ts';
 import type { OutgoingMessage, WireMessage } from '../../message/wire-message.ts';
@@ -41,12 +42,15 @@ export interface OpenTelemetryOptions {
 
 const NAME = '@polymq/client';
 
-/** Messages between being written and being sent. */
-const SENDING_MAX = 10_000;
+/** Messages between being written and being sent: more than anybody sends in one batch. */
+const SENDING_MAX = 200_000;
+/** After so long nobody sends it any more: another interceptor has refused it. */
+const SENDING_MS_MAX = 60_000;
 
 /**
- * `mq.use(await openTelemetry())`. Rejects with `missing-package` if `@opentelemetry/api` is not installed. Give it to `use` behind
- * interceptors that encrypt, so that headers it adds are bound by them.
+ * `mq.use(await openTelemetry())`. Rejects with `missing-package` if `@opentelemetry/api` is not installed. Give it to `use` before
+ * interceptors that sign or encrypt headers (`encrypt({ headers: ['traceparent'] })`): those bind what is there when they are asked, and a header that is
+ * changed behind them makes a dead letter of the message.
  */
 export async function openTelemetry(options: OpenTelemetryOptions = {}): Promise<Interceptor> {
   return new Telemetry(await loadApi(), options);
@@ -75,7 +79,8 @@ class Telemetry implements Interceptor {
   readonly #consumed: Counter;
   readonly #settled: Counter;
   /** By message id, from `outgoing` to `send`: between them other interceptors may make other messages of it. */
-  readonly #sending = new Map<string, Span>();
+  readonly #sending = new Map<string, { readonly span: Span; readonly sinceMs: number }>();
+  #sweeping = false;
 
   constructor(
     api: Api,
@@ -179,18 +184,33 @@ class Telemetry implements Interceptor {
 
   #remember(id: string, span: Span): void {
     if (this.#sending.size >= SENDING_MAX) {
-      // Messages that another interceptor refused are never sent: the oldest are those.
       const [oldest] = this.#sending;
       if (oldest !== undefined) this.#end(oldest[0]);
     }
     this.#end(id);
-    this.#sending.set(id, span);
+    this.#sending.set(id, { span, sinceMs: backgroundClock.nowMs() });
+    this.#sweepLater();
+  }
+
+  /** One timer for all, and none while nothing is under way. */
+  #sweepLater(): void {
+    if (this.#sweeping || this.#sending.size === 0) return;
+    this.#sweeping = true;
+    backgroundClock.after(SENDING_MS_MAX, () => {
+      this.#sweeping = false;
+      const oldMs = backgroundClock.nowMs() - SENDING_MS_MAX;
+      for (const [id, { sinceMs }] of this.#sending) {
+        if (sinceMs > oldMs) break;
+        this.#end(id);
+      }
+      this.#sweepLater();
+    });
   }
 
   #forget(id: string): Span[] {
-    const span = this.#sending.get(id);
+    const known = this.#sending.get(id);
     this.#sending.delete(id);
-    return span === undefined ? [] : [span];
+    return known === undefined ? [] : [known.span];
   }
 
   #end(id: string): void {

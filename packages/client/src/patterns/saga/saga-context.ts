@@ -4,7 +4,7 @@ import { requireCapability } from '../../driver/require-capability.ts';
 import { PolymqError } from '../../errors.ts';
 import { type Duration, durationMs } from '../../lib/duration.ts';
 import { decodeData } from '../../message/codec.ts';
-import { ENCODE, type Encodes } from '../../message/encodes.ts';
+import { AROUND_SEND, ENCODE, type Encodes } from '../../message/encodes.ts';
 import type { OutgoingMessage } from '../../message/wire-message.ts';
 import type { Queue } from '../../queue/queue.ts';
 import type { Topic } from '../../topic/topic.ts';
@@ -209,28 +209,37 @@ export class CollectingContext<State> implements SagaContext<State> {
   }
 }
 
-/** As the queue or topic itself would send it, with its own contracts and interceptors. */
+/** As the queue or topic itself would send it, with its own contracts and interceptors, which take this for the sending. */
 async function encodeFor(
   place: Queue | Topic,
   data: unknown,
   options: SagaSendOptions & { id: string },
 ): Promise<OutgoingMessage> {
-  const { type, headers, ...rest } = options;
-  const encodes = (place as Partial<Encodes<unknown, object>>)[ENCODE];
-  if (encodes === undefined) {
-    throw new PolymqError('invalid-argument', `"${place.name}" is no queue or topic of a client`);
+  if (!isOfClient(place)) {
+    const { name } = place as { name?: unknown };
+    throw new PolymqError('invalid-argument', `"${name}" is no queue or topic of a client`);
   }
+  const message = await encoded(place, data, options);
+  // The trace is that of the message at hand; whoever sends the outbox may be at another one by then.
+  await place[AROUND_SEND](message, async () => undefined);
+  return message;
+}
+
+async function encoded(
+  place: Encodes<unknown, object>,
+  data: unknown,
+  { type, headers, ...rest }: SagaSendOptions & { id: string },
+): Promise<OutgoingMessage> {
   if (typeof type !== 'object') {
-    return encodes.call(place, data, {
-      ...rest,
-      ...(type && { type }),
-      ...(headers && { headers }),
-    });
+    return place[ENCODE](data, { ...rest, ...(type && { type }), ...(headers && { headers }) });
   }
-  const encoded = await type.encode(data as never);
-  const plain = decodeData(encoded.body, encoded.contentType);
-  const write = { ...rest, type: type.name, headers: { ...encoded.headers, ...headers } };
-  return encodes.call(place, plain, write);
+  const { body, contentType, headers: own } = await type.encode(data as never);
+  const write = { ...rest, type: type.name, headers: { ...own, ...headers } };
+  return place[ENCODE](decodeData(body, contentType), write);
+}
+
+function isOfClient<P extends Queue | Topic>(place: P): place is P & Encodes<unknown, object> {
+  return typeof place === 'object' && place !== null && ENCODE in place;
 }
 
 export function kindName(kind: MessageKind): string {

@@ -173,3 +173,20 @@ describe('versions of a contract', () => {
     );
   });
 });
+
+describe('data that JSON has no form for', () => {
+  const cyclic: Record<string, unknown> = {};
+  cyclic['self'] = cyclic;
+  it.each([
+    ['a BigInt', { n: 1n }],
+    ['a cycle', cyclic],
+    ['a function', () => 1],
+  ])('is refused as an invalid message: %s', async (_what, data) => {
+    const contract = defineMessage('any', z.any());
+    const refused = expect(sent(contract, data)).rejects;
+    await refused.toMatchObject({
+      code: 'invalid-message',
+      message: expect.stringContaining('any: the data has no JSON form'),
+    });
+  });
+});

@@ -139,7 +139,12 @@ class Contract<T> implements DefinedMessage<T> {
   }
 
   #json(data: T): EncodedData {
-    const json = JSON.stringify(data);
+    let json: string | undefined;
+    try {
+      json = JSON.stringify(data);
+    } catch (cause: unknown) {
+      throw this.#invalid(`the data has no JSON form: ${text(cause)}`, cause);
+    }
     if (json === undefined)
       throw this.#invalid('the data has no JSON form; send null or an object');
     return this.#withVersion(Buffer.from(json), 'application/json');

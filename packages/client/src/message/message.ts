@@ -13,7 +13,10 @@ export interface Message<T = unknown> {
   readonly timestamp: number;
   readonly correlationId: string | undefined;
   readonly replyTo: string | undefined;
-  /** How many attempts have failed before this one: 0 on the first delivery. Survives restarts. */
+  /**
+   * How many attempts have failed before this one: 0 on the first delivery. Survives restarts for messages of queues; for records of
+   * topics it is counted anew by whoever reads the partition next.
+   */
   readonly retryCount: number;
   /** What the failed attempts ended with, newest first, at most ten. */
   readonly errors: readonly AttemptError[];

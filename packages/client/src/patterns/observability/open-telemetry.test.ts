@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   AggregationTemporality,
   InMemoryMetricExporter,
@@ -12,6 +13,7 @@ import {
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { createClient } from '../../client/create-client.ts';
 import { MemoryDriver } from '../../driver/testing/memory-driver.ts';
+import { encrypt } from '../crypto/encrypt.ts';
 import { saga } from '../saga/saga.ts';
 import { openTelemetry } from './open-telemetry.ts';
 
@@ -173,5 +175,32 @@ describe('OpenTelemetry', () => {
     expect(traceparent).toContain(sent?.spanContext().spanId);
     await consumer.close();
     await mq.close();
+  });
+
+  it('may have its header bound by encryption that is asked after it', async () => {
+    const telemetry = await openTelemetry({ tracerProvider, meterProvider });
+    const bind = encrypt({ keys: { k: randomBytes(32) }, use: 'k', headers: ['traceparent'] });
+    const reasons: (string | undefined)[] = [];
+    for (const interceptors of [
+      [telemetry, bind],
+      [bind, telemetry],
+    ]) {
+      const mq = createClient(new MemoryDriver(), { interceptors });
+      const orders = mq.queue('orders', { retry: false });
+      let handled = 0;
+      const consumer = orders.consume(() => {
+        handled += 1;
+      });
+      await orders.send('a');
+      await expect.poll(async () => handled + (await orders.deadLetters.stats()).ready).toBe(1);
+      reasons.push((await orders.deadLetters.list())[0]?.reason);
+      await consumer.close();
+      await mq.close();
+    }
+    expect(reasons).toEqual([undefined, expect.stringMatching(/decrypt/)]);
+    const all = spans.getFinishedSpans();
+    const sent = all.find(({ name }) => name === 'send orders');
+    const handled = all.find(({ name }) => name === 'process orders');
+    expect(handled?.parentSpanContext?.spanId).toBe(sent?.spanContext().spanId);
   });
 });

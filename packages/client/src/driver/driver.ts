@@ -260,11 +260,15 @@ export interface RequestDriver {
   openReplies(sink: (reply: WireMessage) => void): Promise<{ readonly address: string }>;
   /** `'no-responder'` at once if nobody serves that service, where the engine can tell. */
   request(service: string, message: OutgoingMessage): Promise<'sent' | 'no-responder'>;
-  /** Takes requests for the service, shared with others that do, at most `prefetch` unanswered. */
+  /**
+   * Takes requests for the service, shared with others that do, at most `prefetch` unanswered. `ended`: it is over, and not by
+   * `close`, such as when its queue was deleted.
+   */
   serve(
     service: string,
     prefetch: number,
     sink: (request: WireMessage, done: () => void) => void,
+    ended?: (error: PolymqError) => void,
   ): Promise<{ close(): Promise<void> }>;
   /** To the address of a request's `replyTo`. A reply to somebody who has gone is dropped. */
   reply(address: string, message: OutgoingMessage): Promise<void>;

@@ -1,13 +1,15 @@
 /** What the contract of drivers does not ask: how messages look to other clients of AMQP, what errors say, and brokers that die. */
 import amqplib from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createClient } from '../../src/client/create-client.ts';
 import type { Driver, OpenDriver, QueueSpec } from '../../src/driver/driver.ts';
 import { delayLevelMs } from '../../src/drivers/amqp/delays.ts';
 import { open as openAmqp } from '../../src/drivers/amqp/index.ts';
-import { DELAY_PREFIX, dueQueue } from '../../src/drivers/amqp/names.ts';
+import { DELAY_PREFIX, dueQueue, serviceQueue } from '../../src/drivers/amqp/names.ts';
 import { open as openPolymq } from '../../src/drivers/polymq/index.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Delivery, OutgoingMessage } from '../../src/message/wire-message.ts';
+import { service } from '../../src/patterns/service/service.ts';
 import { eventually, inTime, uniqueName } from '../contract/stage.ts';
 import {
   type Engine,
@@ -256,6 +258,25 @@ describe.skipIf(rabbitmqMissing() !== undefined)('the AMQP driver on RabbitMQ', 
     const queue = await declared();
     const sent = driver.queues!.send(queue, [text('a', { delayMs: 100, ttlMs: 100 })]);
     expect((await errorOf(sent)).code).toBe('unsupported');
+  });
+
+  it('serves again when the queue of a service was deleted', async () => {
+    const own = await openDriver(openAmqp, url);
+    const errors: unknown[] = [];
+    const mq = createClient(own, { onError: (error) => errors.push(error) });
+    const name = uniqueName('service');
+    const echo = service(mq, name).handle('echo', (data) => data);
+    await echo.ready();
+    expect(await echo.request('echo', 1)).toBe(1);
+    await driver.queues!.deleteQueue(serviceQueue(name));
+    await eventually('it serves again', () =>
+      echo.request('echo', 2).then(
+        (answer) => answer === 2,
+        ({ code }: { code: string }) => code !== 'no-responder',
+      ),
+    );
+    expect(errors).toMatchObject([{ code: 'not-found' }]);
+    await mq.close();
   });
 
   it('keeps what comes out of a delay until its full queue has room', async () => {

@@ -3,6 +3,7 @@
  * is returned at once; replies by direct reply-to, which needs no queue.
  */
 import type { RequestDriver } from '../../driver/driver.ts';
+import type { PolymqError } from '../../errors.ts';
 import type { OutgoingMessage, WireMessage } from '../../message/wire-message.ts';
 import type { Publication } from './batch.ts';
 import type { AmqpDelivery } from './leases.ts';
@@ -74,6 +75,7 @@ export class AmqpRequests implements RequestDriver {
     service: string,
     prefetch: number,
     sink: (request: WireMessage, done: () => void) => void,
+    ended?: (error: PolymqError) => void,
   ): Promise<{ close(): Promise<void> }> {
     const { link, topology } = this.#parts;
     const queue = serviceQueue(service);
@@ -96,7 +98,10 @@ export class AmqpRequests implements RequestDriver {
       },
       // Somebody else answers them, and late answers of ours are dropped by whoever asked.
       lost: () => undefined,
-      ended: () => undefined,
+      ended: (error) => {
+        topology.forget(`service ${service}`);
+        ended?.(error);
+      },
     });
     await subscription.open();
     return {

@@ -88,14 +88,16 @@ export class Responder {
   /** Tries again what may succeed later. */
   async #serve(): Promise<{ close(): Promise<void> }> {
     const { context, place, concurrency, onError } = this.#parts;
+    const sink = (request: WireMessage, done: () => void): void => {
+      this.#onRequest(request, done).catch((error: unknown) => {
+        // A reply that the client's end has overtaken: its sender asks another one, or gives up.
+        if (!this.#closing.signal.aborted) onError(error);
+      });
+    };
     for (;;) {
       try {
-        return await context.driver.requests!.serve(place.name, concurrency, (request, done) => {
-          this.#onRequest(request, done).catch((error: unknown) => {
-            // A reply that the client's end has overtaken: its sender asks another one, or gives up.
-            if (!this.#closing.signal.aborted) onError(error);
-          });
-        });
+        const { requests } = context.driver;
+        return await requests!.serve(place.name, concurrency, sink, this.#ended);
       } catch (error) {
         const final = !(error instanceof PolymqError) || !error.retryable;
         if (final || this.#closing.signal.aborted) throw error;
@@ -105,6 +107,17 @@ export class Responder {
       }
     }
   }
+
+  /** The engine has ended it: what it needs may have to be made again. */
+  readonly #ended = (error: PolymqError): void => {
+    if (this.#closing.signal.aborted) return;
+    const { onError } = this.#parts;
+    onError(error);
+    this.#serving = this.#serve();
+    this.#serving.catch((failed: unknown) => {
+      if (!this.#closing.signal.aborted) onError(failed);
+    });
+  };
 
   async #onRequest(wire: WireMessage, done: () => void): Promise<void> {
     const { clock } = this.#parts.context;

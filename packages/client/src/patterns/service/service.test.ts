@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createClient } from '../../client/create-client.ts';
+import type { RequestDriver } from '../../driver/driver.ts';
 import { settled } from '../../driver/testing/manual-clock.ts';
 import { MemoryDriver } from '../../driver/testing/memory-driver.ts';
 import { PolymqError } from '../../errors.ts';
@@ -233,5 +234,32 @@ describe('a service', () => {
     await Promise.all([calculator.ready(), other.ready()]);
     const asked = [calculator.request('add', { a: 1, b: 1 }), other.request('name', null)];
     expect(await Promise.all(asked)).toEqual([2, 'other']);
+  });
+
+  it('serves again when the engine has ended it, and tells', async () => {
+    const { calculator, driver, errors } = start();
+    const requests: RequestDriver = driver.requests!;
+    const serve = requests.serve.bind(requests);
+    const ends: ((error: PolymqError) => void)[] = [];
+    let refused: PolymqError | undefined;
+    requests.serve = async (name, prefetch, sink, ended) => {
+      if (refused !== undefined) throw refused;
+      ends.push(ended!);
+      return serve(name, prefetch, sink);
+    };
+    calculator.handle('add', ({ a, b }) => a + b);
+    await calculator.ready();
+    const deleted = new PolymqError('not-found', 'its queue was deleted');
+    ends[0]!(deleted);
+    await settled();
+    expect(ends).toHaveLength(2);
+    refused = new PolymqError('access-refused', 'not any more');
+    ends[1]!(deleted);
+    await settled();
+    expect(errors).toEqual([deleted, deleted, refused]);
+    await calculator.close();
+    ends[1]!(deleted);
+    await settled();
+    expect(errors).toHaveLength(3);
   });
 });

@@ -86,4 +86,14 @@ describe('delayed messages for a queue that refuses more when it is full', () =>
     await clock.advance('10s');
     expect(server.stored).toEqual([]);
   });
+
+  it('have their queue made again when somebody deletes it', async () => {
+    const { connection, due } = setUp();
+    await due.declare(spec('reject'));
+    const [first] = connection.consuming;
+    first!.consumers.get(DUE)!(null);
+    for (let left = 10; left > 0; left -= 1) await turn();
+    expect(due.targetOf('q')).toBe(DUE);
+    expect(connection.consuming.filter((channel) => channel !== first)).toHaveLength(1);
+  });
 });

@@ -46,15 +46,16 @@ export class DueQueues {
   }
 
   /** For a queue that has been declared like that. */
-  async declare({ name, limit }: QueueSpec): Promise<void> {
+  async declare(spec: QueueSpec): Promise<void> {
+    const { name, limit } = spec;
     if (limit?.overflow !== 'reject' && limit?.overflow !== 'block') return;
     const known = this.#open.get(name);
-    const opened = known ?? this.#begin(name);
+    const opened = known ?? this.#begin(spec);
     if (known === undefined) this.#open.set(name, opened);
     try {
       await opened;
     } catch (error) {
-      this.#forget(name, opened);
+      if (this.#open.get(name) === opened) this.#open.delete(name);
       throw error;
     }
   }
@@ -71,14 +72,14 @@ export class DueQueues {
     await (opened === undefined ? deleted.catch(() => undefined) : deleted);
   }
 
-  #forget(queue: string, opened: Promise<AmqpSubscription>): void {
-    if (this.#open.get(queue) === opened) this.#open.delete(queue);
-  }
-
-  #begin(queue: string): Promise<AmqpSubscription> {
-    const opened: Promise<AmqpSubscription> = this.#openSubscription(queue, () =>
-      this.#forget(queue, opened),
-    );
+  /** Made again when somebody has deleted it. */
+  #begin(spec: QueueSpec): Promise<AmqpSubscription> {
+    const { name } = spec;
+    const opened: Promise<AmqpSubscription> = this.#openSubscription(name, () => {
+      if (this.#open.get(name) !== opened) return;
+      this.#open.delete(name);
+      this.declare(spec).catch(() => undefined);
+    });
     return opened;
   }
 

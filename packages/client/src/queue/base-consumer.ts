@@ -6,18 +6,22 @@
  *      └─ a failure that may pass: tried again, and onError told; another one: failed
  *
  * Closing stops fetching, gives back what no handler has begun, waits for the handlers and for what they have settled, and after the
- * drain time tells the rest to stop and gives that back, too.
+ * drain time tells the rest to stop and gives that back, too. An engine that does not answer holds it up for the drain time and a moment
+ * more: what it would have been told it learns from the end of the lease, or of the connection.
  */
 import type { ClientContext } from '../driver/client-context.ts';
 import { PolymqError } from '../errors.ts';
 import { sleep } from '../lib/clock.ts';
 import { checkedConcurrency, checkedPrefetch } from '../lib/concurrency.ts';
+import { Deadline } from '../lib/deadline.ts';
 import { deferred } from '../lib/deferred.ts';
 import { warn } from '../lib/describe.ts';
 import { durationMs } from '../lib/duration.ts';
 import type { CloseOptions, ConsumeOptions, Consumer } from './queue.ts';
 
 const DRAIN_MS = 10_000;
+/** For telling the engine, beyond the drain time. */
+const TELL_MS = 1_000;
 const AGAIN_FIRST_MS = 500;
 const AGAIN_MAX_MS = 30_000;
 
@@ -54,7 +58,7 @@ export abstract class BaseConsumer implements Consumer {
     this.#closed.promise.catch(noop);
   }
 
-  /** Subscribes. */
+  /** Subscribes. May go on when the consumer is closed: then it ends what it has begun. */
   protected abstract open(): Promise<void>;
   /** Starts the next piece of work between `begin` and `end`; `false`: there is none. */
   protected abstract startNext(): boolean;
@@ -203,6 +207,8 @@ export abstract class BaseConsumer implements Consumer {
         this.#ready.resolve();
         return;
       } catch (error) {
+        // Whoever closes it does not want to know any more.
+        if (this.isClosing) return;
         if (!(error instanceof PolymqError && error.retryable)) return this.fail(error);
         this.report(error);
         await sleep(this.context.clock, waitMs, this.stopped.signal);
@@ -211,13 +217,18 @@ export abstract class BaseConsumer implements Consumer {
   }
 
   async #close(drainMs: number): Promise<void> {
+    const { clock } = this.context;
     this.stopped.abort();
-    await this.#opening;
-    await this.#try(this.stopFetching());
-    await this.#try(this.giveBackWaiting());
-    await this.#idle(drainMs);
-    await this.#try(this.giveBackRunning(this.#closedError()));
-    await this.#try(this.finished());
+    const drained = new Deadline(clock, drainMs);
+    const told = new Deadline(clock, drainMs + TELL_MS);
+    await drained.race(this.#opening);
+    await told.race(this.#try(this.stopFetching()));
+    await told.race(this.#try(this.giveBackWaiting()));
+    await drained.race(this.#idle());
+    await told.race(this.#try(this.giveBackRunning(this.#closedError())));
+    await told.race(this.#try(this.finished()));
+    drained.cancel();
+    told.cancel();
     this.#forget();
     this.#ready.reject(this.#closedError());
     this.#closed.resolve();
@@ -231,14 +242,10 @@ export abstract class BaseConsumer implements Consumer {
     }
   }
 
-  #idle(drainMs: number): Promise<void> {
+  #idle(): Promise<void> {
     if (this.#running === 0 && this.#pending === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = this.context.clock.after(drainMs, resolve);
-      this.#whenIdle = () => {
-        timer.cancel();
-        resolve();
-      };
+      this.#whenIdle = resolve;
     });
   }
 

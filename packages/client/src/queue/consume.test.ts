@@ -627,3 +627,73 @@ test('a consumer says of what waits in it that nobody has begun to work on it', 
   await settled();
   expect(delivered.map((each) => sink?.isUntouched?.(each))).toEqual([false, true, true]);
 });
+
+test('closing waits no longer than the drain time for an engine that does not answer', async () => {
+  const { orders, driver, clock } = setUp();
+  let answer = (): void => {};
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const declare = driver.queues.declareQueue.bind(driver.queues);
+  driver.queues.declareQueue = async (spec) => {
+    await answered;
+    await declare(spec);
+  };
+  const consumer = orders.consume(() => {});
+  await settled();
+  let closed = false;
+  const closing = consumer.close({ drain: '200ms' }).then(() => {
+    closed = true;
+  });
+  await clock.advance('199ms');
+  expect(closed).toBe(false);
+  await clock.advance('1ms');
+  expect(closed).toBe(true);
+  await closing;
+  answer();
+  await settled();
+  expect((await orders.stats()).consumers).toBe(0);
+  expect(clock.timers).toBe(0);
+});
+
+test('a subscription that comes after its consumer was closed is ended, and what it brought goes back', async () => {
+  const { orders, driver, clock } = setUp();
+  await orders.send({ n: 1 });
+  let answer = (): void => {};
+  const subscribe = driver.queues.subscribeQueue.bind(driver.queues);
+  driver.queues.subscribeQueue = async (...args) => {
+    const subscription = await subscribe(...args);
+    await new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    return subscription;
+  };
+  const seen: number[] = [];
+  const consumer = orders.consume(({ data }) => void seen.push(data.n));
+  const closing = consumer.close({ drain: '200ms' });
+  await clock.advance('200ms');
+  await closing;
+  answer();
+  await settled();
+  await orders.send({ n: 2 });
+  await settled();
+  expect([seen, await orders.stats()]).toMatchObject([[], { ready: 2, leased: 0, consumers: 0 }]);
+  expect((await orders.receive())?.retryCount).toBe(0);
+});
+
+test('closing is not held up by an engine that does not take back what nobody has begun', async () => {
+  const { orders, driver, clock } = setUp();
+  const { runs, handler } = heldHandler();
+  const consumer = orders.consume(handler);
+  await sendMany(orders, 2);
+  await settled();
+  driver.queues.release = () => new Promise(() => {});
+  let closed = false;
+  const closing = consumer.close({ drain: '200ms' }).then(() => {
+    closed = true;
+  });
+  await clock.advance('1200ms');
+  expect(closed).toBe(true);
+  await closing;
+  expect(runs[0]!.message.signal.aborted).toBe(true);
+});

@@ -48,6 +48,8 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
   /** Undefined: the caller has said how much is held, or the engine had better be asked for little. */
   readonly #growth: PrefetchGrowth | undefined;
   #subscription: QueueSubscription | undefined = undefined;
+  /** Closed; what comes nevertheless goes back. */
+  #isOver = false;
 
   constructor(
     parts: { settling: Settling; declaration: Declaration },
@@ -88,6 +90,10 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
       message.kept = true;
       this.#held.set(delivery, message);
       this.#work.push(message);
+    }
+    if (this.#isOver) {
+      void this.giveBackWaiting();
+      return;
     }
     this.#leases.arm();
     this.pump();
@@ -249,7 +255,9 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
     if (this.isClosing) return;
     const { queues, name, leaseMs } = this.#plan;
     const options = { prefetch: this.credit, leaseMs };
-    this.#subscription = await queues.subscribeQueue(name, options, this);
+    const subscription = await queues.subscribeQueue(name, options, this);
+    this.#subscription = subscription;
+    if (this.#isOver) await subscription.close();
   }
 
   protected override get credit(): number {
@@ -294,6 +302,7 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
   }
 
   protected override async finished(): Promise<void> {
+    this.#isOver = true;
     this.#leases.stop();
   }
 

@@ -283,7 +283,9 @@ export class TopicConsumer extends BaseConsumer implements GroupSink {
   // ── Its life ────────────────────────────────────────────────────────────────────────────────
 
   protected override async open(): Promise<void> {
-    this.#subscription = await this.#reading.open(this);
+    const subscription = await this.#reading.open(this);
+    this.#subscription = subscription;
+    if (this.#isOver) await subscription.close();
   }
 
   /** Where one handler did, several need lanes: those of the key of a running one wait behind it. */

@@ -97,16 +97,48 @@ describe('a monitor', () => {
       },
       onError: (error) => errors.push(error),
     });
+    await driver.clock.advance(0);
+    expect({ samples, errors: errors.length }).toEqual({ samples: 1, errors: 0 });
     const { queueStats } = driver;
     driver.queueStats = () => Promise.reject(new Error('away'));
     await driver.clock.advance('10s');
-    expect({ samples, errors: errors.length }).toEqual({ samples: 0, errors: 1 });
+    expect({ samples, errors: errors.length }).toEqual({ samples: 1, errors: 1 });
     driver.queueStats = queueStats;
     await driver.clock.advance('10s');
-    expect(samples).toBe(1);
+    expect(samples).toBe(2);
     await watch.close();
     await driver.clock.advance('10s');
-    expect(samples).toBe(1);
+    expect(samples).toBe(2);
+    await mq.close();
+  });
+
+  it('warns when nobody else is told that the engine cannot be asked', async () => {
+    const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
+    driver.queueStats = () => Promise.reject(new Error('the engine is away'));
+    const watch = monitor(orders, {}, collect, { clock: mq.clock });
+    expect((await warned).message).toBe('the engine is away');
+    await watch.close();
+    await mq.close();
+  });
+
+  it('tells what an alert throws, and raises the others', async () => {
+    const errors: unknown[] = [];
+    await orders.send('a');
+    await driver.clock.advance(10);
+    const broken = new Error('the pager is broken');
+    const watch = monitor(
+      orders,
+      { depth: 0, age: 1 },
+      (alert) => {
+        alerts.push(alert);
+        throw broken;
+      },
+      { clock: mq.clock, onError: (error) => errors.push(error) },
+    );
+    expect(await watch.look()).toMatchObject({ depth: 1 });
+    expect(alerts.map(({ kind }) => kind)).toEqual(['depth', 'age']);
+    expect(errors).toEqual([broken, broken]);
+    await watch.close();
     await mq.close();
   });
 });

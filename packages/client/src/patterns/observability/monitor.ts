@@ -8,6 +8,7 @@
  */
 
 import { backgroundClock, type Clock } from '../../lib/clock.ts';
+import { warn } from '../../lib/describe.ts';
 import { settleChannel } from '../../lib/diagnostics.ts';
 import { type Duration, durationMs } from '../../lib/duration.ts';
 import type { Place } from '../../message/interceptor.ts';
@@ -36,7 +37,7 @@ export interface MonitorOptions {
   window?: Duration;
   /** Told of every look: for metrics of your own. */
   onSample?: (sample: Sample) => void;
-  /** Told when the engine cannot be asked; it goes on trying. Missing: nobody is. */
+  /** Told when the engine cannot be asked, and of what `alert` and `onSample` throw; it goes on trying. Missing: a warning of the process. */
   onError?: (error: unknown) => void;
   /** Missing: the time of this machine. */
   clock?: Clock;
@@ -75,12 +76,12 @@ export interface Alert {
 export interface Monitor extends AsyncDisposable {
   /** The last look; undefined before the first. */
   readonly last: Sample | undefined;
-  /** Looks now, and raises what is due. */
+  /** Looks now, and raises what is due. Rejects if the engine cannot be asked. */
   look(): Promise<Sample>;
   close(): Promise<void>;
 }
 
-/** Begins to watch at once. What `alert` throws is an unhandled rejection: handle it there. */
+/** Begins with a look at once. */
 export function monitor(
   target: Queue<never> | Queue | Group<never> | Group,
   limits: MonitorLimits,
@@ -104,14 +105,15 @@ class Watcher implements Monitor {
   readonly #intervalMs: number;
   readonly #lastingMs: number;
   readonly #onSample: ((sample: Sample) => void) | undefined;
-  readonly #onError: ((error: unknown) => void) | undefined;
+  readonly #onError: (error: unknown) => void;
   readonly #attempts: Attempts;
   readonly #listener: (event: unknown) => void;
   /** When a figure crossed its limit, and whether that was told. */
   readonly #beyond = new Map<keyof MonitorLimits, { sinceMs: number; told: boolean }>();
   #timer: { cancel(): void } | undefined;
   #closed = false;
-  #looking: Promise<Sample> | undefined;
+  /** The last look that was begun. */
+  #looking: Promise<unknown> = Promise.resolve();
 
   constructor(
     target: Queue | Group,
@@ -125,7 +127,7 @@ class Watcher implements Monitor {
     this.#intervalMs = durationMs(options.interval ?? '15s', 'interval');
     this.#lastingMs = durationMs(options.lasting ?? 0, 'lasting');
     this.#onSample = options.onSample;
-    this.#onError = options.onError;
+    this.#onError = options.onError ?? warn;
     this.#limits = Object.entries(limits)
       .filter(([, limit]) => limit !== undefined)
       .map(([kind, limit]) => {
@@ -137,34 +139,31 @@ class Watcher implements Monitor {
     this.#listener = (event) =>
       this.#count(event as { place: Place; outcome: keyof typeof FAILED });
     settleChannel.subscribe(this.#listener);
-    this.#schedule();
+    void this.#watch();
   }
 
   look(): Promise<Sample> {
-    this.#looking ??= this.#look().finally(() => {
-      this.#looking = undefined;
-    });
-    return this.#looking;
+    // One after the other: a look that began earlier may have asked before what the caller has done.
+    const look = this.#looking.then(() => this.#look());
+    this.#looking = look.catch(() => undefined);
+    return look;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();
     settleChannel.unsubscribe(this.#listener);
-    await this.#looking?.catch(() => undefined);
+    await this.#looking;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  #schedule(): void {
+  async #watch(): Promise<void> {
+    await this.look().catch((error: unknown) => this.#report(error));
     if (this.#closed) return;
-    this.#timer = this.#clock.after(this.#intervalMs, () => {
-      this.look()
-        .catch((error: unknown) => this.#onError?.(error))
-        .finally(() => this.#schedule());
-    });
+    this.#timer = this.#clock.after(this.#intervalMs, () => void this.#watch());
   }
 
   async #look(): Promise<Sample> {
@@ -178,7 +177,7 @@ class Watcher implements Monitor {
       at: this.#clock.nowMs(),
     };
     this.last = sample;
-    this.#onSample?.(sample);
+    this.#safely(() => this.#onSample?.(sample));
     for (const { kind, limit } of this.#limits)
       this.#compare(kind, figure(sample, kind), limit, sample.at);
     return sample;
@@ -220,7 +219,24 @@ class Watcher implements Monitor {
     const seconds = Math.round((atMs - sinceMs) / 1_000);
     const duration = state === 'firing' ? `for ${seconds} s` : `back after ${seconds} s`;
     const text = `${name}: ${kind} is ${value}${unit}, limit ${limit}${unit}, ${duration}`;
-    this.#alert({ name, kind, state, value, limit, since: sinceMs, text });
+    this.#safely(() => this.#alert({ name, kind, state, value, limit, since: sinceMs, text }));
+  }
+
+  /** The program's own code, which must not end the watch. */
+  #safely(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  #report(error: unknown): void {
+    try {
+      this.#onError(error);
+    } catch (another) {
+      warn(another);
+    }
   }
 
   #count({ place, outcome }: { place: Place; outcome: keyof typeof FAILED }): void {

@@ -7,6 +7,7 @@ export type { QueueLimit, QueueStats } from './driver/driver.ts';
 export type { SqsCredentials, SqsOptions } from './drivers/sqs/options.ts';
 export { CLIENT_ERRORS, type ClientErrorCode, PolymqError, UnsupportedError } from './errors.ts';
 export type { Duration } from './lib/duration.ts';
+export type { StoredErrors } from './message/attempts.ts';
 export type { DataOf, EncodedData, MessageContract } from './message/contract.ts';
 export type { Interceptor, Place } from './message/interceptor.ts';
 export type * from './message/message.ts';

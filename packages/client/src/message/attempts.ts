@@ -2,8 +2,10 @@
  * What the SDK remembers in the headers of a message about its failed attempts, so that it survives restarts and is
  * seen by everybody: how many, and what the last ten ended with.
  */
+import { PolymqError } from '../errors.ts';
 import { describeError } from '../lib/describe.ts';
 import { HEADER } from './headers.ts';
+import type { Interceptor } from './interceptor.ts';
 import type { AttemptError } from './message.ts';
 
 type Headers = Readonly<Record<string, string>>;
@@ -17,6 +19,50 @@ export function countIn(headers: Headers, name: string): number {
   if (text === undefined) return 0;
   const count = Number(text);
   return Number.isSafeInteger(count) && count > 0 ? count : 0;
+}
+
+/**
+ * How much of the errors of attempts stands in the headers of a message, and of its dead letter, where everybody who may look at the engine
+ * can read it. `full`: name and text. `code`: the name, and the code if it has one; texts that are given to `nack` and `reject` are stored
+ * as they are.
+ */
+export type StoredErrors = 'full' | 'code';
+
+/** What the user says, or else what fits to the interceptors. */
+export function storedErrorsOf(
+  asked: StoredErrors | undefined,
+  interceptors: readonly Interceptor[],
+  place: string,
+): StoredErrors {
+  if (asked === undefined) {
+    return interceptors.some(({ hidesData }) => hidesData === true) ? 'code' : 'full';
+  }
+  if (asked === 'full' || asked === 'code') return asked;
+  throw new PolymqError(
+    'invalid-argument',
+    `storedErrors of ${place} is ${JSON.stringify(asked)}; give 'full' or 'code'`,
+  );
+}
+
+/** They are thrown before the data can be read, so their texts cannot show any. */
+const BLIND: ReadonlySet<unknown> = new Set(['decryption-failed', 'signature-invalid']);
+
+/** What is to be stored of an error: the error, or a reduced one. */
+export function storable(error: unknown, stored: StoredErrors): unknown {
+  if (stored === 'full') return error;
+  if (!(error instanceof Error)) return new ReducedError('Error', undefined, error);
+  const { code } = error as { code?: unknown };
+  if (error instanceof PolymqError && BLIND.has(code)) return error;
+  return new ReducedError(error.name, code, error);
+}
+
+/** With the whole one as its cause, for those in this process. */
+class ReducedError extends Error {
+  constructor(name: string, code: unknown, cause: unknown) {
+    const hasCode = typeof code === 'string' || typeof code === 'number';
+    super(hasCode ? String(code) : 'text not stored', { cause });
+    this.name = name;
+  }
 }
 
 export function attemptError(error: unknown, nowMs: number): AttemptError {

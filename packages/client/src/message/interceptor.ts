@@ -22,6 +22,8 @@ export type Outcome = 'ack' | 'retry' | 'dead-letter' | 'lost';
 export interface Interceptor {
   /** For errors: `encrypt`. */
   readonly name: string;
+  /** It keeps the data from the engine. Then errors of attempts, whose texts may show data, are stored without those; see `StoredErrors`. */
+  readonly hidesData?: boolean;
   /** The message that is sent instead. What it throws, `send` throws. */
   outgoing?(message: OutgoingMessage, place: Place): OutgoingMessage | Promise<OutgoingMessage>;
   /** The message that is decoded instead. What it throws makes it a dead letter with that reason. */

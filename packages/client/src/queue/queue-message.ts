@@ -102,7 +102,7 @@ export class QueueMessage<T = unknown> extends ReceivedMessage<T> {
       options.delay === undefined
         ? undefined
         : durationMs(options.delay, `delay of nack (${label})`);
-    await this.#settling.fail(this, options.reason ?? 'nack', delayMs);
+    await this.#settling.fail(this, options.reason ?? 'nack', delayMs, true);
   }
 
   async extend(by?: Duration): Promise<void> {

@@ -8,6 +8,7 @@ import type { Driver, QueueDriver, QueueLimit, QueueSpec } from '../driver/drive
 import { requireCapability, unsupported } from '../driver/require-capability.ts';
 import { PolymqError } from '../errors.ts';
 import { type Duration, durationMs } from '../lib/duration.ts';
+import { type StoredErrors, storedErrorsOf } from '../message/attempts.ts';
 import { type Contracts, contractsOf } from '../message/contracts.ts';
 import type { Interceptor, Place } from '../message/interceptor.ts';
 import type { Delivery, QueueOptions } from './queue.ts';
@@ -36,6 +37,8 @@ export interface QueuePlan {
   readonly delivery: Delivery;
   /** `limit.overflow` is `block`: who sends into the full queue waits. */
   readonly blocks: boolean;
+  /** How errors of attempts are kept in headers. */
+  readonly storedErrors: StoredErrors;
   readonly contracts: Contracts | undefined;
   readonly interceptors: readonly Interceptor[];
 }
@@ -48,6 +51,7 @@ export function planQueue(context: ClientContext, name: string, options: QueueOp
   for (const capability of neededBy(options)) requireCapability(driver, capability);
   if (queues === undefined) throw unsupported(driver, 'queue');
   const deadLetter = deadLetterOf(name, options, label);
+  const interceptors = [...context.interceptors, ...(options.interceptors ?? [])];
   const leaseMs = msOr(options.lease, LEASE_MS, `lease of ${label}`);
   return {
     name,
@@ -64,7 +68,8 @@ export function planQueue(context: ClientContext, name: string, options: QueueOp
     delivery: options.delivery ?? 'at-least-once',
     blocks: options.limit?.overflow === 'block',
     contracts: contractsOf(label, options.contract),
-    interceptors: [...context.interceptors, ...(options.interceptors ?? [])],
+    interceptors,
+    storedErrors: storedErrorsOf(options.storedErrors, interceptors, label),
   };
 }
 

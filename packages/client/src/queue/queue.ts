@@ -3,6 +3,7 @@ import type { Capability } from '../driver/capabilities.ts';
 import type { QueueLimit, QueueStats } from '../driver/driver.ts';
 import type { PolymqError } from '../errors.ts';
 import type { Duration } from '../lib/duration.ts';
+import type { StoredErrors } from '../message/attempts.ts';
 import type { MessageContract } from '../message/contract.ts';
 import type { Interceptor } from '../message/interceptor.ts';
 import type { Handler, Message } from '../message/message.ts';
@@ -56,6 +57,8 @@ export interface QueueOptions<T = unknown> {
   /** The kinds of messages it carries. */
   contract?: MessageContract<T> | readonly MessageContract<T>[];
   interceptors?: readonly Interceptor[];
+  /** Missing: `full`, and `code` if an interceptor hides the data from the engine (`encrypt`). */
+  storedErrors?: StoredErrors;
   /** What must be there; else declaring throws `UnsupportedError`. For options that come with each send, such as `delay`. */
   requires?: readonly Capability[];
 }

@@ -3,6 +3,7 @@ import type { Client } from '../client/client.ts';
 import { createClient } from '../client/create-client.ts';
 import { settled } from '../driver/testing/manual-clock.ts';
 import { MemoryDriver } from '../driver/testing/memory-driver.ts';
+import { PolymqError } from '../errors.ts';
 import type { Interceptor } from '../message/interceptor.ts';
 import type { Message } from '../message/message.ts';
 import type { QueueOptions } from './queue.ts';
@@ -136,3 +137,53 @@ async function timersAfter(
   await settled();
   return timers.size;
 }
+
+const HIDING: Interceptor = { name: 'hides', hidesData: true };
+const SECRET = 'DE02120300000000202051';
+
+function failures(): Error[] {
+  const withCode = Object.assign(new TypeError(`no account ${SECRET}`), { code: 'E_ACCOUNT' });
+  const ours = new PolymqError('invalid-message', `no account ${SECRET}`);
+  return [withCode, new RangeError(`no account ${SECRET}`), ours, `no account ${SECRET}` as never];
+}
+
+test('where an interceptor hides the data, errors are stored by name and code only', async () => {
+  const { driver, queue, clock, errors } = setUp({ interceptors: [HIDING] });
+  let attempt = 0;
+  queue.consume(() => {
+    throw failures()[attempt++];
+  });
+  await queue.send(1);
+  await clock.advance('1m');
+  const [letter] = await queue.deadLetters.list();
+  expect(letter?.reason).toBe('Error: text not stored');
+  expect(letter?.errors.map(({ name, message }) => `${name} ${message}`)).toEqual([
+    'Error text not stored',
+    'PolymqError invalid-message',
+    'RangeError text not stored',
+    'TypeError E_ACCOUNT',
+  ]);
+  expect(JSON.stringify(driver.queue('q-dlq').entries[0]?.message.headers)).not.toContain(SECRET);
+  expect(errors).toEqual([]);
+});
+
+test('what a handler says on purpose is stored, and so is everything if the queue says so', async () => {
+  const hidden = setUp({ interceptors: [HIDING], retry: false });
+  await hidden.queue.send(1);
+  await (await hidden.queue.receive())!.reject('a duplicate');
+  expect(await hidden.queue.deadLetters.list()).toMatchObject([{ reason: 'a duplicate' }]);
+  const open = setUp({ interceptors: [HIDING], retry: false, storedErrors: 'full' });
+  await open.queue.send(1);
+  await (await open.queue.receive())!.nack({ reason: failures()[1] });
+  const reason = `RangeError: no account ${SECRET}`;
+  expect(await open.queue.deadLetters.list()).toMatchObject([{ reason }]);
+  expect(() => setUp({ storedErrors: 'none' as never })).toThrow(/storedErrors of queue "q"/);
+});
+
+test('what is dropped for want of a dead-letter queue is reported in this process with the whole error', async () => {
+  const { queue, errors } = setUp({ interceptors: [HIDING], retry: false, deadLetter: false });
+  await queue.send(1);
+  const error = failures()[1];
+  await (await queue.receive())!.nack({ reason: error });
+  expect(errors).toMatchObject([{ cause: { cause: error } }]);
+});

@@ -8,7 +8,7 @@ import { sendReply } from '../driver/reply.ts';
 import { PolymqError } from '../errors.ts';
 import { reasonText } from '../lib/describe.ts';
 import { settleChannel } from '../lib/diagnostics.ts';
-import { attemptError, countIn, withError } from '../message/attempts.ts';
+import { attemptError, countIn, storable, withError } from '../message/attempts.ts';
 import { HEADER } from '../message/headers.ts';
 import type { Interceptor, Outcome } from '../message/interceptor.ts';
 import type { AttemptError } from '../message/message.ts';
@@ -58,13 +58,19 @@ export class Settling {
     this.#tell(message, 'ack');
   }
 
-  /** This attempt failed: again after `delayMs` (undefined: by the policy), or dead. */
-  async fail(message: QueueMessage, error: unknown, delayMs?: number): Promise<void> {
+  /** This attempt failed: again after `delayMs` (undefined: by the policy), or dead. `isSaid`: the handler has given the reason. */
+  async fail(
+    message: QueueMessage,
+    thrown: unknown,
+    delayMs?: number,
+    isSaid = false,
+  ): Promise<void> {
     if (!this.#isOpen(message)) return;
+    const error = this.#storable(thrown, isSaid);
     const { retry, spec, queues, name, context } = this.plan;
     const failed = message.retryCount + 1;
     if (failed > retry.max) return this.#die(message, reasonText(error), failed, error);
-    const waitMs = delayMs ?? retry.delayMs(failed, error);
+    const waitMs = delayMs ?? retry.delayMs(failed, thrown);
     const nowMs = context.clock.nowMs();
     const restMs = leftMs(message, nowMs);
     if (restMs <= waitMs) {
@@ -90,7 +96,8 @@ export class Settling {
   /** Straight to the dead letters. */
   async reject(message: QueueMessage, reason: unknown): Promise<void> {
     if (!this.#isOpen(message)) return;
-    await this.#die(message, reasonText(reason), message.retryCount + 1, reason);
+    const error = this.#storable(reason, true);
+    await this.#die(message, reasonText(error), message.retryCount + 1, error);
   }
 
   /**
@@ -156,6 +163,11 @@ export class Settling {
 
   lost(message: QueueMessage): PolymqError {
     return leaseLost(message.wire, this.plan.label, 'it was lost before it was settled');
+  }
+
+  /** What of an error goes into headers. A text that was said was said to be kept. */
+  #storable(error: unknown, isSaid: boolean): unknown {
+    return isSaid && typeof error === 'string' ? error : storable(error, this.plan.storedErrors);
   }
 
   #isExpired(message: QueueMessage): boolean {

@@ -117,7 +117,7 @@ export class OpenGroup<T> implements Group<T> {
         [HEADER.attempts]: String(Math.max(1, message.retryCount)),
         [HEADER.errors]: JSON.stringify(message.errors),
         [HEADER.deadQueue]: name,
-        [HEADER.deadReason]: reasonText(reason),
+        [HEADER.deadReason]: reasonText(message.storable(reason)),
         [HEADER.deadAt]: String(context.clock.nowMs()),
       },
     };

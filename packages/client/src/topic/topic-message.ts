@@ -4,7 +4,7 @@
  */
 import { sendReply } from '../driver/reply.ts';
 import { type Duration, durationMs } from '../lib/duration.ts';
-import { attemptError, errorsIn, withError } from '../message/attempts.ts';
+import { attemptError, errorsIn, storable, withError } from '../message/attempts.ts';
 import type { AttemptError, NackOptions } from '../message/message.ts';
 import { leaseLost, ReceivedMessage } from '../message/received-message.ts';
 import type { TopicRecord } from '../message/wire-message.ts';
@@ -53,9 +53,15 @@ export class TopicMessage<T = unknown> extends ReceivedMessage<T> {
   }
 
   failedHere(error: unknown, nowMs: number): void {
-    this.#errors = withError(this.#errors ?? [], attemptError(error, nowMs));
+    this.#errors = withError(this.#errors ?? [], attemptError(this.storable(error), nowMs));
     this.#attempts += 1;
     this.verdict = undefined;
+  }
+
+  /** What of an error goes into headers. A text that the handler has said was said to be kept. */
+  storable(error: unknown): unknown {
+    const isSaid = typeof error === 'string' && this.verdict?.reason === error;
+    return isSaid ? error : storable(error, this.#plan.storedErrors);
   }
 
   async ack(): Promise<void> {

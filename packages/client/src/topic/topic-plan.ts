@@ -5,6 +5,7 @@ import type { TopicDriver, TopicSpec } from '../driver/driver.ts';
 import { requireCapability, unsupported } from '../driver/require-capability.ts';
 import { PolymqError } from '../errors.ts';
 import { durationMs } from '../lib/duration.ts';
+import { type StoredErrors, storedErrorsOf } from '../message/attempts.ts';
 import { type Contracts, contractsOf } from '../message/contracts.ts';
 import type { Interceptor, Place } from '../message/interceptor.ts';
 import type { TopicOptions } from './topic.ts';
@@ -20,6 +21,8 @@ export interface TopicPlan {
   readonly spec: TopicSpec;
   /** `false`: it exists already. */
   readonly declare: boolean;
+  /** How errors of attempts are kept in headers. */
+  readonly storedErrors: StoredErrors;
   readonly contracts: Contracts | undefined;
   readonly interceptors: readonly Interceptor[];
 }
@@ -30,6 +33,7 @@ export function planTopic(context: ClientContext, name: string, options: TopicOp
   const { driver } = context;
   for (const capability of neededBy(options)) requireCapability(driver, capability);
   const { topics } = driver;
+  const interceptors = [...context.interceptors, ...(options.interceptors ?? [])];
   if (topics === undefined) throw unsupported(driver, 'topic');
   return {
     name,
@@ -40,7 +44,8 @@ export function planTopic(context: ClientContext, name: string, options: TopicOp
     spec: specOf(name, label, options),
     declare: options.declare ?? true,
     contracts: contractsOf(label, options.contract),
-    interceptors: [...context.interceptors, ...(options.interceptors ?? [])],
+    interceptors,
+    storedErrors: storedErrorsOf(options.storedErrors, interceptors, label),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Topics as programs see them: everybody who subscribes gets everything; a group shares it among its members. */
 import type { Capability } from '../driver/capabilities.ts';
 import type { Duration } from '../lib/duration.ts';
+import type { StoredErrors } from '../message/attempts.ts';
 import type { MessageContract } from '../message/contract.ts';
 import type { Interceptor } from '../message/interceptor.ts';
 import type { Handler, Message } from '../message/message.ts';
@@ -32,6 +33,8 @@ export interface TopicOptions<T = unknown> {
   declare?: boolean;
   contract?: MessageContract<T> | readonly MessageContract<T>[];
   interceptors?: readonly Interceptor[];
+  /** Of groups, in their dead letters. Missing: `full`, and `code` if an interceptor hides the data from the engine (`encrypt`). */
+  storedErrors?: StoredErrors;
   requires?: readonly Capability[];
 }
 

@@ -483,3 +483,20 @@ function record(offset: number): TopicRecord {
   const contentType = 'application/json';
   return { id: `${offset}`, body, contentType, headers, timestampMs: 0, partition: 0, offset };
 }
+
+test('where an interceptor hides the data, dead letters of a group have errors by name and code only', async () => {
+  const { mq, driver, clock } = setUp();
+  const topic = mq.topic<number>('cards', { interceptors: [{ name: 'hides', hidesData: true }] });
+  topic.group('g', { retry: { max: 1 } }).consume(async (message) => {
+    if (message.data === 1) throw new RangeError('no account DE02120300000000202051');
+    await message.reject('a duplicate');
+  });
+  await topic.publish(1, { key: 'k' });
+  await clock.advance('1m');
+  await topic.publish(2, { key: 'k' });
+  await clock.advance('1m');
+  const letters = driver.topics.records('cards-g-dlq').map(({ headers }) => headers);
+  const reasons = letters.map((headers) => headers['polymq-dead-reason']);
+  expect(reasons).toEqual(['RangeError: text not stored', 'a duplicate']);
+  expect(JSON.stringify(letters)).not.toContain('DE02120300000000202051');
+});

@@ -11,6 +11,8 @@
  * Threat model
  * 1. Hidden from the broker, its disks, backups and operators: the data and its content type.
  * 2. Not hidden: queue or topic, id, key, type, headers, times, size, and who talks to whom.
+ *    Errors of handlers, whose texts may show data, are kept in headers: by name and code only, unless `storedErrors: 'full'` is said.
+ *    Not hidden either: texts given to `nack` and `reject`, replies of services and what is sent by other queues.
  * 3. A change of anything bound is found; so is a body under another type or key. It is a dead letter, not data.
  * 4. Not prevented: dropping, delaying, reordering, replaying messages; whoever has the key can write (use `sign` for who).
  * 5. Old messages are as safe as their key is: rotate it, and forget keys when no message needs them any more.
@@ -84,6 +86,7 @@ export function encrypt(options: EncryptOptions): Encryption {
 
 class AesGcm implements Encryption {
   readonly name = 'encrypt';
+  readonly hidesData = true;
   readonly #keys = new KeyRing<AesKey>();
   readonly #headers: readonly string[];
   readonly #allowPlain: boolean;

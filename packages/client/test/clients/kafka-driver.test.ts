@@ -276,6 +276,39 @@ describe('topics', () => {
     await driver.queues!.ack(delivery!);
   });
 
+  it('are all copied into a queue while processes with the binding come and go', async () => {
+    const topic = await newTopic(4);
+    const name = `queue-${randomUUID()}`;
+    const spec = { name, durable: true, fifo: false, priorityMax: 0, leaseMs: 30_000 };
+    await driver.queues!.declareQueue(spec);
+    const published: string[] = [];
+    const publishSome = async (): Promise<void> => {
+      const some = Array.from({ length: 500 }, (_, n) => `${published.length + n}`);
+      published.push(...some);
+      const records = some.map((text) => message(text, { key: text }));
+      await driver.topics!.publish(topic, records);
+    };
+    const [first, second] = [await openDriver(), await openDriver()];
+    await first.topics!.bindQueue!(topic, name);
+    for (const change of [
+      () => second.topics!.bindQueue!(topic, name),
+      () => first.close(),
+      () => driver.topics!.bindQueue!(topic, name),
+      () => second.close(),
+    ]) {
+      const publishing = publishSome();
+      await change();
+      await publishing;
+    }
+    await publishSome();
+    const group = `polymq.bind.${name}`;
+    await eventually('all of it is committed', async () =>
+      [...(await driver.topics!.groupLag!(topic, group)).values()].every((lag) => lag === 0),
+    );
+    const copies = await driver.queues!.peek(name, 10_000);
+    expect([...new Set(copies.map(textOf))].sort()).toEqual(published.sort());
+  });
+
   it('that are not there fail, and hold up no others', async () => {
     const topic = await newTopic(1);
     const missing = driver.topics!.publish(randomUUID(), [message('x')]);

@@ -132,3 +132,22 @@ test('queues may be the dead-letter queues of each other, and one that exists is
   await mq.queue('c', { deadLetter: 'theirs' }).ready();
   expect(driver.calls).not.toContain('declare theirs');
 });
+
+test('a lost connection is told once: to each consumer that listens, and to the client for all others', async () => {
+  const { mq, errors } = setUp();
+  const told: unknown[] = [];
+  mq.connectionChanged('lost', new Error('before anybody consumes'));
+  mq.queue('a').consume(() => {}, { onError: (error) => told.push(error) });
+  mq.connectionChanged('lost', new Error('one listens'));
+  expect(told).toMatchObject([{ message: 'one listens' }]);
+  expect(errors).toEqual([]);
+  mq.queue('b').consume(() => {});
+  mq.topic('c').subscribe(() => {});
+  mq.connectionChanged('back');
+  mq.connectionChanged('lost');
+  expect(told).toMatchObject([{ message: 'one listens' }, { code: 'disconnected' }]);
+  expect(errors).toMatchObject([{ code: 'disconnected' }]);
+  await mq.close();
+  mq.connectionChanged('lost');
+  expect([told.length, errors.length]).toEqual([2, 1]);
+});

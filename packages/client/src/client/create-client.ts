@@ -29,7 +29,7 @@ export interface ClientOptions {
   readonly interceptors?: readonly Interceptor[];
   /** How long a send waits for room in a full queue. Missing: 30 s. */
   readonly timeout?: Duration;
-  /** Told of what no call and no `onError` of a consumer is told. Missing: a warning of the process. */
+  /** Told of what no call and no `onError` of a consumer is told, lost connections among that. Missing: a warning of the process. */
   readonly onError?: (error: unknown) => void;
   /** 0 to 1, for the jitter of retries. Missing: `Math.random`. */
   readonly random?: () => number;
@@ -112,6 +112,7 @@ class DriverClient implements CreatedClient {
   }
 
   connectionChanged(state: 'lost' | 'back', error?: Error): void {
+    if (state === 'lost') this.#tellLost(error ?? lostError(this.driver));
     for (const listener of [...this.#listeners]) {
       try {
         listener(state, error);
@@ -119,6 +120,16 @@ class DriverClient implements CreatedClient {
         this.#report(thrown);
       }
     }
+  }
+
+  /** Each consumer by its own `onError`, and those that have none by one report of the client. */
+  #tellLost(error: Error): void {
+    if (this.#closing !== undefined) return;
+    let isUntold = false;
+    for (const part of [...this.#parts]) {
+      if (part.connectionLost?.(error) === false) isUntold = true;
+    }
+    if (isUntold) this.#report(error);
   }
 
   close(options: CloseOptions = {}): Promise<void> {
@@ -182,6 +193,13 @@ class DriverClient implements CreatedClient {
       },
     };
   }
+}
+
+function lostError(driver: Driver): PolymqError {
+  return new PolymqError(
+    'disconnected',
+    `the connection to ${driver.engine} was lost; it is made again by itself`,
+  );
 }
 
 function closedError(driver: Driver): PolymqError {

@@ -31,6 +31,8 @@ export interface MadeQueue {
 }
 
 export interface ClosedWithClient {
+  /** The connection is lost; `false`: whoever made this has not asked to be told, so the client's `onError` is. */
+  connectionLost?(error: Error): boolean;
   close(options: { readonly drain: number }): Promise<void>;
 }
 

@@ -118,6 +118,12 @@ export abstract class BaseConsumer implements Consumer {
     await this.close();
   }
 
+  connectionLost(error: Error): boolean {
+    if (this.#onError === this.context.onError) return false;
+    this.report(error);
+    return true;
+  }
+
   /** To be called once by the constructor of the class itself. */
   protected begin(signal: AbortSignal | undefined): void {
     this.#forget = this.context.closeWithClient(this);

@@ -73,21 +73,21 @@ function orderSaga(client: Client, store?: SagaOptions<Order>['store']): Saga<Or
       );
       ctx.timeout('patience', '15m');
     })
-    .on('Charged', {}, (ctx) => {
+    .on('Charged', (ctx) => {
       ctx.state.log.push('charged');
       ctx.send('stock', { reserve: 1 }, { type: 'Reserve' });
       ctx.compensateWith('stock', { release: 1 }, { type: 'Release', confirmedBy: 'Released' });
     })
-    .on('Reserved', {}, (ctx) => {
+    .on('Reserved', (ctx) => {
       ctx.state.log.push('reserved');
       ctx.complete();
     })
-    .on('OutOfStock', {}, (ctx) => {
+    .on('OutOfStock', (ctx) => {
       ctx.state.log.push('out of stock');
       ctx.compensate();
     })
-    .on('Released', {}, (ctx) => void ctx.state.log.push('released'))
-    .on('Refunded', {})
+    .on('Released', (ctx) => void ctx.state.log.push('released'))
+    .on('Refunded')
     .onTimeout('patience', (ctx) => {
       ctx.state.log.push('too late');
       ctx.compensate();
@@ -378,13 +378,13 @@ function refusing(driver: Driver, world: { refusals: number }): Driver {
 
 function cancelledSaga(client: Client): Saga<Order> {
   return saga<Order>(client, 'order', { queueOptions: QUEUE })
-    .startedBy('OrderPlaced', {}, (ctx) => {
+    .startedBy('OrderPlaced', (ctx) => {
       ctx.send('services', {}, { type: 'Reserve' });
       ctx.compensateWith('services', {}, { type: 'Release' });
       ctx.send('services', {}, { type: 'Charge' });
       ctx.compensateWith('services', {}, { type: 'Refund', confirmedBy: 'Refunded' });
     })
-    .on('Cancelled', {}, (ctx) => ctx.compensate())
-    .on('Charged', {}, (ctx) => ctx.complete())
-    .on('Refunded', {});
+    .on('Cancelled', (ctx) => ctx.compensate())
+    .on('Charged', (ctx) => ctx.complete())
+    .on('Refunded');
 }

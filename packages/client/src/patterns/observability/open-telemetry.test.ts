@@ -163,7 +163,7 @@ describe('OpenTelemetry', () => {
   it('has what a saga sends in the trace of the message that led to it', async () => {
     const mq = createClient(new MemoryDriver());
     mq.use(await openTelemetry({ tracerProvider, meterProvider }));
-    const order = saga(mq, 'order', { store: 'memory' }).startedBy('Begin', {}, (ctx) => {
+    const order = saga(mq, 'order', { store: 'memory' }).startedBy('Begin', (ctx) => {
       ctx.send('steps', {}, { type: 'do' });
     });
     const consumer = order.start();

@@ -98,12 +98,14 @@ export interface Saga<State> {
   /** Where messages for it go. */
   readonly queue: Queue;
   /** Messages of this kind begin a saga, unless there is one with that id. `by` missing: the correlation id, or the key. */
+  startedBy<K extends MessageKind>(kind: K, handler: SagaHandler<State, KindData<K>>): this;
   startedBy<K extends MessageKind>(
     kind: K,
     options: { by?: BySaga<KindData<K>> },
     handler: SagaHandler<State, KindData<K>>,
   ): this;
   /** Messages of this kind go to the saga that is there; while there is none yet they are retried, as the queue says. */
+  on<K extends MessageKind>(kind: K, handler?: SagaHandler<State, KindData<K>>): this;
   on<K extends MessageKind>(
     kind: K,
     options: { by?: BySaga<KindData<K>> },

@@ -35,10 +35,10 @@ test('compensations that nobody confirms go out at once, the last one first', as
   const { mq, order } = setUp();
   const steps = mq.queue('steps');
   order
-    .startedBy('Begin', {}, (ctx) => {
+    .startedBy('Begin', (ctx) => {
       for (const type of ['undo 1', 'undo 2', 'undo 3']) ctx.compensateWith(steps, {}, { type });
     })
-    .on('Fail', {}, (ctx) => ctx.compensate())
+    .on('Fail', (ctx) => ctx.compensate())
     .start();
   await say(order, 'Begin');
   await expect.poll(() => order.get('1')).toBeDefined();
@@ -51,11 +51,11 @@ test('compensations that nobody confirms go out at once, the last one first', as
 test('a saga that is complete undoes nothing and hears nothing', async () => {
   const { mq, order } = setUp();
   order
-    .startedBy('Begin', {}, (ctx) => {
+    .startedBy('Begin', (ctx) => {
       ctx.compensateWith('steps', {}, { type: 'undo' });
       ctx.complete();
     })
-    .on('Fail', {}, (ctx) => ctx.compensate())
+    .on('Fail', (ctx) => ctx.compensate())
     .start();
   await say(order, 'Begin');
   await say(order, 'Fail');
@@ -68,16 +68,16 @@ test('a success that comes while a saga is being undone keeps nothing from being
   const { mq, order } = setUp();
   const steps = mq.queue('steps');
   order
-    .startedBy('Begin', {}, (ctx) => {
+    .startedBy('Begin', (ctx) => {
       ctx.compensateWith(steps, {}, { type: 'undo 1' });
       ctx.compensateWith(steps, {}, { type: 'undo 2', confirmedBy: 'Undone' });
     })
-    .on('Fail', {}, (ctx) => ctx.compensate())
-    .on('Done', {}, (ctx) => {
+    .on('Fail', (ctx) => ctx.compensate())
+    .on('Done', (ctx) => {
       ctx.complete();
       ctx.state.log.push(ctx.status);
     })
-    .on('Undone', {})
+    .on('Undone')
     .start();
   for (const type of ['Begin', 'Fail', 'Done']) await say(order, type);
   await expect.poll(async () => (await order.get('1'))?.state.log).toEqual(['compensating']);
@@ -92,12 +92,12 @@ test('what a step could not send goes out before what later steps have led to', 
   const steps = mq.queue('steps');
   await steps.ready();
   order
-    .startedBy('Begin', {}, (ctx) => {
+    .startedBy('Begin', (ctx) => {
       ctx.send(steps, {}, { type: 'prepare' });
       ctx.send(steps, {}, { type: 'do' });
       ctx.compensateWith(steps, {}, { type: 'undo' });
     })
-    .on('Fail', {}, (ctx) => ctx.compensate())
+    .on('Fail', (ctx) => ctx.compensate())
     .start();
   let sends = 0;
   driver.failures.send = (queue) => {
@@ -122,11 +122,11 @@ test('what could not be sent goes out with the next message, though the saga has
   const steps = mq.queue('steps');
   await steps.ready();
   order
-    .startedBy('Begin', {}, (ctx) => {
+    .startedBy('Begin', (ctx) => {
       ctx.send(steps, {}, { type: 'do' });
       ctx.complete();
     })
-    .on('Other', {}, () => {})
+    .on('Other', () => {})
     .start();
   let sends = 0;
   driver.failures.send = (queue) => {
@@ -145,7 +145,7 @@ test('a handler that throws leaves nothing behind and is tried again', async () 
   const { driver, mq, order } = setUp();
   let attempts = 0;
   order
-    .startedBy('Begin', {}, (ctx) => {
+    .startedBy('Begin', (ctx) => {
       ctx.state.log.push('begun');
       ctx.send('steps', {}, { type: 'do' });
       attempts += 1;
@@ -176,8 +176,8 @@ test('two processes that handle messages of one saga at the same time lose none'
   }
   const { driver, mq, order } = setUp({ store: new Slow() });
   order
-    .startedBy('Begin', {}, () => {})
-    .on('Add', {}, (ctx, { id }) => {
+    .startedBy('Begin', () => {})
+    .on('Add', (ctx, { id }) => {
       ctx.state.log.push(id);
       ctx.send('steps', {}, { type: id });
     });
@@ -219,7 +219,7 @@ describe('a saga with topics', () => {
       await bindQueue(...args);
     };
     const consumer = rest.order
-      .startedBy('Begin', {}, (ctx, { id }) => void ctx.state.log.push(id))
+      .startedBy('Begin', (ctx, { id }) => void ctx.state.log.push(id))
       .start({ onError: (told) => errors.push(told) });
     return { driver, ...rest, errors, consumer };
   };
@@ -273,8 +273,8 @@ test('remembers only so many messages', async () => {
   }
   const { order } = setUp({ remember: 2, store: new Watched() });
   order
-    .startedBy('Begin', {}, () => {})
-    .on('Add', {}, (ctx, { id }) => void ctx.state.log.push(id))
+    .startedBy('Begin', () => {})
+    .on('Add', (ctx, { id }) => void ctx.state.log.push(id))
     .start();
   await say(order, 'Begin', 'b');
   for (const id of ['1', '2', '3']) await say(order, 'Add', id);
@@ -284,7 +284,7 @@ test('remembers only so many messages', async () => {
 
 test('a message that names no saga is told what it lacks', async () => {
   const { driver, order } = setUp({ queueOptions: { retry: false } });
-  order.startedBy('Begin', {}, () => {}).start();
+  order.startedBy('Begin', () => {}).start();
   await order.queue.send({}, { type: 'Begin' });
   await expect
     .poll(async () => {

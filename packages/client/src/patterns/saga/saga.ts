@@ -11,9 +11,9 @@
  *     ctx.compensateWith('payments', { refund: ctx.state.total }, { type: 'Refund', confirmedBy: 'Refunded' });
  *     ctx.timeout('payment', '15m');
  *   })
- *   .on(PaymentTaken, {}, (ctx) => ctx.complete())
- *   .on('Refunded', {})
- *   .on(PaymentFailed, {}, (ctx) => ctx.compensate())
+ *   .on(PaymentTaken, (ctx) => ctx.complete())
+ *   .on('Refunded')
+ *   .on(PaymentFailed, (ctx) => ctx.compensate())
  *   .onTimeout('payment', (ctx) => ctx.compensate());
  * order.start();
  * await order.send(OrderPlaced, { orderId: '1', total: 10 });
@@ -70,6 +70,13 @@ import type {
 
 const REMEMBER = 1_000;
 
+// biome-ignore lint/suspicious/noExplicitAny: what the message has is known where the step is added, by its kind.
+type AnyHandler<State> = SagaHandler<State, any>;
+// biome-ignore lint/suspicious/noExplicitAny: the same.
+type ByOption = { readonly by?: BySaga<any> };
+/** Options and a handler, or one of them. */
+type StepParts<State> = readonly (ByOption | AnyHandler<State> | undefined)[];
+
 /** A saga of that name; add its steps, then `start`. Throws `UnsupportedError` if no `store` is given and the engine has no event log. */
 export function saga<State = Record<string, unknown>>(
   mq: Client,
@@ -99,26 +106,14 @@ class QueueSaga<State> implements Saga<State> {
     if (options.topics !== undefined) requireCapability(mq.driver, 'fanout');
   }
 
-  startedBy<K extends MessageKind>(
-    kind: K,
-    { by = usualBy }: { by?: BySaga<KindData<K>> },
-    handler: SagaHandler<State, KindData<K>>,
-  ): this {
-    const start = { by: by as BySaga<unknown>, handler: handler as SagaHandler<State, unknown> };
-    this.#rulesOf(kind).start = start;
+  startedBy(kind: MessageKind, ...rest: StepParts<State>): this {
+    const { by, handler } = stepOf(rest);
+    this.#rulesOf(kind).start = { by, handler: handler! };
     return this;
   }
 
-  on<K extends MessageKind>(
-    kind: K,
-    { by = usualBy }: { by?: BySaga<KindData<K>> },
-    handler?: SagaHandler<State, KindData<K>>,
-  ): this {
-    const on = {
-      by: by as BySaga<unknown>,
-      handler: handler as SagaHandler<State, unknown> | undefined,
-    };
-    this.#rulesOf(kind).on = on;
+  on(kind: MessageKind, ...rest: StepParts<State>): this {
+    this.#rulesOf(kind).on = stepOf(rest);
     return this;
   }
 
@@ -203,6 +198,16 @@ class QueueSaga<State> implements Saga<State> {
     this.#kinds.set(name, rules);
     return rules;
   }
+}
+
+/** `by` may be left out, and so may what it stands in. */
+function stepOf<State>(rest: StepParts<State>): {
+  by: BySaga<unknown>;
+  handler: AnyHandler<State> | undefined;
+} {
+  const [options, handler] = typeof rest[0] === 'object' ? rest : [{}, rest[0]];
+  const { by = usualBy } = options as ByOption;
+  return { by, handler: handler as AnyHandler<State> | undefined };
 }
 
 function usualBy(message: SagaMessage): string | undefined {

@@ -1,19 +1,17 @@
 import { PolymqError } from '../errors.ts';
 
-const PREFETCH_MIN = 10;
-
 /** How many handlers at the same time; throws `invalid-argument`. */
 export function checkedConcurrency(concurrency: number | undefined, place: string): number {
   return checkedCount(concurrency ?? 1, 1, `concurrency of a consumer of ${place}`);
 }
 
-/** How many messages are held beyond those. */
+/** How many messages are held beyond those; if nobody has said it, so few that others get their share. */
 export function checkedPrefetch(
   prefetch: number | undefined,
   concurrency: number,
   place: string,
 ): number {
-  if (prefetch === undefined) return Math.max(PREFETCH_MIN, concurrency);
+  if (prefetch === undefined) return concurrency;
   return checkedCount(prefetch, 0, `prefetch of a consumer of ${place}`);
 }
 

@@ -227,6 +227,20 @@ test('at most `concurrency` handlers run at a time, and more when it is raised',
   expect(runs.length).toBe(5);
 });
 
+test('where nobody has said how much is held, slow handlers leave the rest to others', async () => {
+  const { orders } = setUp();
+  const { runs, handler } = heldHandler();
+  await sendMany(orders, 11);
+  orders.consume(handler);
+  await settled();
+  expect(await orders.stats()).toMatchObject({ ready: 9, leased: 2 });
+  for (let n = 0; n < 5; n += 1) {
+    runs[n]!.end();
+    await settled();
+  }
+  expect(await orders.stats()).toMatchObject({ ready: 4, leased: 2 });
+});
+
 test('no more than concurrency and prefetch are taken from the queue', async () => {
   const { orders } = setUp();
   const { handler } = heldHandler();

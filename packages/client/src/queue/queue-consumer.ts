@@ -45,7 +45,7 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
   readonly #acks: Acks;
   /** The end of the round that was begun last. */
   #watched: Promise<void> | undefined = undefined;
-  /** Undefined: the caller has said how much is held, or the engine had better be asked for little. */
+  /** Undefined: the caller has said how much is held. */
   readonly #growth: PrefetchGrowth | undefined;
   #subscription: QueueSubscription | undefined = undefined;
   /** Closed; what comes nevertheless goes back. */
@@ -71,8 +71,8 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
     const { settling } = parts;
     this.#leases = new LeaseKeeper({ settling, held: this.#held, onLost, onOld, onError });
     this.#acks = new Acks(parts.settling);
-    const grows = options.prefetch === undefined && plan.queues.prefetchGrows === true;
-    this.#growth = grows ? new PrefetchGrowth() : undefined;
+    const { prefetchGrows = false } = plan.queues;
+    this.#growth = options.prefetch === undefined ? new PrefetchGrowth(prefetchGrows) : undefined;
     this.begin(options.signal);
   }
 
@@ -268,8 +268,8 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
     const first = this.#work.first();
     const changed =
       first !== undefined
-        ? growth.busy(nowMs - first.arrivedMs)
-        : this.running < this.concurrency && growth.idle(arrived, this.credit);
+        ? growth.busy(nowMs - first.arrivedMs, nowMs)
+        : this.running < this.concurrency && growth.idle(arrived, this.credit, nowMs);
     if (changed) this.creditChanged();
   }
 

@@ -134,8 +134,8 @@ export interface ConsumeOptions {
   /** Handlers at the same time. Missing: 1. */
   concurrency?: number;
   /**
-   * Messages held beyond those, so that none has to wait for the network. Missing: as many again, at least 10; with an embedded broker, more
-   * while handlers are quick, as much as they do in some milliseconds.
+   * Messages held beyond those, so that none has to wait for the network. Missing: as many again, and while handlers are quick up to 10, or
+   * with an embedded broker as much as they do in some milliseconds. Of topics at least 10.
    */
   prefetch?: number;
   /** Told of what no handler sees: lost connections, messages that cannot be decoded, acks that failed. */

@@ -26,6 +26,8 @@ import { TopicMessage } from './topic-message.ts';
 /** How long handlers may go on when their partition is to be given to another member. */
 const REVOKED_WAIT_MS = 5_000;
 const AGAIN_MS = 1_000;
+/** Records are in this process already, and of partitions that nobody else reads. */
+const PREFETCH_MIN = 10;
 
 export class TopicConsumer extends BaseConsumer implements GroupSink {
   readonly #reading: Reading;
@@ -40,6 +42,7 @@ export class TopicConsumer extends BaseConsumer implements GroupSink {
   /** Deliveries that go on when there is room. */
   #blocked: (() => void)[] = [];
   readonly #idlers = new Set<() => void>();
+  readonly #prefetch: number | undefined;
   #subscription: TopicSubscription | undefined = undefined;
   /** Partitions that are being given up; what comes of them meanwhile is of a later assignment, and waits. */
   readonly #revoking = new Map<number, Promise<void>>();
@@ -49,6 +52,7 @@ export class TopicConsumer extends BaseConsumer implements GroupSink {
     const { plan } = reading;
     super(plan.context, plan.label, options);
     this.#reading = reading;
+    this.#prefetch = options.prefetch;
     this.#reader = new MessageReader(plan.place, plan.contracts, plan.interceptors);
     this.#handle = wrapProcess(plan.place, plan.interceptors, handler);
     this.#work = this.concurrency === 1 ? new PlainWork() : new KeyedWork();
@@ -235,7 +239,9 @@ export class TopicConsumer extends BaseConsumer implements GroupSink {
   // ── Room, and what is dropped ───────────────────────────────────────────────────────────────
 
   #hasRoom(): boolean {
-    return this.#waiting <= this.credit;
+    return (
+      this.#waiting <= this.concurrency + (this.#prefetch ?? Math.max(PREFETCH_MIN, this.prefetch))
+    );
   }
 
   #letGo(): void {

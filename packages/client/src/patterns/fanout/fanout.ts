@@ -13,8 +13,9 @@ import type { Topic } from '../../topic/topic.ts';
 
 export interface Fanout<T = unknown> {
   /**
-   * Resolves when all of them get what is published from now on. The binding is the engine's: it is durable where topic and queue are, and it
-   * is made once however often it is asked for. Rejects with `not-found` and what declaring rejects with.
+   * Resolves when all of them get what is published from now on. The binding is the engine's, and durable where topic and queue are; on Kafka,
+   * which has none, processes that asked for it copy, and what is published while none runs waits in the topic. It is made once however often
+   * it is asked for. Rejects with `not-found` and what declaring rejects with.
    */
   to(...queues: readonly FanoutQueue<T>[]): Promise<void>;
 }

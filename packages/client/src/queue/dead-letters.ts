@@ -4,6 +4,7 @@
  */
 import type { QueueStats } from '../driver/driver.ts';
 import { PolymqError } from '../errors.ts';
+import type { Clock } from '../lib/clock.ts';
 import { countIn, errorsIn } from '../message/attempts.ts';
 import { applicationHeaders, HEADER, withoutHeaders } from '../message/headers.ts';
 import { MessageReader } from '../message/message-reader.ts';
@@ -17,7 +18,13 @@ import type { Settling } from './settling.ts';
 const LIST_LIMIT = 100;
 /** How many are looked at in search of some. */
 const LOOK_MAX = 10_000;
+const LOOK_FIRST = 250;
+const LOOK_FACTOR = 4;
 const BATCH_MAX = 100;
+/** How far the clocks of other machines may be ahead. */
+const AHEAD_MAX_MS = 600_000;
+/** How many moved letters a run remembers. */
+const MOVED_MAX = 100_000;
 /** An engine of several machines may find nothing where something is. */
 const EMPTY_MAX = 2;
 const LEASE_MS = 120_000;
@@ -54,14 +61,30 @@ export class QueueDeadLetters<T> implements DeadLetters<T> {
     if (this.#plan.context.driver.capabilities.peek === false) {
       return this.#listByTaking(name, where, limit);
     }
+    return where === undefined
+      ? this.#listByLooking(name, () => true, limit, limit)
+      : this.#listByLooking(name, where, limit, LOOK_FIRST);
+  }
+
+  /** Looks further and further, so that what is found near the head costs no look at all of them. */
+  async #listByLooking(
+    name: string,
+    where: (letter: DeadLetter<T>) => boolean,
+    limit: number,
+    first: number,
+  ): Promise<DeadLetter<T>[]> {
     const found: DeadLetter<T>[] = [];
-    const messages = await this.#plan.queues.peek(name, where === undefined ? limit : LOOK_MAX);
-    for (const message of messages) {
-      if (found.length === limit) break;
-      const letter = await this.#letter(message, 0);
-      if (where === undefined || where(letter)) found.push(letter);
+    let looked = 0;
+    for (let max = first; ; max = Math.min(LOOK_MAX, max * LOOK_FACTOR)) {
+      const messages = await this.#plan.queues.peek(name, max);
+      for (const message of messages.slice(looked)) {
+        const letter = await this.#letter(message, 0);
+        if (where(letter)) found.push(letter);
+        if (found.length === limit) return found;
+      }
+      looked = messages.length;
+      if (looked < max || max >= LOOK_MAX) return found;
     }
-    return found;
   }
 
   async redrive(options: { where?: Where<T>; limit?: number; to?: string } = {}): Promise<number> {
@@ -69,15 +92,17 @@ export class QueueDeadLetters<T> implements DeadLetters<T> {
     this.#checkLimit(limit);
     const name = await this.#open();
     if (name === undefined) return 0;
-    const isOld = this.#diedBefore();
+    const run = new RedriveRun(this.#plan.context.clock);
     let moved = 0;
     await this.#take(
       name,
       async (delivery) => {
         const letter = await this.#letter(delivery, delivery.redeliveries);
-        if (!isOld(letter) || (where !== undefined && !where(letter))) return 'keep';
-        const target = to ?? letter.queue ?? this.#plan.name;
+        const home = letter.queue ?? this.#plan.name;
+        if (!run.isOld(letter, home) || (where !== undefined && !where(letter))) return 'keep';
+        const target = to ?? home;
         await this.#plan.queues.move(delivery, target, revived(delivery));
+        run.moved(letter, target);
         moved += 1;
         return moved < limit ? 'moved' : 'enough';
       },
@@ -94,22 +119,6 @@ export class QueueDeadLetters<T> implements DeadLetters<T> {
   async purge(): Promise<number | undefined> {
     const name = await this.#open();
     return name === undefined ? 0 : this.#plan.queues.purgeQueue(name);
-  }
-
-  /** Whether a letter died before now. In the very same millisecond, those that were seen already have died again. */
-  #diedBefore(): (letter: DeadLetter<T>) => boolean {
-    const { clock } = this.#plan.context;
-    const startMs = clock.nowMs();
-    const seen = new Set<string>();
-    return ({ id, diedAt }) => {
-      if (diedAt === undefined || diedAt < startMs) {
-        if (clock.nowMs() === startMs) seen.add(id);
-        return true;
-      }
-      if (diedAt > startMs || seen.has(id)) return false;
-      seen.add(id);
-      return true;
-    };
   }
 
   async #open(): Promise<string | undefined> {
@@ -161,7 +170,17 @@ export class QueueDeadLetters<T> implements DeadLetters<T> {
         }
       }
     } finally {
-      for (const delivery of kept) await queues.release(delivery, 0, true);
+      await this.#giveBack(kept);
+    }
+  }
+
+  /** One that cannot be given back comes back by the end of its lease, and keeps none of the others. */
+  async #giveBack(kept: readonly Delivery[]): Promise<void> {
+    const { queues, context } = this.#plan;
+    const release = async (delivery: Delivery): Promise<void> => queues.release(delivery, 0, true);
+    for (let at = 0; at < kept.length; at += BATCH_MAX) {
+      const given = await Promise.allSettled(kept.slice(at, at + BATCH_MAX).map(release));
+      for (const each of given) if (each.status === 'rejected') context.onError(each.reason);
     }
   }
 
@@ -192,6 +211,42 @@ export class QueueDeadLetters<T> implements DeadLetters<T> {
       redriven: countIn(headers, HEADER.redriven),
     };
   }
+}
+
+/**
+ * Tells the letters that were there when the run began from those that died since. By the time of their death, but the clocks of the
+ * machines differ: what was moved here and is back has died again, whatever its time; and what died later than now was stamped by a clock
+ * that is ahead.
+ */
+class RedriveRun {
+  readonly #clock: Clock;
+  readonly #startMs: number;
+  /** By the queue where they would die, too: copies of one message have the same id. */
+  readonly #moved = new Set<string>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#startMs = clock.nowMs();
+  }
+
+  isOld({ id, diedAt }: { id: string; diedAt: number | undefined }, home: string): boolean {
+    if (this.#moved.has(keyOf(home, id))) return false;
+    if (diedAt === undefined || diedAt <= this.#startMs) return true;
+    return diedAt > this.#clock.nowMs() && diedAt <= this.#startMs + AHEAD_MAX_MS;
+  }
+
+  moved({ id }: { id: string }, target: string): void {
+    this.#moved.add(keyOf(target, id));
+    if (this.#moved.size <= MOVED_MAX) return;
+    for (const oldest of this.#moved) {
+      this.#moved.delete(oldest);
+      return;
+    }
+  }
+}
+
+function keyOf(queue: string, id: string): string {
+  return `${queue}/${id}`;
 }
 
 const OF_ITS_DEATH: ReadonlySet<string> = new Set([

@@ -252,3 +252,74 @@ function refuseBad<M extends WireMessage>(message: M): M {
   if (Buffer.from(message.body).toString() === String(BAD)) throw new Error('unlucky');
   return message;
 }
+
+test('redrive takes letters that a machine with a clock ahead has stamped, and each of them once', async () => {
+  const { driver, queue, clock } = setUp({ retry: false });
+  await bury(queue, 1);
+  const [entry] = driver.queue('q-dlq').entries;
+  const aheadMs = clock.nowMs() + 30_000;
+  const headers = { ...entry!.message.headers, 'polymq-dead-at': String(aheadMs) };
+  await driver.send('q-dlq', [{ ...entry!.message, id: 'ahead', headers }]);
+  await clock.advance('1s');
+  let runs = 0;
+  queue.consume(() => {
+    runs += 1;
+    throw new Error('still broken');
+  });
+  // It dies again on that machine.
+  const move = driver.move.bind(driver);
+  driver.move = (delivery, to, message) => {
+    const late = { ...message.headers, 'polymq-dead-at': String(aheadMs) };
+    return move(delivery, to, message.id === 'ahead' ? { ...message, headers: late } : message);
+  };
+  const redriving = queue.deadLetters.redrive();
+  await clock.advance('1s');
+  expect(await redriving).toBe(2);
+  expect(runs).toBe(2);
+});
+
+test('letters with the same id that died in two queues are all moved back', async () => {
+  const { driver, mq } = setUp();
+  const [a, b] = ['a', 'b'].map((name) =>
+    mq.queue<number>(name, { deadLetter: 'graves', retry: false }),
+  );
+  for (const queue of [a!, b!]) {
+    await queue.send(1, { id: 'same' });
+    await (await queue.receive())!.reject();
+  }
+  await driver.clock.advance('1s');
+  expect(await a!.deadLetters.redrive()).toBe(2);
+  expect([await a!.stats(), await b!.stats()]).toMatchObject([{ ready: 1 }, { ready: 1 }]);
+});
+
+test('a letter that cannot be given back is reported; the others are, and the error stays what it was', async () => {
+  const { driver, queue, errors } = setUp();
+  await bury(queue, 3);
+  driver.failures.move = () => new PolymqError('queue-full', 'full');
+  const release = driver.release.bind(driver);
+  let releases = 0;
+  driver.release = async (...given) => {
+    releases += 1;
+    if (releases === 1) throw new PolymqError('disconnected', 'gone for a moment');
+    await release(...given);
+  };
+  await expect(queue.deadLetters.redrive()).rejects.toMatchObject({ code: 'queue-full' });
+  expect(errors).toMatchObject([{ code: 'disconnected' }]);
+  expect(await queue.deadLetters.stats()).toMatchObject({ ready: 2, leased: 1 });
+});
+
+test('who looks for some dead letters looks no further than it must, and sees each once', async () => {
+  const { driver, queue } = setUp();
+  await bury(queue, 300);
+  const looks: number[] = [];
+  const peek = driver.peek.bind(driver);
+  driver.peek = (name, max) => {
+    looks.push(max);
+    return peek(name, max);
+  };
+  const found = await queue.deadLetters.list({ where: ({ data }) => data! > 3, limit: 2 });
+  expect(found.map(({ data }) => data)).toEqual([4, 5]);
+  const rare = await queue.deadLetters.list({ where: ({ data }) => data! % 100 === 0 });
+  expect(rare.map(({ data }) => data)).toEqual([100, 200, 300]);
+  expect(looks).toEqual([250, 250, 1_000]);
+});

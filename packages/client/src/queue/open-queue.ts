@@ -8,6 +8,7 @@ import { isPromise, type Maybe } from '../lib/maybe.ts';
 import { AROUND_SEND, ENCODE, type Encodes } from '../message/encodes.ts';
 import type { Handler, Message } from '../message/message.ts';
 import type { OutgoingMessage } from '../message/wire-message.ts';
+import { withSource } from './consumer-source.ts';
 import { QueueDeadLetters } from './dead-letters.ts';
 import { Declaration } from './declaration.ts';
 import { loopOptions, MessageIterator } from './message-iterator.ts';
@@ -130,7 +131,7 @@ export class OpenQueue<T = unknown> implements Queue<T>, Encodes<T, SendOptions>
   }
 
   consume(handler: Handler<T>, options: ConsumeOptions = {}): Consumer {
-    return this.#consume(handler as Handler, options);
+    return withSource(this.#consume(handler as Handler, options), this);
   }
 
   messages(options: ConsumeOptions = {}): AsyncIterableIterator<Message<T>> {

@@ -5,6 +5,7 @@ import { reasonText } from '../lib/describe.ts';
 import { HEADER } from '../message/headers.ts';
 import type { Handler, Message } from '../message/message.ts';
 import type { WireMessage } from '../message/wire-message.ts';
+import { withSource } from '../queue/consumer-source.ts';
 import type { Declaration } from '../queue/declaration.ts';
 import { loopOptions, MessageIterator } from '../queue/message-iterator.ts';
 import type { ConsumeOptions, Consumer } from '../queue/queue.ts';
@@ -46,8 +47,12 @@ export class OpenGroup<T> implements Group<T> {
     this.#deadLetter = deadLetter === false ? undefined : deadLetter;
   }
 
+  get topic(): string {
+    return this.#plan.name;
+  }
+
   consume(handler: Handler<T>, options: ConsumeOptions = {}): Consumer {
-    return this.#consume(handler as Handler, options);
+    return withSource(this.#consume(handler as Handler, options), this);
   }
 
   messages(options: ConsumeOptions = {}): AsyncIterableIterator<Message<T>> {

@@ -12,7 +12,7 @@ export interface Topic<T = unknown> {
   ready(): Promise<void>;
   /** Resolves when the engine has the record durably; at once for live topics. */
   publish(data: T | Message<T>, options?: PublishOptions): Promise<Published>;
-  publishBatch(items: readonly (PublishOptions & { data: T })[]): Promise<Published[]>;
+  publishBatch(items: readonly PublishItem<T>[]): Promise<Published[]>;
   /**
    * Everything, to this handler alone, in order per partition, one at a time unless `concurrency` says else (then in order
    * per key). A handler that throws is called again by `retry`; then the record is skipped and `onError` told.
@@ -48,6 +48,11 @@ export interface PublishOptions {
   timeout?: Duration;
 }
 
+export interface PublishItem<T = unknown> extends PublishOptions {
+  /** A received message is forwarded, as by `publish`. */
+  data: T | Message<T>;
+}
+
 export interface Published {
   readonly id: string;
   /** Undefined where the engine has no partitions (live topics, RabbitMQ, SNS, Redis). */
@@ -76,6 +81,8 @@ export interface GroupOptions {
 
 export interface Group<T = unknown> {
   readonly name: string;
+  /** The name of the topic it reads: groups of several topics may have the same name. */
+  readonly topic: string;
   consume(handler: Handler<T>, options?: ConsumeOptions): Consumer;
   messages(options?: ConsumeOptions): AsyncIterableIterator<Message<T>>;
   /** Records that the group has not committed. */

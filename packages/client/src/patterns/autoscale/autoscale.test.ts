@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { createClient } from '../../client/create-client.ts';
 import { ManualClock, settled } from '../../driver/testing/manual-clock.ts';
+import { MemoryDriver } from '../../driver/testing/memory-driver.ts';
 import { deferred } from '../../lib/deferred.ts';
-import type { Consumer } from '../../queue/queue.ts';
+import type { Consumer, Queue } from '../../queue/queue.ts';
+import type { Group } from '../../topic/topic.ts';
 import { type AutoscaleOptions, autoscale } from './autoscale.ts';
 
 function fakeConsumer() {
@@ -98,13 +101,35 @@ describe('autoscale', () => {
   });
 
   it('asks queues for what is ready, and groups for their lag', async () => {
-    const queue = { stats: async () => ({ ready: 25 }) } as unknown as AutoscaleOptions['of'];
+    const queue = { stats: async () => ({ ready: 25 }) } as unknown as Queue;
     expect(start({ of: queue }).scaler).toBeDefined();
     const first = start({ of: queue });
     const group = { lag: async () => ({ total: 45, partitions: {} }) };
-    const second = start({ of: group as unknown as AutoscaleOptions['of'] });
+    const second = start({ of: group as unknown as Group });
     await settled();
     expect([first.consumer.concurrency, second.consumer.concurrency]).toEqual([3, 5]);
+  });
+
+  it('knows what a consumer is of', async () => {
+    const driver = new MemoryDriver();
+    const mq = createClient(driver);
+    const images = mq.queue('images');
+    const placed = mq.topic('placed').group('billing');
+    const work = async (): Promise<void> => new Promise(() => {});
+    const [first, second] = [images.consume(work, { prefetch: 0 }), placed.consume(work)];
+    for (let at = 0; at < 35; at += 1) {
+      await images.send(at);
+      await mq.topic('placed').publish(at);
+    }
+    const scalers = [first, second].map((each) =>
+      autoscale(each, { max: 10, lag: 10, clock: driver.clock }),
+    );
+    await Promise.all(scalers.map((each) => each.look()));
+    expect(scalers.map(({ waiting }) => waiting)).toEqual([34, 35]);
+    expect([first.concurrency, second.concurrency]).toEqual([4, 4]);
+    expect(() => autoscale(fakeConsumer() as unknown as Consumer, { max: 2 })).toThrow(/of/);
+    void mq.close({ drain: 0 });
+    await driver.clock.advance(1);
   });
 
   it('ends with its consumer, or when it is told', async () => {

@@ -2,7 +2,7 @@
  * A consumer that works harder when there is more to do: its concurrency follows what waits.
  *
  *   const consumer = images.consume(resize)
- *   const scaler = autoscale(consumer, { of: images, min: 1, max: 20, lag: 50 })    // one handler per 50 waiting messages
+ *   const scaler = autoscale(consumer, { min: 1, max: 20, lag: 50 })    // one handler per 50 waiting messages
  *
  * Up at once, since a backlog costs its readers time; down slowly, since an empty moment says little: only when fewer handlers would have
  * done for several looks in a row, and then to what the busiest of these looks asked for. Handlers that are busy are never taken away.
@@ -12,6 +12,7 @@ import { PolymqError } from '../../errors.ts';
 import { backgroundClock, type Clock, type ClockTimer } from '../../lib/clock.ts';
 import { warn } from '../../lib/describe.ts';
 import { type Duration, durationMs } from '../../lib/duration.ts';
+import { sourceOf } from '../../queue/consumer-source.ts';
 import type { Consumer, Queue } from '../../queue/queue.ts';
 import type { Group } from '../../topic/topic.ts';
 
@@ -20,8 +21,11 @@ const INTERVAL_MS = 5_000;
 const CALM_LOOKS = 3;
 
 export interface AutoscaleOptions {
-  /** What waits: a queue's ready messages, a group's uncommitted records, or what a function of yours counts. */
-  of: Queue<never> | Queue | Group<never> | Group | (() => number | Promise<number>);
+  /**
+   * What waits: a queue's ready messages, a group's uncommitted records, or what a function of yours counts. Missing: those of the queue or group that
+   * the consumer is of.
+   */
+  of?: Waiting;
   /** Missing: 1. */
   min?: number;
   max: number;
@@ -38,6 +42,8 @@ export interface AutoscaleOptions {
   /** Give `mq.clock` where tests move the time. Missing: the time of this machine. */
   clock?: Clock;
 }
+
+type Waiting = Queue<never> | Queue | Group<never> | Group | (() => number | Promise<number>);
 
 /** What `autoscale` started. It ends with the consumer. */
 export interface Autoscaler extends Disposable {
@@ -58,6 +64,7 @@ class ConcurrencyScaler implements Autoscaler {
   waiting: number | undefined;
   readonly #consumer: Consumer;
   readonly #options: AutoscaleOptions;
+  readonly #of: Waiting;
   readonly #clock: Clock;
   readonly #min: number;
   readonly #lag: number;
@@ -74,6 +81,9 @@ class ConcurrencyScaler implements Autoscaler {
     checkCount('max', max, min);
     checkCount('calmLooks', calmLooks, 1);
     if (!(lag > 0)) throw invalid('lag', lag, 'a number above 0');
+    const of = options.of ?? sourceOf(consumer);
+    if (of === undefined) throw invalid('of', 'missing', 'what this consumer consumes');
+    this.#of = of;
     this.#consumer = consumer;
     this.#options = options;
     this.#clock = options.clock ?? backgroundClock;
@@ -88,7 +98,7 @@ class ConcurrencyScaler implements Autoscaler {
 
   async look(): Promise<void> {
     try {
-      const waiting = await waitingIn(this.#options.of);
+      const waiting = await waitingIn(this.#of);
       this.waiting = waiting;
       if (!this.#stopped) this.#decide(waiting);
     } catch (error) {
@@ -136,7 +146,7 @@ class ConcurrencyScaler implements Autoscaler {
   }
 }
 
-async function waitingIn(of: AutoscaleOptions['of']): Promise<number> {
+async function waitingIn(of: Waiting): Promise<number> {
   if (typeof of === 'function') return of();
   if ('lag' in of) return (await of.lag()).total;
   return (await of.stats()).ready;

@@ -50,6 +50,7 @@ import { decodeData } from '../../message/codec.ts';
 import type { MessageContract } from '../../message/contract.ts';
 import type { Message } from '../../message/message.ts';
 import { ReceivedMessage } from '../../message/received-message.ts';
+import { withSource } from '../../queue/consumer-source.ts';
 import type { ConsumeOptions, Consumer, Queue, Sent } from '../../queue/queue.ts';
 import { BoundConsumer } from './bound-consumer.ts';
 import { kindName, TIMEOUT_TYPE } from './saga-context.ts';
@@ -155,7 +156,7 @@ class QueueSaga<State> implements Saga<State> {
     if (this.#options.topics === undefined) return consumer;
     const { clock, onError } = contextOf(this.#mq);
     const told = { clock, onError: options.onError ?? onError };
-    return new BoundConsumer(consumer, () => this.#bind(), told);
+    return withSource(new BoundConsumer(consumer, () => this.#bind(), told), this.queue);
   }
 
   async get(

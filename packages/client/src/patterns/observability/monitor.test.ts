@@ -112,6 +112,24 @@ describe('a monitor', () => {
     await mq.close();
   });
 
+  it('counts the attempts of a group apart from groups of that name on other topics', async () => {
+    const groups = ['placed', 'paid'].map((topic) =>
+      mq.topic(topic).group('billing', { retry: false }),
+    );
+    const watches = groups.map((group) => monitor(group, {}, collect, { clock: mq.clock }));
+    const [first, second] = groups.map((group, index) =>
+      group.consume(() => {
+        if (index === 1) throw new Error('no');
+      }),
+    );
+    for (const topic of ['placed', 'paid']) await mq.topic(topic).publish({});
+    const errorRates = () =>
+      Promise.all(watches.map(async (watch) => (await watch.look()).errorRate));
+    await expect.poll(errorRates).toEqual([0, 1]);
+    for (const each of [first!, second!, ...watches]) await each.close();
+    await mq.close();
+  });
+
   it('warns when nobody else is told that the engine cannot be asked', async () => {
     const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
     driver.queueStats = () => Promise.reject(new Error('the engine is away'));

@@ -242,7 +242,7 @@ class Watcher implements Monitor {
   #count({ place, outcome }: { place: Place; outcome: keyof typeof FAILED }): void {
     const { name } = this.#target;
     const isOurs = isGroup(this.#target)
-      ? place.group === name
+      ? place.group === name && place.name === this.#target.topic
       : place.kind === 'queue' && place.name === name;
     if (isOurs) this.#attempts.add(FAILED[outcome]);
   }

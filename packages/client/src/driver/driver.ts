@@ -176,6 +176,8 @@ export interface DeliverySink {
 }
 
 export interface QueueSubscription {
+  /** Whether nothing comes while the prefetch is 0. Missing: a consumer that pauses closes the subscription, and makes another one. */
+  readonly canPause?: boolean;
   /** Takes effect for what is delivered from now on. */
   setPrefetch(prefetch: number): void;
   /** No delivery comes after this has resolved. What is unsettled stays leased until it is settled. */

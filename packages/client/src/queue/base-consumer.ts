@@ -37,6 +37,7 @@ export abstract class BaseConsumer implements Consumer {
   readonly #closed = deferred<void>();
   #forget: () => void = noop;
   #opening: Promise<void> = Promise.resolve();
+  #isOpening = false;
   #concurrency: number;
   #running = 0;
   /** What is on its way to the engine: acknowledgements, moves, commits. */
@@ -64,6 +65,9 @@ export abstract class BaseConsumer implements Consumer {
   protected abstract startNext(): boolean;
   /** The credit has changed. */
   protected abstract creditChanged(): void;
+  /** It has been paused, or goes on. */
+  protected pauseChanged(): void {}
+
   /** Nothing more is delivered when it resolves. */
   protected abstract stopFetching(): Promise<void>;
   /** What no handler has begun goes back. */
@@ -100,11 +104,15 @@ export abstract class BaseConsumer implements Consumer {
   }
 
   pause(): void {
+    if (this.#paused) return;
     this.#paused = true;
+    this.pauseChanged();
   }
 
   resume(): void {
+    if (!this.#paused) return;
     this.#paused = false;
+    this.pauseChanged();
     this.pump();
   }
 
@@ -127,10 +135,15 @@ export abstract class BaseConsumer implements Consumer {
   /** To be called once by the constructor of the class itself. */
   protected begin(signal: AbortSignal | undefined): void {
     this.#forget = this.context.closeWithClient(this);
-    this.#opening = this.#open();
+    this.reopen();
     const stop = (): void => void this.close();
     if (signal?.aborted === true) stop();
     signal?.addEventListener('abort', stop, { once: true, signal: this.stopped.signal });
+  }
+
+  /** Subscribes again, unless that is under way. */
+  protected reopen(): void {
+    if (!this.#isOpening && !this.isClosing) this.#opening = this.#open();
   }
 
   protected get isClosing(): boolean {
@@ -203,6 +216,12 @@ export abstract class BaseConsumer implements Consumer {
   }
 
   async #open(): Promise<void> {
+    this.#isOpening = true;
+    await this.#tryToOpen();
+    this.#isOpening = false;
+  }
+
+  async #tryToOpen(): Promise<void> {
     for (
       let waitMs = AGAIN_FIRST_MS;
       !this.isClosing;

@@ -711,3 +711,55 @@ test('closing is not held up by an engine that does not take back what nobody ha
   await closing;
   expect(runs[0]!.message.signal.aborted).toBe(true);
 });
+
+test.each([true, false])(
+  'a consumer that pauses leaves messages to others; the engine can pause: %s',
+  async (canPause) => {
+    const { orders, driver } = setUp();
+    const subscribe = driver.queues.subscribeQueue.bind(driver.queues);
+    driver.queues.subscribeQueue = async (...args) => {
+      const subscription = await subscribe(...args);
+      return canPause ? { ...subscription, canPause } : subscription;
+    };
+    const { runs, handler } = heldHandler();
+    const consumer = orders.consume(handler, { concurrency: 2, prefetch: 3 });
+    await sendMany(orders, 7);
+    await settled();
+    consumer.pause();
+    await settled();
+    expect(await orders.stats()).toMatchObject({ ready: 5, leased: 2 });
+    for (const { end } of runs) end();
+    await settled();
+    expect(runs).toHaveLength(2);
+    const other = await orders.receive();
+    expect([other?.data.n, other?.retryCount]).toEqual([3, 0]);
+    await other?.ack();
+    consumer.resume();
+    consumer.pause();
+    consumer.resume();
+    await settled();
+    expect(runs.map(({ message }) => message.data.n)).toEqual([1, 2, 4, 5]);
+    for (const { end } of runs) end();
+    await settled();
+    for (const { end } of runs) end();
+    await consumer.close();
+    expect(await orders.stats()).toMatchObject({ ready: 0, leased: 0, consumers: 0 });
+  },
+);
+
+test('a consumer that is paused before it has subscribed takes nothing until it goes on', async () => {
+  const { orders } = setUp();
+  await sendMany(orders, 2);
+  const seen: number[] = [];
+  const consumer = orders.consume(({ data }) => void seen.push(data.n));
+  consumer.pause();
+  await consumer.ready();
+  await settled();
+  expect([seen, await orders.stats()]).toMatchObject([[], { ready: 2, leased: 0 }]);
+  consumer.resume();
+  await settled();
+  expect(seen).toEqual([1, 2]);
+  consumer.pause();
+  await consumer.close();
+  expect(await orders.stats()).toMatchObject({ ready: 0, consumers: 0 });
+});

@@ -48,6 +48,8 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
   /** Undefined: the caller has said how much is held. */
   readonly #growth: PrefetchGrowth | undefined;
   #subscription: QueueSubscription | undefined = undefined;
+  /** Pausing and going on, one after the other. */
+  #following: Promise<void> = Promise.resolve();
   /** Closed; what comes nevertheless goes back. */
   #isOver = false;
 
@@ -95,6 +97,8 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
       void this.giveBackWaiting();
       return;
     }
+    // It was on its way.
+    if (this.paused) this.pauseChanged();
     this.#leases.arm();
     this.pump();
   }
@@ -258,6 +262,33 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
     const subscription = await queues.subscribeQueue(name, options, this);
     this.#subscription = subscription;
     if (this.#isOver) await subscription.close();
+    else if (this.paused) this.pauseChanged();
+  }
+
+  protected override pauseChanged(): void {
+    const following = this.#following.then(() => this.#followPause());
+    this.#following = following.catch(() => undefined);
+    this.watch(following);
+  }
+
+  /** Who pauses holds nothing that others could work on. */
+  async #followPause(): Promise<void> {
+    const subscription = this.#subscription;
+    if (this.isClosing) return;
+    if (!this.paused) {
+      if (subscription === undefined) this.reopen();
+      else this.creditChanged();
+      return;
+    }
+    if (subscription === undefined) return;
+    if (subscription.canPause === true) subscription.setPrefetch(0);
+    else {
+      this.#subscription = undefined;
+      await subscription.close();
+    }
+    // What waits for its next attempt here has its count here, too.
+    const isUntouched = ({ started, state }: QueueMessage): boolean => !started && state === 'open';
+    await this.#giveBackWaiting([...this.#held.values()].filter(isUntouched));
   }
 
   protected override get credit(): number {
@@ -274,10 +305,11 @@ export class QueueConsumer extends BaseConsumer implements DeliverySink {
   }
 
   protected override creditChanged(): void {
-    this.#subscription?.setPrefetch(this.credit);
+    if (!this.paused) this.#subscription?.setPrefetch(this.credit);
   }
 
   protected override async stopFetching(): Promise<void> {
+    await this.#following;
     await this.#subscription?.close();
   }
 

@@ -9,6 +9,7 @@ import {
   gate,
   inTime,
   pause,
+  QUICK,
   type Stage,
   take,
 } from './stage.ts';
@@ -310,6 +311,35 @@ function describePrefetch(stage: Stage): void {
       const received = await drain(other, 35);
       expect(received).toHaveLength(35);
       opened.open();
+      await consumer.close();
+    });
+
+    it.skipIf(stage.contract.consumersOwnParts)('leaves all to others in a pause', async () => {
+      const queue = stage.queue<number>();
+      const opened = gate();
+      const seen: number[] = [];
+      const consumer = queue.consume(
+        async ({ data }) => {
+          seen.push(data);
+          await opened.promise;
+        },
+        { concurrency: 1, prefetch: 5 },
+      );
+      await consumer.ready();
+      await queue.sendBatch(Array.from({ length: 6 }, (_, data) => ({ data })));
+      await eventually('a handler runs', () => seen.length === 1);
+      consumer.pause();
+      const other = (await stage.connect()).queue<number>(queue.name, { retry: QUICK });
+      const received = await drain(other, 5);
+      expect(received).toHaveLength(5);
+      if (stage.client.driver.queues?.begin !== undefined) {
+        expect(received.map(({ retryCount }) => retryCount)).toEqual([0, 0, 0, 0, 0]);
+      }
+      opened.open();
+      await queue.send(6);
+      consumer.resume();
+      await eventually('it goes on', () => seen.length === 2);
+      expect(seen[1]).toBe(6);
       await consumer.close();
     });
 

@@ -22,6 +22,7 @@ export interface SubscriptionOptions {
 
 export class EmbeddedSubscription implements QueueSubscription, QueueConsumer, DeliveryOwner {
   readonly noAck = false;
+  readonly canPause = true;
   readonly counted = 'later';
   readonly leaseMs: number;
   readonly #context: EmbeddedContext;

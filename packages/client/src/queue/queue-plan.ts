@@ -11,7 +11,7 @@ import { type Duration, durationMs } from '../lib/duration.ts';
 import { type StoredErrors, storedErrorsOf } from '../message/attempts.ts';
 import { type Contracts, contractsOf } from '../message/contracts.ts';
 import type { Interceptor, Place } from '../message/interceptor.ts';
-import type { Delivery, QueueOptions } from './queue.ts';
+import type { Delivery, OnceStore, QueueOptions } from './queue.ts';
 import { type RetryPolicy, retryPolicy } from './retry.ts';
 
 const LEASE_MS = 30_000;
@@ -65,12 +65,23 @@ export function planQueue(context: ClientContext, name: string, options: QueueOp
     retry: retryPolicy(options.retry, label, context.random),
     leaseMs,
     leaseMaxMs: msOr(options.leaseMax, LEASE_MAX_MS, `leaseMax of ${label}`),
-    delivery: options.delivery ?? 'at-least-once',
+    delivery: checkedDelivery(options.delivery, label),
     blocks: options.limit?.overflow === 'block',
     contracts: contractsOf(label, options.contract),
     interceptors,
     storedErrors: storedErrorsOf(options.storedErrors, interceptors, label),
   };
+}
+
+/** For programs that no compiler has read. */
+function checkedDelivery(delivery: Delivery = 'at-least-once', label: string): Delivery {
+  if (delivery === 'at-most-once' || delivery === 'at-least-once') return delivery;
+  const { mode, once } = Object(delivery) as { mode?: unknown; once?: Partial<OnceStore> };
+  if (mode === 'effectively-once' && typeof once?.once === 'function') return delivery;
+  throw new PolymqError(
+    'invalid-argument',
+    `delivery of ${label} is none; give 'at-most-once', 'at-least-once', or { mode: 'effectively-once', once } with a store (an inbox, or onceBy of an idempotency store)`,
+  );
 }
 
 function* neededBy(options: QueueOptions): Generator<Capability> {

@@ -65,7 +65,8 @@ export interface QueueOptions<T = unknown> {
 
 /**
  * `at-most-once`: acknowledged before the handler runs. `at-least-once`: after it. `effectively-once`: after it, and a message that
- * was handled already is acknowledged without running the handler again; `once` remembers them.
+ * was handled already is acknowledged without running the handler again; `once` remembers them. It is no text like the others, since it
+ * cannot be had without a store: `{ mode: 'effectively-once', once: inbox(…) }`.
  */
 export type Delivery =
   | 'at-most-once'
@@ -110,7 +111,8 @@ export interface SendOptions {
 }
 
 export interface BatchItem<T = unknown> extends SendOptions {
-  data: T;
+  /** A received message is forwarded, as by `send`. */
+  data: T | Message<T>;
 }
 
 export interface Sent {

@@ -494,3 +494,27 @@ test('tools can listen to what is sent, received and settled', async () => {
   await orders.send({ n: 2 });
   expect(log).toEqual(['send orders', 'receive orders', 'settle orders ack']);
 });
+
+test('a received message is forwarded by a batch as by a send', async () => {
+  const { mq, orders } = setUp();
+  await orders.send({ n: 1 }, { key: 'k', headers: { a: 'b' }, type: 't' });
+  const received = (await orders.receive())!;
+  const next = mq.queue<Order>('next');
+  await next.sendBatch([{ data: received, delay: 0 }, { data: { n: 2 } }]);
+  const [forwarded, plain] = await next.receiveBatch({ max: 2 });
+  expect(forwarded).toMatchObject({ data: { n: 1 }, key: 'k', headers: { a: 'b' }, type: 't' });
+  expect(plain).toMatchObject({ data: { n: 2 }, key: undefined });
+});
+
+test.each(['effectively-once', { mode: 'effectively-once' }, 'sometimes', null])(
+  'the delivery %j is refused when the queue is made, and the error says what there is',
+  (delivery) => {
+    const { mq } = setUp();
+    expect(() => mq.queue('q', { delivery: delivery as never })).toThrow(
+      expect.objectContaining({
+        code: 'invalid-argument',
+        message: expect.stringContaining("{ mode: 'effectively-once', once }"),
+      }),
+    );
+  },
+);

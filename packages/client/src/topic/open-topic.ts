@@ -22,6 +22,7 @@ import type {
   Group,
   GroupOptions,
   Published,
+  PublishItem,
   PublishOptions,
   SubscribeOptions,
   Topic,
@@ -97,7 +98,7 @@ export class OpenTopic<T = unknown> implements Topic<T>, Encodes<T, PublishOptio
     return publishedAt(message.id, outcome);
   }
 
-  async publishBatch(items: readonly (PublishOptions & { data: T })[]): Promise<Published[]> {
+  async publishBatch(items: readonly PublishItem<T>[]): Promise<Published[]> {
     this.#plan.context.checkOpen();
     if (items.length === 0) return [];
     const messages: OutgoingMessage[] = [];

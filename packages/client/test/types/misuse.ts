@@ -8,7 +8,9 @@ import {
   type Duration,
   defineMessage,
   type Handler,
+  type Message,
   type MessageContract,
+  type OnceStore,
   type QueueOptions,
 } from '@polymq/client';
 import { z } from 'zod';
@@ -24,6 +26,8 @@ interface Payment {
 declare const mq: Client;
 declare const order: Order;
 declare const payment: Payment;
+declare const paid: Message<Payment>;
+declare const once: OnceStore;
 declare const OrderPlaced: MessageContract<Order>;
 declare const handlePayment: Handler<Payment>;
 declare const handleOrder: Handler<Order>;
@@ -31,6 +35,7 @@ declare const handleOrder: Handler<Order>;
 /** Never runs: the compiler is the test. */
 export async function wrongPayloads(): Promise<void> {
   const orders = mq.queue<Order>('orders');
+  const received = await orders.receive({ wait: '1s' });
   await orders.send(order);
   // @ts-expect-error: another kind of data
   await orders.send(payment);
@@ -41,6 +46,9 @@ export async function wrongPayloads(): Promise<void> {
   await orders.sendBatch([{ data: order, delay: '5s' }]);
   // @ts-expect-error: another kind of data in a batch
   await orders.sendBatch([{ data: payment }]);
+  if (received !== undefined) await orders.sendBatch([{ data: received, delay: '5s' }]);
+  // @ts-expect-error: a message of another kind, forwarded in a batch
+  await orders.sendBatch([{ data: paid }]);
   // @ts-expect-error: a batch of bare data
   await orders.sendBatch([order]);
 
@@ -48,8 +56,11 @@ export async function wrongPayloads(): Promise<void> {
   await placed.publish(order, { key: '1' });
   // @ts-expect-error: another kind of data
   await placed.publish(payment);
+  await placed.publishBatch([{ data: order, key: '1' }]);
+  if (received !== undefined) await placed.publishBatch([{ data: received, key: '1' }]);
+  // @ts-expect-error: a message of another kind, forwarded in a batch
+  await placed.publishBatch([{ data: paid }]);
 
-  const received = await orders.receive({ wait: '1s' });
   // @ts-expect-error: nothing may have come
   received.data.orderId.toString();
   const text: string | undefined = received?.data.orderId;
@@ -70,6 +81,7 @@ export async function unknownOptions(): Promise<void> {
   mq.queue('orders', { delivery: 'exactly-once' });
   // @ts-expect-error: effectively-once needs a store
   mq.queue('orders', { delivery: 'effectively-once' });
+  mq.queue('orders', { delivery: { mode: 'effectively-once', once } });
   // @ts-expect-error: no such capability
   mq.queue('orders', { requires: ['teleport'] });
   // @ts-expect-error: no such way to overflow

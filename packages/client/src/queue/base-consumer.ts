@@ -250,6 +250,7 @@ export abstract class BaseConsumer implements Consumer {
     await told.race(this.#try(this.stopFetching()));
     await told.race(this.#try(this.giveBackWaiting()));
     await drained.race(this.#idle());
+    if (this.#running > 0 && drainMs > 0) this.report(this.#cutOff(drainMs));
     await told.race(this.#try(this.giveBackRunning(this.#closedError())));
     await told.race(this.#try(this.finished()));
     drained.cancel();
@@ -276,6 +277,15 @@ export abstract class BaseConsumer implements Consumer {
 
   #checkIdle(): void {
     if (this.#running === 0 && this.#pending === 0) this.#whenIdle?.();
+  }
+
+  /** Nothing tells a handler that closes its own consumer from anybody else, so whoever waits too long is told that it may be one. */
+  #cutOff(drainMs: number): PolymqError {
+    return new PolymqError(
+      'timeout',
+      `the consumer of ${this.label} was closed, and handlers (${this.#running}) had not ended ${drainMs} ms later; they are told to stop, and ` +
+        'their messages come again. Give more time by `drain`; and a handler that closes its own consumer must not wait for that, which is waiting for itself',
+    );
   }
 
   #closedError(): PolymqError {

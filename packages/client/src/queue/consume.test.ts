@@ -763,3 +763,33 @@ test('a consumer that is paused before it has subscribed takes nothing until it 
   await consumer.close();
   expect(await orders.stats()).toMatchObject({ ready: 0, consumers: 0 });
 });
+
+test('a handler may close its own consumer, if it does not wait for that', async () => {
+  const { orders, errors } = setUp();
+  const consumer = orders.consume(() => {
+    void consumer.close();
+  });
+  await sendMany(orders, 2);
+  await consumer.closed;
+  expect(await orders.stats()).toMatchObject({ ready: 1, leased: 0 });
+  expect(errors).toEqual([]);
+});
+
+test('handlers that do not end in the drain time are told, such as one that waits for its own closing', async () => {
+  const { orders, clock, errors } = setUp();
+  let aborted = false;
+  const consumer = orders.consume(async ({ signal }) => {
+    signal.addEventListener('abort', () => {
+      aborted = true;
+    });
+    await consumer.close({ drain: '5s' });
+  });
+  await orders.send({ n: 1 });
+  await settled();
+  await clock.advance('5s');
+  await consumer.closed;
+  expect(aborted).toBe(true);
+  expect(errors).toEqual([expect.objectContaining({ code: 'timeout' })]);
+  expect(String(errors[0])).toMatch(/queue "orders".*handlers \(1\).*5000 ms.*waiting for itself/);
+  expect(await orders.stats()).toMatchObject({ ready: 1, leased: 0 });
+});

@@ -159,10 +159,13 @@ export interface Consumer extends AsyncDisposable {
   /** Resolves when messages can come. Rejects if the queue cannot be consumed. */
   ready(): Promise<void>;
   setConcurrency(concurrency: number): void;
-  /** No further handler starts until `resume`. */
+  /** No further handler starts until `resume`. What no handler has begun goes back to the queue, for others; records of a topic stay. */
   pause(): void;
   resume(): void;
-  /** Stops fetching, waits for the handlers, gives back the rest. */
+  /**
+   * Stops fetching, waits for the handlers, gives back the rest. Handlers that take longer than `drain` are reported to `onError`, and their
+   * messages come again; so a handler may close its own consumer, but not wait for it: `void consumer.close()`.
+   */
   close(options?: CloseOptions): Promise<void>;
   /** Resolves when it has been closed; rejects if it ended by itself. */
   readonly closed: Promise<void>;

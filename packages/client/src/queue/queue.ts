@@ -106,7 +106,7 @@ export interface SendOptions {
   ttl?: Duration;
   correlationId?: string;
   replyTo?: string;
-  /** Gives up waiting for interceptors, for room in the queue or for the engine; for a lost connection not later than the client's `timeout`. */
+  /** Gives up waiting for interceptors, for room in the queue, for a connection or for an answer. Missing: the `timeout` of the client. */
   timeout?: Duration;
 }
 

@@ -56,7 +56,10 @@ async function bare(sqs: SQSClient): Promise<Rates> {
   const send = await perSecond(COUNT, () => inParallel(SENDERS, sender));
   let received = 0;
   const receiver = async (): Promise<void> => {
-    while (received < COUNT) received += await receiveTen(sqs, QueueUrl);
+    while (received < COUNT) {
+      const count = await receiveTen(sqs, QueueUrl);
+      received += count;
+    }
   };
   const receive = await perSecond(COUNT, () => inParallel(POLLS, receiver));
   return { send, receive };

@@ -17,6 +17,7 @@ import type { SqsOptions } from '../drivers/sqs/index.ts';
 import { PolymqError } from '../errors.ts';
 import { systemClock } from '../lib/clock.ts';
 import { durationMs } from '../lib/duration.ts';
+import { checkOptions, type OptionNames } from '../lib/known-options.ts';
 import { ENGINES, type Engine } from './engines.ts';
 import { parseAddress } from './parse-address.ts';
 
@@ -38,6 +39,20 @@ export interface SplitAddress {
   readonly topics: string | URL | Driver;
 }
 
+const OPTIONS: OptionNames<ConnectOptions> = {
+  name: true,
+  interceptors: true,
+  timeout: true,
+  onError: true,
+  random: true,
+  amqp: true,
+  kafka: true,
+  polymq: true,
+  redis: true,
+  sqs: true,
+  embedded: true,
+};
+
 const TIMEOUT_MS = 30_000;
 const NAME = 'polymq-client';
 
@@ -50,6 +65,7 @@ export async function connect(
   address: string | URL | SplitAddress | Driver,
   options: ConnectOptions = {},
 ): Promise<Client> {
+  checkOptions(options, OPTIONS, 'connect');
   let client: CreatedClient | undefined;
   const context = contextOf(options, (state, error) => client?.connectionChanged(state, error));
   const driver = await driverOf(address, options, context);

@@ -4,6 +4,7 @@ import type { ClientContext } from '../driver/client-context.ts';
 import type { QueueSpec, QueueStats, SendOutcome } from '../driver/driver.ts';
 import type { PolymqError } from '../errors.ts';
 import { durationMs } from '../lib/duration.ts';
+import { checkOptions } from '../lib/known-options.ts';
 import { isPromise, type Maybe } from '../lib/maybe.ts';
 import { AROUND_SEND, ENCODE, type Encodes } from '../message/encodes.ts';
 import type { Handler, Message } from '../message/message.ts';
@@ -12,6 +13,7 @@ import { withSource } from './consumer-source.ts';
 import { QueueDeadLetters } from './dead-letters.ts';
 import { Declaration } from './declaration.ts';
 import { loopOptions, MessageIterator } from './message-iterator.ts';
+import { CONSUME_OPTIONS, SEND_OPTIONS } from './option-names.ts';
 import type {
   BatchItem,
   BatchOutcome,
@@ -77,6 +79,7 @@ export class OpenQueue<T = unknown> implements Queue<T>, Encodes<T, SendOptions>
   }
 
   async send(data: T | Message<T>, options: SendOptions = NO_OPTIONS): Promise<Sent> {
+    this.#checkSend(options);
     const written = this.#parts.sender.write(data, options, this.#parts.plan.context.clock.nowMs());
     const message = isPromise(written) ? await written : written;
     const outcomes = await this.#parts.sender.send([message], options.timeout);
@@ -87,6 +90,7 @@ export class OpenQueue<T = unknown> implements Queue<T>, Encodes<T, SendOptions>
   }
 
   [ENCODE](data: T | Message<T>, options: SendOptions): Maybe<OutgoingMessage> {
+    this.#checkSend(options);
     return this.#parts.sender.encode(data, options);
   }
 
@@ -97,6 +101,8 @@ export class OpenQueue<T = unknown> implements Queue<T>, Encodes<T, SendOptions>
   async sendBatch(items: readonly BatchItem<T>[]): Promise<BatchOutcome[]> {
     const { context } = this.#parts.plan;
     context.checkOpen();
+    // Those of a batch are all made by the same line of a program.
+    this.#checkSend(items[0]);
     const nowMs = context.clock.nowMs();
     const outcomes: BatchOutcome[] = new Array(items.length);
     const messages: OutgoingMessage[] = [];
@@ -155,7 +161,12 @@ export class OpenQueue<T = unknown> implements Queue<T>, Encodes<T, SendOptions>
     this.#parts.declaration.forget();
   }
 
+  #checkSend(options: SendOptions | undefined): void {
+    checkOptions<SendOptions>(options, SEND_OPTIONS, `a send to ${this.#parts.plan.label}`);
+  }
+
   #consume(handler: Handler, options: ConsumeOptions): Consumer {
+    checkOptions(options, CONSUME_OPTIONS, `a consumer of ${this.#parts.plan.label}`);
     const consumer = new QueueConsumer(this.#parts, handler, options);
     this.#isConsumed = true;
     return consumer;

@@ -8,9 +8,11 @@ import type { Driver, QueueDriver, QueueLimit, QueueSpec } from '../driver/drive
 import { requireCapability, unsupported } from '../driver/require-capability.ts';
 import { PolymqError } from '../errors.ts';
 import { type Duration, durationMs } from '../lib/duration.ts';
+import { checkOptions } from '../lib/known-options.ts';
 import { type StoredErrors, storedErrorsOf } from '../message/attempts.ts';
 import { type Contracts, contractsOf } from '../message/contracts.ts';
 import type { Interceptor, Place } from '../message/interceptor.ts';
+import { LIMIT_OPTIONS, QUEUE_OPTIONS } from './option-names.ts';
 import type { Delivery, OnceStore, QueueOptions } from './queue.ts';
 import { type RetryPolicy, retryPolicy } from './retry.ts';
 
@@ -46,6 +48,8 @@ export interface QueuePlan {
 export function planQueue(context: ClientContext, name: string, options: QueueOptions): QueuePlan {
   const label = `queue "${name}"`;
   if (name === '') throw new PolymqError('invalid-argument', 'a queue needs a name that is not ""');
+  checkOptions(options, QUEUE_OPTIONS, label);
+  checkOptions(options.limit, LIMIT_OPTIONS, `limit of ${label}`);
   const { driver } = context;
   const { queues } = driver;
   for (const capability of neededBy(options)) requireCapability(driver, capability);

@@ -2,9 +2,11 @@
 import { PolymqError } from '../errors.ts';
 import { receiveChannel } from '../lib/diagnostics.ts';
 import { durationMs } from '../lib/duration.ts';
+import { checkOptions } from '../lib/known-options.ts';
 import { MessageReader } from '../message/message-reader.ts';
 import type { Delivery } from '../message/wire-message.ts';
 import type { Declaration } from './declaration.ts';
+import { RECEIVE_OPTIONS } from './option-names.ts';
 import type { ReceiveBatchOptions } from './queue.ts';
 import { QueueMessage } from './queue-message.ts';
 import type { QueuePlan } from './queue-plan.ts';
@@ -30,6 +32,7 @@ export class QueueReceiver {
   async receive(options: ReceiveBatchOptions): Promise<QueueMessage[]> {
     const { context, name, label, leaseMs, queues } = this.#plan;
     const { max, wait = 0, signal } = options;
+    checkOptions(options, RECEIVE_OPTIONS, `a receive from ${label}`);
     this.#check(max);
     const waitMs = durationMs(wait, `wait of receive (${label})`);
     if (!this.#declaration.done) await this.#declaration.ready();

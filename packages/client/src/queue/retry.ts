@@ -1,6 +1,8 @@
 /** How long a message waits after each failed attempt, and after how many it is given up. */
 import { PolymqError } from '../errors.ts';
 import { type Duration, durationMs } from '../lib/duration.ts';
+import { checkOptions } from '../lib/known-options.ts';
+import { RETRY_OPTIONS } from './option-names.ts';
 import type { RetryOptions } from './queue.ts';
 
 const BASE_MS = 1_000;
@@ -26,6 +28,7 @@ export function retryPolicy(
   random: () => number,
 ): RetryPolicy {
   if (options === false) return NO_RETRY;
+  checkOptions(options, RETRY_OPTIONS, `retry of ${place}`);
   const { max, backoff = 'exponential', base, cap, jitter } = options ?? { max: RETRY_MAX };
   if (!(Number.isSafeInteger(max) && max >= 0)) {
     throw invalid(place, 'max', max, 'give a whole number, 0 or more');

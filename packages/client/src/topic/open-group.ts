@@ -2,15 +2,18 @@
 import { requireCapability, unsupported } from '../driver/require-capability.ts';
 import { PolymqError } from '../errors.ts';
 import { reasonText } from '../lib/describe.ts';
+import { checkOptions } from '../lib/known-options.ts';
 import { HEADER } from '../message/headers.ts';
 import type { Handler, Message } from '../message/message.ts';
 import type { WireMessage } from '../message/wire-message.ts';
 import { withSource } from '../queue/consumer-source.ts';
 import type { Declaration } from '../queue/declaration.ts';
 import { loopOptions, MessageIterator } from '../queue/message-iterator.ts';
+import { CONSUME_OPTIONS } from '../queue/option-names.ts';
 import type { ConsumeOptions, Consumer } from '../queue/queue.ts';
 import { type RetryPolicy, retryPolicy } from '../queue/retry.ts';
 import { Committing } from './committing.ts';
+import { GROUP_OPTIONS } from './option-names.ts';
 import { positionOf } from './position.ts';
 import type { Reading } from './reading.ts';
 import type { From, Group, GroupOptions } from './topic.ts';
@@ -40,6 +43,7 @@ export class OpenGroup<T> implements Group<T> {
     this.name = name;
     const label = `group "${name}" of ${plan.label}`;
     this.#plan = { ...plan, label, place: { ...plan.place, group: name } };
+    checkOptions(options, GROUP_OPTIONS, label);
     this.#declaration = declaration;
     this.#options = options;
     this.#retry = retryPolicy(options.retry, label, random);
@@ -86,6 +90,7 @@ export class OpenGroup<T> implements Group<T> {
 
   #consume(handler: Handler, options: ConsumeOptions): Consumer {
     const plan = this.#plan;
+    checkOptions(options, CONSUME_OPTIONS, `a consumer of ${plan.label}`);
     const from = positionOf(this.#options.from ?? 'start', `from of ${plan.label}`);
     const { clock, onError } = plan.context;
     const committing = new Committing(clock, options.onError ?? onError);

@@ -5,6 +5,7 @@ import { requireCapability } from '../driver/require-capability.ts';
 import { PolymqError } from '../errors.ts';
 import { sendChannel } from '../lib/diagnostics.ts';
 import { durationMs } from '../lib/duration.ts';
+import { checkOptions } from '../lib/known-options.ts';
 import { isPromise, type Maybe } from '../lib/maybe.ts';
 import { within } from '../lib/within.ts';
 import { AROUND_SEND, ENCODE, type Encodes } from '../message/encodes.ts';
@@ -16,6 +17,7 @@ import { Declaration } from '../queue/declaration.ts';
 import type { Consumer } from '../queue/queue.ts';
 import { retryPolicy } from '../queue/retry.ts';
 import { OpenGroup } from './open-group.ts';
+import { PUBLISH_OPTIONS, SUBSCRIBE_OPTIONS } from './option-names.ts';
 import { positionOf } from './position.ts';
 import type { Reading } from './reading.ts';
 import type {
@@ -83,6 +85,7 @@ export class OpenTopic<T = unknown> implements Topic<T>, Encodes<T, PublishOptio
   }
 
   [ENCODE](data: T | Message<T>, options: PublishOptions): Maybe<OutgoingMessage> {
+    this.#checkPublish(options);
     return this.#writer.write(data, options, PLAIN);
   }
 
@@ -92,6 +95,7 @@ export class OpenTopic<T = unknown> implements Topic<T>, Encodes<T, PublishOptio
 
   async publish(data: T | Message<T>, options: PublishOptions = NO_OPTIONS): Promise<Published> {
     this.#plan.context.checkOpen();
+    this.#checkPublish(options);
     const written = this.#writer.write(data, options, PLAIN);
     const message = isPromise(written) ? await written : written;
     const [outcome] = await this.#publish([message], this.#timeoutMs(options));
@@ -101,6 +105,7 @@ export class OpenTopic<T = unknown> implements Topic<T>, Encodes<T, PublishOptio
   async publishBatch(items: readonly PublishItem<T>[]): Promise<Published[]> {
     this.#plan.context.checkOpen();
     if (items.length === 0) return [];
+    this.#checkPublish(items[0]);
     const messages: OutgoingMessage[] = [];
     let timeoutMs: number | undefined;
     for (const item of items) {
@@ -113,8 +118,17 @@ export class OpenTopic<T = unknown> implements Topic<T>, Encodes<T, PublishOptio
     return messages.map(({ id }, index) => publishedAt(id, outcomes[index]));
   }
 
+  #checkPublish(options: PublishOptions | undefined): void {
+    checkOptions<PublishOptions>(options, PUBLISH_OPTIONS, `a publish to ${this.#plan.label}`);
+  }
+
   subscribe(handler: Handler<T>, options: SubscribeOptions<T> = {}): Consumer {
     const plan = this.#plan;
+    checkOptions<SubscribeOptions>(
+      options as SubscribeOptions,
+      SUBSCRIBE_OPTIONS,
+      `a subscription to ${plan.label}`,
+    );
     const { from = 'new', filter, retry } = options;
     const position = positionOf(from, `from of a subscription to ${plan.label}`);
     if (position.at !== 'new') {

@@ -5,9 +5,11 @@ import type { TopicDriver, TopicSpec } from '../driver/driver.ts';
 import { requireCapability, unsupported } from '../driver/require-capability.ts';
 import { PolymqError } from '../errors.ts';
 import { durationMs } from '../lib/duration.ts';
+import { checkOptions } from '../lib/known-options.ts';
 import { type StoredErrors, storedErrorsOf } from '../message/attempts.ts';
 import { type Contracts, contractsOf } from '../message/contracts.ts';
 import type { Interceptor, Place } from '../message/interceptor.ts';
+import { TOPIC_OPTIONS } from './option-names.ts';
 import type { TopicOptions } from './topic.ts';
 
 /** Everything that the parts of one topic have to know. */
@@ -30,6 +32,7 @@ export interface TopicPlan {
 export function planTopic(context: ClientContext, name: string, options: TopicOptions): TopicPlan {
   const label = `topic "${name}"`;
   if (name === '') throw new PolymqError('invalid-argument', 'a topic needs a name that is not ""');
+  checkOptions(options, TOPIC_OPTIONS, label);
   const { driver } = context;
   for (const capability of neededBy(options)) requireCapability(driver, capability);
   const { topics } = driver;

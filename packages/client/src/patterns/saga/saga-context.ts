@@ -103,10 +103,10 @@ export class CollectingContext<State> implements SagaContext<State> {
 
   compensateWith(queue: Queue | string, data: unknown, options: CompensationOptions = {}): void {
     const id = this.#nextId();
-    const { confirmedBy } = options;
+    const { confirmedBy, ...send } = options;
     this.#later(async () => {
       this.#compensations.push({
-        ...(await this.#encode('queue', queue, data, id, options)),
+        ...(await this.#encode('queue', queue, data, id, send)),
         ...(confirmedBy !== undefined && { confirmedBy: kindName(confirmedBy) }),
       });
     });
@@ -187,13 +187,16 @@ export class CollectingContext<State> implements SagaContext<State> {
     const named = typeof target === 'string';
     const place = named ? (to === 'queue' ? mq.queue(target) : mq.topic(target)) : target;
     await place.ready();
+    // The saga itself waits before it publishes: topics know no delay.
+    const { delay, ...write } = options;
     const message = await encodeFor(place, data, {
-      ...options,
+      ...write,
+      ...(to === 'queue' && delay !== undefined && { delay }),
       id,
       correlationId: options.correlationId ?? this.id,
     });
     const nowMs = mq.clock.nowMs();
-    const delayMs = options.delay === undefined ? 0 : durationMs(options.delay, 'delay');
+    const delayMs = delay === undefined ? 0 : durationMs(delay, 'delay');
     const dedupes = to === 'queue' && mq.driver.capabilities.dedupe !== false;
     return {
       ...{ to, name: place.name, id, madeMs: nowMs },

@@ -16,6 +16,8 @@ interface Measured {
   readonly scenario: string;
   readonly version: string;
   readonly perS: number;
+  /** Of the quickest run: on a shared machine the others tell more of its neighbours. */
+  readonly bestPerS: number;
   /** Of the process, broker and all threads; µs per message. */
   readonly cpuUs: number;
 }
@@ -80,6 +82,7 @@ export async function benchSdk(args: string[]): Promise<number> {
       scenario: name,
       version: REMARKS[name]!,
       perS: median(own.map(({ perS }) => perS)),
+      bestPerS: Math.max(...own.map(({ perS }) => perS)),
       cpuUs: median(own.map(({ cpuUs }) => cpuUs)),
     };
   });
@@ -106,6 +109,7 @@ async function measure(scenario: string, order: LoadOrder): Promise<Measured> {
       scenario,
       version: REMARKS[scenario]!,
       perS: messages / seconds,
+      bestPerS: messages / seconds,
       cpuUs: (cpuSeconds * 1e6) / messages,
     };
   } finally {
@@ -133,12 +137,12 @@ async function runLoad(scenario: string, data: string, order: LoadOrder): Promis
 }
 
 function print(results: readonly Measured[], head: readonly string[]): void {
-  const rows = results.map(({ scenario, perS, cpuUs, version }) => [
+  const rows = results.map(({ scenario, perS, bestPerS, cpuUs, version }) => [
     scenario,
-    Math.round(perS).toLocaleString('en'),
+    ...[perS, bestPerS].map((value) => Math.round(value).toLocaleString('en')),
     cpuUs.toFixed(2),
     version,
   ]);
-  const columns = ['', 'messages/s', 'CPU µs', ''];
+  const columns = ['', 'messages/s', 'best run', 'CPU µs', ''];
   process.stdout.write(`${head.join('\n')}\n${formatTable(columns, rows)}\n`);
 }

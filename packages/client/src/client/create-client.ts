@@ -11,6 +11,7 @@ import { type Clock, sleep, systemClock } from '../lib/clock.ts';
 import { warn } from '../lib/describe.ts';
 import { type Duration, durationMs } from '../lib/duration.ts';
 import type { Interceptor } from '../message/interceptor.ts';
+import { sameOptions } from '../message/same-options.ts';
 import { OpenQueue } from '../queue/open-queue.ts';
 import type { CloseOptions, Queue, QueueOptions } from '../queue/queue.ts';
 import { planQueue } from '../queue/queue-plan.ts';
@@ -19,7 +20,6 @@ import type { Topic, TopicOptions } from '../topic/topic.ts';
 import { planTopic } from '../topic/topic-plan.ts';
 import type { Client } from './client.ts';
 import { rememberContext } from './context-of.ts';
-import { sameOptions } from './same-options.ts';
 
 const TIMEOUT_MS = 30_000;
 const DRAIN_MS = 10_000;

@@ -1,16 +1,15 @@
-/** The way from a consumer to what it consumes, for patterns that watch both. */
-import type { Group } from '../topic/topic.ts';
-import type { Consumer, Queue } from './queue.ts';
+/** The way from a consumer to the queue or group that it consumes, for patterns that watch both. */
+import type { Consumer } from './queue.ts';
 
-const sources = new WeakMap<Consumer, Queue | Group>();
+const sources = new WeakMap<Consumer, object>();
 
 /** Answers the consumer. */
 export function withSource(consumer: Consumer, source: object): Consumer {
-  sources.set(consumer, source as Queue | Group);
+  sources.set(consumer, source);
   return consumer;
 }
 
-/** `undefined`: it is no consumer of a queue or group of this SDK. */
-export function sourceOf(consumer: Consumer): Queue | Group | undefined {
+/** The queue or group; `undefined`: it is no consumer of this SDK. */
+export function sourceOf(consumer: Consumer): object | undefined {
   return sources.get(consumer);
 }

@@ -1,5 +1,5 @@
 /** A queue of a client: puts the parts together, one for each depth at which messages are sent and received. */
-import { sameOptions } from '../client/same-options.ts';
+
 import type { ClientContext } from '../driver/client-context.ts';
 import type { QueueSpec, QueueStats, SendOutcome } from '../driver/driver.ts';
 import type { PolymqError } from '../errors.ts';
@@ -8,6 +8,7 @@ import { checkOptions } from '../lib/known-options.ts';
 import { isPromise, type Maybe } from '../lib/maybe.ts';
 import { AROUND_SEND, ENCODE, type Encodes } from '../message/encodes.ts';
 import type { Handler, Message } from '../message/message.ts';
+import { sameOptions } from '../message/same-options.ts';
 import type { OutgoingMessage } from '../message/wire-message.ts';
 import { withSource } from './consumer-source.ts';
 import { QueueDeadLetters } from './dead-letters.ts';

@@ -1,5 +1,5 @@
 /** A topic of a client: publishing, reading all of it, and its groups. */
-import { sameOptions } from '../client/same-options.ts';
+
 import type { PublishOutcome } from '../driver/driver.ts';
 import { requireCapability } from '../driver/require-capability.ts';
 import { PolymqError } from '../errors.ts';
@@ -11,6 +11,7 @@ import { within } from '../lib/within.ts';
 import { AROUND_SEND, ENCODE, type Encodes } from '../message/encodes.ts';
 import type { Handler, Message } from '../message/message.ts';
 import { MessageWriter, PLAIN } from '../message/message-writer.ts';
+import { sameOptions } from '../message/same-options.ts';
 import type { OutgoingMessage } from '../message/wire-message.ts';
 import { wrapSend } from '../message/wrapping.ts';
 import { Declaration } from '../queue/declaration.ts';

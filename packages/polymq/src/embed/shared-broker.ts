@@ -7,8 +7,13 @@ import type { Clock } from '@polymq/client/driver';
 import type { Broker } from '../core/broker.ts';
 import type { Environment } from '../lib/environment/environment.ts';
 import { ManualClock } from '../lib/environment/manual/manual-clock.ts';
-import { ProcessHold } from '../lib/environment/node/process-hold.ts';
-import { type BrokerOptions, type RunningBroker, startWithCore } from '../server/broker.ts';
+import type { ProcessHold } from '../lib/environment/process-hold.ts';
+import {
+  type BrokerOptions,
+  type OpenBroker,
+  type RunningBroker,
+  startWithCore,
+} from '../server/broker.ts';
 import { MEMORY_DATA } from '../server/core.ts';
 import { IN_PROCESS } from './topic/membership.ts';
 
@@ -25,20 +30,17 @@ export class SharedBroker {
   readonly manual: ManualClock | undefined;
   readonly clock: Clock;
   /** Consumers and subscriptions, which are why a program runs, keep it running. */
-  readonly hold: ProcessHold = new ProcessHold();
+  readonly hold: ProcessHold;
   /** Work under way that ends without time passing. */
   pending = 0;
   readonly #onStop: () => void;
   #users = 0;
 
-  private constructor(
-    parts: { running: RunningBroker; core: Broker; environment: Environment },
-    manual: ManualClock | undefined,
-    onStop: () => void,
-  ) {
+  private constructor(parts: OpenBroker, manual: ManualClock | undefined, onStop: () => void) {
     this.running = parts.running;
     this.core = parts.core;
     this.environment = parts.environment;
+    this.hold = parts.hold;
     this.manual = manual;
     this.clock = clockOf(parts.environment);
     this.#onStop = onStop;

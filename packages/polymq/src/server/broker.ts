@@ -15,6 +15,8 @@ import { CounterRegistry, LATENCY_BOUNDS_S } from '../lib/counters.ts';
 import type { Clock, Timers } from '../lib/environment/clock.ts';
 import type { Environment } from '../lib/environment/environment.ts';
 import { createNodeEnvironment } from '../lib/environment/node/node-environment.ts';
+import { NodeProcessHold } from '../lib/environment/node/process-hold.ts';
+import type { ProcessHold } from '../lib/environment/process-hold.ts';
 import { type Logger, silentLogger } from '../lib/logger.ts';
 import type { LogEngine } from '../log/log.ts';
 import { type ResolvedConfig, resolveConfig } from './config/resolve.ts';
@@ -100,6 +102,7 @@ export interface OpenBroker {
   readonly running: RunningBroker;
   readonly core: Broker;
   readonly environment: Environment;
+  readonly hold: ProcessHold;
 }
 
 export async function startWithCore(options: BrokerOptions, world: World): Promise<OpenBroker> {
@@ -107,7 +110,12 @@ export async function startWithCore(options: BrokerOptions, world: World): Promi
   const resolved = resolveConfig({ tree, treeName: 'options' });
   const broker = new ComposedBroker(resolved, { environment, logger, ...world });
   await broker.start();
-  return { running: broker, core: broker.core, environment: broker.environment };
+  return {
+    running: broker,
+    core: broker.core,
+    environment: broker.environment,
+    hold: new NodeProcessHold(),
+  };
 }
 
 class ComposedBroker implements RunningBroker {

@@ -59,7 +59,7 @@ export class Polls {
     const answer = fetchOnce(this.#aws, place, { ...fetch, signal: cut.signal });
     return new Promise((resolve, reject) => {
       const giveUp = (): void => {
-        this.#giveUp(answer, sentMs, () => cut.abort()).then(() => resolve([]));
+        void this.#giveUp(answer, sentMs, () => cut.abort()).then(() => resolve([]));
       };
       signal.addEventListener('abort', giveUp, { once: true });
       const unlessGivenUp =

@@ -81,7 +81,7 @@ class ConcurrencyScaler implements Autoscaler {
     checkCount('max', max, min);
     checkCount('calmLooks', calmLooks, 1);
     if (!(lag > 0)) throw invalid('lag', lag, 'a number above 0');
-    const of = options.of ?? sourceOf(consumer);
+    const of = options.of ?? (sourceOf(consumer) as Queue | Group | undefined);
     if (of === undefined) throw invalid('of', 'missing', 'what this consumer consumes');
     this.#of = of;
     this.#consumer = consumer;

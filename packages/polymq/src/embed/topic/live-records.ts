@@ -1,4 +1,4 @@
-import { PolymqError, type TopicRecord } from '@polymq/client/driver';
+import { PolymqError, type TopicRecord, warn } from '@polymq/client/driver';
 
 const RECORDS_MAX = 10_000;
 const BYTES_MAX = 64 << 20;
@@ -51,6 +51,6 @@ export class LiveRecords {
     const text =
       `a subscriber of the live topic "${this.#topic}" is too slow: its oldest ${gone.length} messages are dropped, and more will be; ` +
       'let the handler return sooner, raise its concurrency, or store the topic (without `live`)';
-    process.emitWarning(new PolymqError('queue-full', text));
+    warn(new PolymqError('queue-full', text));
   }
 }

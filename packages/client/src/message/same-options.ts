@@ -1,4 +1,4 @@
-import type { MessageContract } from '../message/contract.ts';
+import type { MessageContract } from './contract.ts';
 
 /**
  * Whether two sets of options mean the same: plain data by value, functions by their text, contracts by name and version, and other

@@ -1,4 +1,5 @@
 import { PolymqError } from '../../errors.ts';
+import { type FieldReaderClass, mendTaggedFields } from './tagged-fields.ts';
 
 /** `@platformatic/kafka`, of which the driver uses connections, codecs and metadata. */
 export type Library = typeof import('@platformatic/kafka');
@@ -6,7 +7,9 @@ export type Library = typeof import('@platformatic/kafka');
 /** Throws `missing-package`. */
 export async function loadLibrary(): Promise<Library> {
   try {
-    return await import('@platformatic/kafka');
+    const library = await import('@platformatic/kafka');
+    mendTaggedFields(library.Reader as unknown as FieldReaderClass);
+    return library;
   } catch (cause) {
     throw new PolymqError(
       'missing-package',

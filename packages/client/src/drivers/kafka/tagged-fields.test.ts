@@ -4,6 +4,10 @@ import { type FieldReaderClass, mendTaggedFields, skipsTaggedFields } from './ta
 
 /** The library's, whatever another test has made of it. */
 class OwnReader extends Reader {
+  static override from(buffer: Buffer): OwnReader {
+    return new OwnReader(Reader.from(buffer).buffer);
+  }
+
   override readTaggedFields(): void {
     const length = this.readVarInt();
     if (length > 0) this.skip(length);

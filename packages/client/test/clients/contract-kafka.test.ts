@@ -1,14 +1,13 @@
 /**
- * The contract of drivers on Kafka: PolyMQ as its own process, or `TEST_KAFKA=HOST:PORT` (then nothing is restarted).
+ * The contract of drivers on Kafka: PolyMQ as its own process, or what `TEST_KAFKA` names (`given-engines.ts`), `apache` for one.
  */
 import type { Client } from '@polymq/client';
 import { open } from '../../src/drivers/kafka/index.ts';
 import { driverContract } from '../contract/driver-contract.ts';
 import { startPolymqEngine } from '../support/engines.ts';
 import { foreignKafka } from '../support/foreign-programs.ts';
+import { givenKafka } from '../support/given-engines.ts';
 import { openClient } from '../support/open-client.ts';
-
-const given = process.env['TEST_KAFKA'];
 
 const connect = (address: string): Promise<Client> => openClient(open, `kafka://${address}`);
 
@@ -18,8 +17,10 @@ await driverContract({
   bodyBytes: 900_000,
   consumersOwnParts: true,
   async start() {
+    const given = await givenKafka();
     if (given !== undefined) {
-      return { connect: () => connect(given), stop: async () => {}, ...foreignKafka(given) };
+      const { address, stop } = given;
+      return { connect: () => connect(address), stop, ...foreignKafka(address) };
     }
     const engine = await startPolymqEngine(['kafka']);
     const address = `127.0.0.1:${engine.port('kafka')}`;

@@ -1,17 +1,15 @@
 /**
- * The contract of drivers on SQS: the listener of PolyMQ in a process of its own, or the service at `TEST_SQS` (LocalStack,
- * ElasticMQ, AWS), which is not restarted.
- *
- *   TEST_SQS=http://127.0.0.1:4566 npx vitest run packages/client/test/clients/contract-sqs.test.ts
+ * The contract of drivers on SQS: the listener of PolyMQ in a process of its own, or what
+ * `TEST_SQS` names (`given-engines.ts`).
  */
 import type { Client } from '@polymq/client';
 import { open, type SqsOptions } from '../../src/drivers/sqs/index.ts';
 import { driverContract } from '../contract/driver-contract.ts';
 import { startPolymqEngine } from '../support/engines.ts';
+import { givenSqs } from '../support/given-engines.ts';
 import { openClient } from '../support/open-client.ts';
 import { sqsForeigners } from '../support/sqs-foreigners.ts';
 
-const given = process.env['TEST_SQS'];
 const connect = (url: string): Promise<Client> => openClient<SqsOptions>(open, url, {});
 
 await driverContract({
@@ -21,8 +19,10 @@ await driverContract({
   delayMsStep: 1000,
   bodyBytes: 180_000,
   async start() {
+    const given = await givenSqs();
     if (given !== undefined) {
-      return { connect: () => connect(given), stop: async () => {}, ...sqsForeigners(given) };
+      const { address, stop } = given;
+      return { connect: () => connect(address), stop, ...sqsForeigners(address) };
     }
     const broker = await startPolymqEngine(['aws']);
     const url = `http://127.0.0.1:${broker.port('aws')}`;

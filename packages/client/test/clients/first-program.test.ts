@@ -19,6 +19,7 @@ import {
   startRabbitmqEngine,
   startRedisEngine,
 } from '../support/engines.ts';
+import { givenKafka, givenSqs } from '../support/given-engines.ts';
 
 const PROGRAM = join(REPOSITORY_FOLDER, 'examples', 'first', 'main.mjs');
 
@@ -73,15 +74,15 @@ describe('the first program', () => {
       return runsOn(`polymq://127.0.0.1?${ports.join('&')}`);
     }));
 
-  it('runs on SQS', () => {
-    const given = process.env['TEST_SQS'];
-    if (given !== undefined) return runsOn(given);
+  it('runs on SQS', async () => {
+    const given = await givenSqs();
+    if (given !== undefined) return runsOn(given.address).finally(given.stop);
     return onPolymq(['aws'], (polymq) => runsOn(`http://127.0.0.1:${polymq.port('aws')}`));
   });
 
-  it('runs on Kafka', () => {
-    const given = process.env['TEST_KAFKA'];
-    if (given !== undefined) return runsOn(`kafka://${given}`);
+  it('runs on Kafka', async () => {
+    const given = await givenKafka();
+    if (given !== undefined) return runsOn(`kafka://${given.address}`).finally(given.stop);
     return onPolymq(['kafka'], (polymq) => runsOn(`kafka://127.0.0.1:${polymq.port('kafka')}`));
   });
 

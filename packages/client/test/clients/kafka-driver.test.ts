@@ -1,6 +1,6 @@
 /**
  * What is particular to the driver for Kafka: records of other programs, partitions, offsets, a broker that is killed. PolyMQ as its own
- * process, or `TEST_KAFKA=HOST:PORT`. What every driver must do stands in the contract suite.
+ * process, or what `TEST_KAFKA` names (`given-engines.ts`). What every driver must do stands in the contract suite.
  */
 import { randomUUID } from 'node:crypto';
 import { Kafka, type Admin as KafkaJsAdmin, logLevel, PartitionAssigners } from 'kafkajs';
@@ -13,8 +13,9 @@ import { systemClock } from '../../src/lib/clock.ts';
 import type { TopicRecord, WireMessage } from '../../src/message/wire-message.ts';
 import { eventually } from '../contract/stage.ts';
 import { type Engine, startPolymqEngine } from '../support/engines.ts';
+import { type GivenEngine, givenKafka, kafkaIsGiven } from '../support/given-engines.ts';
 
-const given = process.env['TEST_KAFKA'];
+let given: GivenEngine | undefined;
 let engine: Engine | undefined;
 let address: string;
 let driver: Driver;
@@ -23,8 +24,9 @@ let admin: KafkaJsAdmin;
 const opened: Driver[] = [];
 
 beforeAll(async () => {
+  given = await givenKafka();
   if (given === undefined) engine = await startPolymqEngine(['kafka']);
-  address = given ?? `127.0.0.1:${engine!.port('kafka')}`;
+  address = given?.address ?? `127.0.0.1:${engine!.port('kafka')}`;
   driver = await openDriver();
   kafka = new Kafka({ brokers: [address], logLevel: logLevel.NOTHING });
   admin = kafka.admin();
@@ -34,6 +36,7 @@ afterAll(async () => {
   await admin?.disconnect();
   await Promise.all(opened.map((one) => one.close()));
   await engine?.stop();
+  await given?.stop();
 });
 
 async function openDriver(options?: KafkaOptions, timeoutMs = 30_000): Promise<Driver> {
@@ -401,8 +404,8 @@ it('refuses an address at which nobody is, within its time', async () => {
   await expect(opening).rejects.toMatchObject({ code: 'disconnected', retryable: true });
 });
 
-// Skipped with TEST_KAFKA: a broker that somebody else runs is not killed here.
-it.skipIf(given !== undefined)(
+// Skipped with TEST_KAFKA: only PolyMQ is killed here.
+it.skipIf(kafkaIsGiven)(
   'loses and doubles nothing when the broker is killed while records are published',
   async () => {
     const one = await openDriver(undefined, 90_000);

@@ -1,5 +1,5 @@
 /**
- * The driver for SQS against the real broker, or against `TEST_SQS=http://HOST:PORT` (LocalStack, ElasticMQ, AWS). What every driver must do stands in
+ * The driver for SQS against the real broker, or against what `TEST_SQS` names (`given-engines.ts`). What every driver must do stands in
  * the contract suite; here is what is particular to SQS.
  */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
@@ -23,22 +23,25 @@ import type {
   TopicRecord,
   WireMessage,
 } from '../../src/message/wire-message.ts';
+import { type GivenEngine, givenSqs } from '../support/given-engines.ts';
 
-const given = process.env['TEST_SQS'];
+let given: GivenEngine | undefined;
 /** A proxy that knows no TLS is of no use there. */
-const isFar = given?.startsWith('https:') === true;
+const isFar: boolean = process.env['TEST_SQS']?.startsWith('https:') === true;
 let server: Polymq | undefined;
 let url: URL;
 const drivers: Driver[] = [];
 
 beforeAll(async () => {
+  given = await givenSqs();
   if (given === undefined) server = await startPolymq({ data: 'memory:' });
-  url = new URL(given ?? `sqs://127.0.0.1:${server!.port('aws')}`);
+  url = new URL(given?.address ?? `sqs://127.0.0.1:${server!.port('aws')}`);
 });
 
 afterAll(async () => {
   for (const driver of drivers) await driver.close();
   await server?.stop();
+  await given?.stop();
 });
 
 const context = {

@@ -19,7 +19,7 @@ import {
   startRabbitmqEngine,
   startRedisEngine,
 } from '../support/engines.ts';
-import { givenKafka, givenSqs } from '../support/given-engines.ts';
+import { type GivenEngine, givenKafka, givenSqs } from '../support/given-engines.ts';
 
 const PROGRAM = join(REPOSITORY_FOLDER, 'examples', 'first', 'main.mjs');
 
@@ -53,6 +53,14 @@ async function runsOn(url?: string): Promise<void> {
 }
 
 /** With a server of its own: all its protocols show the same queues, and the letters that an earlier run left in them. */
+async function onGiven(engine: GivenEngine, url: string): Promise<void> {
+  try {
+    await runsOn(url);
+  } finally {
+    await engine.stop();
+  }
+}
+
 async function onPolymq(
   schemes: readonly string[],
   run: (polymq: Engine) => Promise<void>,
@@ -76,13 +84,13 @@ describe('the first program', () => {
 
   it('runs on SQS', async () => {
     const given = await givenSqs();
-    if (given !== undefined) return runsOn(given.address).finally(given.stop);
+    if (given !== undefined) return onGiven(given, given.address);
     return onPolymq(['aws'], (polymq) => runsOn(`http://127.0.0.1:${polymq.port('aws')}`));
   });
 
   it('runs on Kafka', async () => {
     const given = await givenKafka();
-    if (given !== undefined) return runsOn(`kafka://${given.address}`).finally(given.stop);
+    if (given !== undefined) return onGiven(given, `kafka://${given.address}`);
     return onPolymq(['kafka'], (polymq) => runsOn(`kafka://127.0.0.1:${polymq.port('kafka')}`));
   });
 

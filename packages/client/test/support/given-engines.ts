@@ -20,7 +20,6 @@ const KAFKA = process.env['TEST_KAFKA'];
 const SQS = process.env['TEST_SQS'];
 
 export const kafkaIsGiven: boolean = KAFKA !== undefined;
-export const sqsIsGiven: boolean = SQS !== undefined;
 
 /** `HOST:PORT`. */
 export async function givenKafka(): Promise<GivenEngine | undefined> {

@@ -299,6 +299,7 @@ describe.each(KINDS)('idempotency keys in $name', ({ missing, open }) => {
 
 const POSTGRES = DATABASES.find(({ name }) => name === 'PostgreSQL')!;
 
+// Its locks are PostgreSQL's own. Where that cannot be installed: apt-get install postgresql.
 it.skipIf(POSTGRES.missing !== undefined)(
   'deletes no run of PostgreSQL that takes over from a dead one just then',
   async () => {

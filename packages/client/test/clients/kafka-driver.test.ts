@@ -404,7 +404,7 @@ it('refuses an address at which nobody is, within its time', async () => {
   await expect(opening).rejects.toMatchObject({ code: 'disconnected', retryable: true });
 });
 
-// Skipped with TEST_KAFKA: only PolyMQ is killed here.
+// Skipped with TEST_KAFKA: only PolyMQ, which these tests have started, is killed by them.
 it.skipIf(kafkaIsGiven)(
   'loses and doubles nothing when the broker is killed while records are published',
   async () => {

@@ -19,6 +19,7 @@ import type { AmqpChannel, AmqpConnection, AmqpMessage } from './library.ts';
 import { type Link, type LinkPart, openChannel } from './link.ts';
 import { groupLock } from './names.ts';
 import type { Publisher } from './publisher.ts';
+import { restoredOrEnded } from './restoring.ts';
 import { StreamSource } from './sources.ts';
 import { offsetOfPosition } from './stream-range.ts';
 import { closeQuietly, TopicReader } from './topic-reader.ts';
@@ -111,13 +112,7 @@ export class GroupMember implements GroupSubscription, LinkPart {
 
   async restore(connection: AmqpConnection): Promise<void> {
     if (this.#closed) return;
-    try {
-      await this.#join(connection);
-    } catch (error) {
-      const failed = amqpError(error, this.#what);
-      if (failed.code === 'disconnected') throw failed;
-      this.#end(failed);
-    }
+    await restoredOrEnded(this.#join(connection), this.#what, (error) => this.#end(error));
   }
 
   get #what(): string {

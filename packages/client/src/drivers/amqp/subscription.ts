@@ -11,6 +11,7 @@ import { amqpError } from './errors.ts';
 import { type AmqpDelivery, LeaseChannel } from './leases.ts';
 import type { AmqpConnection, AmqpMessage } from './library.ts';
 import { type Link, type LinkPart, openChannel } from './link.ts';
+import { restoredOrEnded } from './restoring.ts';
 import type { Untouched } from './untouched.ts';
 
 /** So many more deliveries may wait here to be given back later; beyond that, they are in the way of others. */
@@ -115,13 +116,7 @@ export class AmqpSubscription implements QueueSubscription, LinkPart {
 
   async restore(connection: AmqpConnection): Promise<void> {
     if (this.#closed) return;
-    try {
-      await this.#consume(connection);
-    } catch (error) {
-      const failed = amqpError(error, this.#what);
-      if (failed.code === 'disconnected') throw failed;
-      this.#end(failed);
-    }
+    await restoredOrEnded(this.#consume(connection), this.#what, (error) => this.#end(error));
   }
 
   get #what(): string {

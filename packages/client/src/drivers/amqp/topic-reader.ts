@@ -9,6 +9,7 @@ import { amqpError } from './errors.ts';
 import type { AmqpChannel, AmqpConnection, AmqpMessage } from './library.ts';
 import { type Link, type LinkPart, openChannel } from './link.ts';
 import { ReceivedWire } from './message-format.ts';
+import { restoredOrEnded } from './restoring.ts';
 
 /** Where records come from. */
 export interface RecordSource {
@@ -61,13 +62,7 @@ export class TopicReader implements TopicSubscription, LinkPart {
 
   async restore(connection: AmqpConnection): Promise<void> {
     if (this.#closed) return;
-    try {
-      await this.#attach(connection);
-    } catch (error) {
-      const failed = amqpError(error, this.#source.what);
-      if (failed.code === 'disconnected') throw failed;
-      this.#end(failed);
-    }
+    await restoredOrEnded(this.#attach(connection), this.#source.what, (error) => this.#end(error));
   }
 
   async #attach(connection: AmqpConnection): Promise<void> {

@@ -1,4 +1,5 @@
 /** What Kafka and its client library report, in the words of the SDK. */
+import { type Advice, advisedError } from '../../driver/advised-error.ts';
 import { type ClientErrorCode, PolymqError } from '../../errors.ts';
 
 /** Kafka's own names of errors (`protocol/errors`), to codes. What is not here is `engine-failed`. */
@@ -104,15 +105,11 @@ export function isPassingName(name: string): boolean {
 /** `what` is the call that failed: `publish to "orders"`. */
 export function asPolymqError(error: unknown, what: string): PolymqError {
   if (error instanceof PolymqError) return error;
-  const code = codeOf(error);
-  const advice = ADVICE[code];
   const text = `${what} failed: ${reasonOf(error)}`;
-  return new PolymqError(code, advice === undefined ? text : `${text}; ${advice}`, {
-    cause: error,
-  });
+  return advisedError(codeOf(error), text, { advice: ADVICE, cause: error });
 }
 
-const ADVICE: Readonly<Partial<Record<ClientErrorCode, string>>> = {
+const ADVICE: Advice = {
   disconnected: 'check the addresses of the brokers and whether they run',
   'access-refused': 'check user, password and SASL mechanism, and the ACLs of the user',
   'storage-full': 'look into the log of the broker',

@@ -1,4 +1,5 @@
 /** What Redis and node-redis report, in the words of the SDK. */
+import { type Advice, advisedError } from '../../driver/advised-error.ts';
 import { type ClientErrorCode, PolymqError } from '../../errors.ts';
 
 const REFUSED = /^(NOAUTH|WRONGPASS|NOPERM|DENIED|-DENIED)|invalid password|without any password/i;
@@ -18,15 +19,11 @@ export function isRefusal(error: unknown): boolean {
 export function asPolymqError(error: unknown, what: string): PolymqError {
   if (error instanceof PolymqError) return error;
   const { message = String(error) } = error as Error;
-  const code = codeOf(error);
-  const advice = ADVICE[code];
   const text = `${what} failed: ${message}`;
-  return new PolymqError(code, advice === undefined ? text : `${text}; ${advice}`, {
-    cause: error,
-  });
+  return advisedError(codeOf(error), text, { advice: ADVICE, cause: error });
 }
 
-const ADVICE: Readonly<Partial<Record<ClientErrorCode, string>>> = {
+const ADVICE: Advice = {
   disconnected: 'check the address and whether Redis runs',
   'access-refused': 'check user and password, and what the user may do (ACL LIST)',
   'queue-full': 'Redis is out of memory (maxmemory)',

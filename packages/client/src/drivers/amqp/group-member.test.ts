@@ -3,7 +3,7 @@ import type { GroupSink, TopicSubscription } from '../../driver/driver.ts';
 import type { TopicRecord } from '../../message/wire-message.ts';
 import { GroupMember, type MemberParts } from './group-member.ts';
 import { groupCommits, groupLock, streamQueue } from './names.ts';
-import { FakeConnection, linkOf, turn } from './testing/fake-amqp.ts';
+import { closeWhileComingBack, FakeConnection, linkOf, turn } from './testing/fake-amqp.ts';
 
 const LOCK = groupLock('t', 'g');
 const STREAM = streamQueue('t');
@@ -78,12 +78,7 @@ describe('a member of a group', () => {
       const [connection, sink] = [new FakeConnection(), new Sink()];
       const member = memberOn(connection, sink);
       await member.open();
-      await connection.lose();
-      member.lost();
-      const restored = member.restore(connection.asServer);
-      await turns(count);
-      await member.close();
-      await restored;
+      await closeWhileComingBack(member, connection, count);
       await turns(3);
       expect(connection.channels.every(({ isClosed }) => isClosed)).toBe(true);
       expect(sink.told).toEqual([]);

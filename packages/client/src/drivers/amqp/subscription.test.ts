@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { DeliverySink } from '../../driver/driver.ts';
 import type { Delivery } from '../../message/wire-message.ts';
 import { AmqpSubscription } from './subscription.ts';
-import { FakeConnection, linkOf, turn } from './testing/fake-amqp.ts';
+import { closeWhileComingBack, FakeConnection, linkOf, turn } from './testing/fake-amqp.ts';
 import { Untouched } from './untouched.ts';
 
 class Sink implements DeliverySink {
@@ -45,12 +45,7 @@ describe('a consumer that comes back with the connection', () => {
       const [connection, sink] = [new FakeConnection(), new Sink()];
       const subscription = subscriptionOn(connection, sink);
       await subscription.open();
-      await connection.lose();
-      subscription.lost();
-      const restored = subscription.restore(connection.asServer);
-      for (let done = 0; done < turns; done += 1) await turn();
-      await subscription.close();
-      await restored;
+      await closeWhileComingBack(subscription, connection, turns);
       await turn();
       expect(connection.consuming).toEqual([]);
       expect(sink.ends).toEqual([]);

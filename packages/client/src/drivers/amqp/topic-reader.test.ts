@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../lib/clock.ts';
 import { LiveSource, StreamSource } from './sources.ts';
-import { FakeConnection, linkOf, turn } from './testing/fake-amqp.ts';
+import { closeWhileComingBack, FakeConnection, linkOf, turn } from './testing/fake-amqp.ts';
 import { TopicReader } from './topic-reader.ts';
 
 const nobody = {
@@ -19,12 +19,7 @@ describe('a reader that comes back with the connection', () => {
       const source = new StreamSource('t', { at: 'start' }, systemClock);
       const reader = new TopicReader(linkOf(connection), source, nobody);
       await reader.open();
-      await connection.lose();
-      reader.lost();
-      const restored = reader.restore(connection.asServer);
-      for (let done = 0; done < turns; done += 1) await turn();
-      await reader.close();
-      await restored;
+      await closeWhileComingBack(reader, connection, turns);
       expect(connection.channels.every(({ isClosed }) => isClosed)).toBe(true);
     },
   );

@@ -99,12 +99,7 @@ test('what a step could not send goes out before what later steps have led to', 
     })
     .on('Fail', (ctx) => ctx.compensate())
     .start();
-  let sends = 0;
-  driver.failures.send = (queue) => {
-    if (queue !== 'steps') return undefined;
-    sends += 1;
-    return sends === 2 ? new PolymqError('queue-full', 'steps is full') : undefined;
-  };
+  refuseSend(driver, 'steps', 2);
   await say(order, 'Begin');
   // Its retries are used up, and nobody will redrive it.
   await expect.poll(async () => (await order.queue.deadLetters.stats()).ready).toBe(1);
@@ -128,12 +123,7 @@ test('what could not be sent goes out with the next message, though the saga has
     })
     .on('Other', () => {})
     .start();
-  let sends = 0;
-  driver.failures.send = (queue) => {
-    if (queue !== 'steps') return undefined;
-    sends += 1;
-    return sends === 1 ? new PolymqError('queue-full', 'steps is full') : undefined;
-  };
+  refuseSend(driver, 'steps', 1);
   await say(order, 'Begin');
   await expect.poll(async () => (await order.queue.deadLetters.stats()).ready).toBe(1);
   expect(await typesIn(steps)).toEqual([]);
@@ -299,3 +289,13 @@ test('what is no store is refused at once', () => {
   expect(() => saga(mq, 'x', { store: {} as never })).toThrow(PolymqError);
   expect(() => saga(mq, 'x')).toThrow(/event-log/);
 });
+
+/** The engine does not take that send to the queue, counted from 1. */
+function refuseSend(driver: MemoryDriver, to: string, number: number): void {
+  let sends = 0;
+  driver.failures.send = (queue) => {
+    if (queue !== to) return undefined;
+    sends += 1;
+    return sends === number ? new PolymqError('queue-full', `${to} is full`) : undefined;
+  };
+}

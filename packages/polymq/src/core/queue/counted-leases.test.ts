@@ -1,6 +1,16 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { bodies, kit, message, TestConsumer } from './testing/kit.ts';
 import { RestartKit } from './testing/restart-kit.ts';
+
+/** Of tests over a restart. */
+let broker: RestartKit;
+
+async function start(): Promise<RestartKit> {
+  broker = new RestartKit();
+  await broker.start();
+  onTestFinished(() => broker.stop());
+  return broker;
+}
 
 describe('a counted lease', () => {
   it('is an attempt at once, which its end by time does not count again', async () => {
@@ -179,14 +189,6 @@ describe('a lease that counts later', () => {
 });
 
 describe('a lease that counts later, over a restart', () => {
-  let broker: RestartKit;
-  const start = async (): Promise<RestartKit> => {
-    broker = new RestartKit();
-    await broker.start();
-    return broker;
-  };
-  afterEach(() => broker.stop());
-
   it.each(['restart', 'crash'] as const)('makes suspects of what was ahead: %s', async (how) => {
     const { queues } = await start();
     const q = await broker.declare('q');
@@ -216,14 +218,6 @@ describe('a lease that counts later, over a restart', () => {
 });
 
 describe('a counted lease over a restart', () => {
-  let broker: RestartKit;
-  const start = async (): Promise<RestartKit> => {
-    broker = new RestartKit();
-    await broker.start();
-    return broker;
-  };
-  afterEach(() => broker.stop());
-
   it.each(['restart', 'crash'] as const)('is over if it was local: %s', async (how) => {
     const { queues } = await start();
     const q = await broker.declare('q');

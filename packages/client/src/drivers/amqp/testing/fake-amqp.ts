@@ -1,8 +1,9 @@
 /** Connections and channels that do what a test says, each of their calls in a turn of the event loop of its own. */
 import { EventEmitter } from 'node:events';
+import { PolymqError } from '../../../errors.ts';
 import { type Clock, systemClock } from '../../../lib/clock.ts';
 import type { AmqpConnection, AmqpMessage, AmqpTag, QueueState } from '../library.ts';
-import type { Link } from '../link.ts';
+import type { Link, LinkPart } from '../link.ts';
 
 type Arrive = (message: AmqpMessage | null) => void;
 
@@ -111,6 +112,20 @@ export class FakeConnection {
   get asServer(): AmqpConnection {
     return this as unknown as AmqpConnection;
   }
+}
+
+/** The connection is lost and comes back, and the part, which is open, is closed so many turns after that began. */
+export async function closeWhileComingBack(
+  part: LinkPart & { close(): Promise<void> },
+  connection: FakeConnection,
+  turns: number,
+): Promise<void> {
+  await connection.lose();
+  part.lost?.(new PolymqError('disconnected', 'the connection was lost'));
+  const restored = part.restore?.(connection.asServer);
+  for (let done = 0; done < turns; done += 1) await turn();
+  await part.close();
+  await restored;
 }
 
 /** A link that is always up, on the connection. */

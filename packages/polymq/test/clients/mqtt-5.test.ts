@@ -468,6 +468,33 @@ describe('a session', () => {
     expect(packets).toMatchObject([{ cmd: 'disconnect', reasonCode: 0x82 }]);
   });
 
+  test('that is taken up again is told that a message was released before, and not that it was refused', async () => {
+    const identity = { clientId: uniqueName('resumes'), clean: false };
+    const first = await openWire(identity);
+    const send = async ({ wire, packets }: typeof first, packet: Packet) => {
+      packets.length = 0;
+      wire.send(packet);
+      await untilCount(packets, 1);
+      return packets;
+    };
+    const pubrel = (messageId: number) => ({ cmd: 'pubrel', messageId, reasonCode: 0 }) as const;
+    const done = [{ cmd: 'pubcomp', messageId: 7, reasonCode: 0 }];
+    await send(
+      first,
+      publishPacket({ topic: uniqueName('t'), payload: 'x', qos: 2, messageId: 7 }),
+    );
+    expect(await send(first, pubrel(7))).toMatchObject(done);
+    first.wire.destroy();
+    const second = await openWire(identity);
+    expect(second.wire.connack.sessionPresent).toBe(true);
+    expect(await send(second, pubrel(7))).toMatchObject(done);
+    // Mosquitto says nothing of what it does not publish.
+    if (!MQTT_PEER_IS_POLYMQ) return;
+    const forbidden = publishPacket({ topic: '$SYS/uptime', payload: 'x', qos: 2, messageId: 8 });
+    expect(await send(second, forbidden)).toMatchObject([{ cmd: 'pubrec', reasonCode: 0x87 }]);
+    expect(await send(second, pubrel(8))).toMatchObject([{ cmd: 'pubcomp', reasonCode: 0x92 }]);
+  });
+
   test('gets a name from the broker if it has none', async () => {
     const client = await connect({ clientId: '', clean: true });
     expect(client.connack['assignedClientIdentifier']).toMatch(/\S/);

@@ -41,6 +41,8 @@ import type { TopicRoute } from './topic-routes.ts';
 const CONNECT_BYTES_MAX = 64 * 1024;
 /** Larger packets do not wait in the reader's memory until all of them has come. */
 const GATHERED_BYTES_MIN = 128 * 1024;
+/** Refused packet ids that are remembered; of clients that go on with refused messages, it is the last ones that matter. */
+const REFUSED_IDS_MAX = 1024;
 /** Each takes some microseconds; publishing and acknowledging are not counted. */
 const PACKETS_PER_TURN = 200;
 
@@ -55,6 +57,8 @@ export class MqttConnection implements Session {
   session: MqttSession | undefined;
   /** It has published, so an alarm concerns it. */
   publisher = false;
+  /** The session was there before, so the client may repeat a PUBREL whose PUBCOMP never reached it. */
+  resumed = false;
   /** Messages of QoS 1 and 2 that the client takes without an answer. */
   window = 0;
   /** Something has come since the last look of the watch, which sets when; by the monotonic clock. */
@@ -72,6 +76,8 @@ export class MqttConnection implements Session {
   /** By alias. */
   aliasesIn: (TopicRoute | undefined)[] | undefined;
   aliasesOut: TopicAliases | undefined;
+  /** Packet ids whose PUBREC said here that the message was refused. */
+  #refusedIds: Set<number> | undefined;
   #answers: Answers | undefined;
   #gathering: Gathering | undefined;
   /** Called when there is room again. */
@@ -185,6 +191,22 @@ export class MqttConnection implements Session {
     this.#answers!.settle(ticket, position, reason);
     this.server.awaitCommit(this);
     this.sendAnswers();
+  }
+
+  /** A message of QoS 2 was refused: its packet id is free, and there is nothing to release. */
+  refuseId(packetId: number): void {
+    this.#refusedIds ??= new Set();
+    const ids = this.#refusedIds;
+    if (ids.size >= REFUSED_IDS_MAX) ids.delete(ids.values().next().value!);
+    ids.add(packetId);
+  }
+
+  /**
+   * Whether a packet id that is not known was released over an earlier connection, whose end kept the PUBCOMP from the client. MQTT 5
+   * lets such a PUBREL be answered with 0x92 as "not an error during recovery" (§3.7.2.1), but clients report that as a failed publish.
+   */
+  wasReleased(packetId: number): boolean {
+    return this.resumed && this.#refusedIds?.has(packetId) !== true;
   }
 
   /** PUBLISHes of QoS 1 that have no answer yet. */

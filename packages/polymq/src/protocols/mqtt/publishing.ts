@@ -95,7 +95,8 @@ export class Publishing {
     const session = connection.session!;
     const { store } = this.#server.broker.queues;
     if (session.received?.delete(packetId) !== true) {
-      connection.answer(PUBCOMP, packetId, REASON.packetIdNotFound, 0);
+      const reason = connection.wasReleased(packetId) ? REASON.success : REASON.packetIdNotFound;
+      connection.answer(PUBCOMP, packetId, reason, 0);
       return;
     }
     if (!session.stored) {
@@ -250,7 +251,10 @@ export class Publishing {
         this.#server.logger.warn({ error }, 'a stream has not taken an MQTT message');
         if (connection.version === 5) {
           connection.settleAnswer(ticket, 0, REASON.implementationSpecificError);
-          if (first === PUBREC) connection.session?.received?.delete(packetId);
+          if (first === PUBREC) {
+            connection.session?.received?.delete(packetId);
+            connection.refuseId(packetId);
+          }
         } else connection.close('unspecifiedError', 'a stream has not taken the message');
       },
     );
@@ -283,6 +287,7 @@ export class Publishing {
     if (connection.version === 5) {
       if (!reasonMayBeIn(code, 'puback')) throw new MqttError(reason, text);
       connection.answer(first, packetId, code, 0);
+      if (qos === 2) connection.refuseId(packetId);
       // 3.1.1 has no word for it: the client is to go on as if it were published (§3.3.5).
     } else if (reason === 'notAuthorized') connection.answer(first, packetId, 0, 0);
     else throw new MqttError(reason, text);

@@ -140,6 +140,7 @@ function open(
     connection.aliasesOut = new TopicAliases(Math.min(aliases, topicAliasMax));
   }
   connection.session = session;
+  connection.resumed = isResumed;
   session.connection = connection;
   connection.state = 'running';
   connection.connection.greet();

@@ -24,8 +24,6 @@ const PAUSE_MS_MAX = 20;
 const CUT_CHANCE = 0.003;
 const PACKET_ID_MAX = 65_535;
 const ANSWER_MS_MAX = 20_000;
-/** The broker had answered before, and the crash has kept the answer from coming. */
-const RELEASED_BEFORE = 0x92;
 
 export class ExactPublisher extends Actor {
   readonly #topics: readonly Topic[];
@@ -98,7 +96,7 @@ export class ExactPublisher extends Actor {
     if (packet.cmd === 'disconnect') return;
     const sent = this.#sent.get(packet.messageId ?? 0);
     const code = 'reasonCode' in packet ? (packet.reasonCode ?? 0) : 0;
-    if (code !== 0 && !(packet.cmd === 'pubcomp' && code === RELEASED_BEFORE)) {
+    if (code !== 0) {
       this.complain(`value ${sent?.publish.value} was answered with ${code}`);
     }
     if (packet.cmd === 'pubrec' && sent !== undefined) {

@@ -9,8 +9,8 @@ import { polymqEngine } from './polymq-engine.ts';
 export interface LoadOrder {
   readonly addSeconds: number;
   readonly batch: number;
-  /** Calls at the same time. */
-  readonly inFlight: number;
+  /** Calls at the same time when jobs are added one by one: a measurement for each. */
+  readonly inFlight: readonly number[];
   readonly concurrency: number;
   /** Jobs that are left waiting at the end, for the memory; 0: all are processed. */
   readonly waiting: number;
@@ -18,7 +18,8 @@ export interface LoadOrder {
 
 export interface LoadResult {
   readonly batchedPerS: number;
-  readonly singlePerS: number;
+  /** One job per call, for each number of calls at the same time. */
+  readonly singlePerS: readonly number[];
   readonly processedPerS: number;
   readonly processed: number;
   /** Of this process, per job added in batches, and processed; µs. */
@@ -55,12 +56,15 @@ async function measureWork(
   // Warm-up, and what it adds is processed with the rest.
   await addFor(engine, 0.5, { batch, inFlight: 4 });
   const batched = await addFor(engine, addSeconds, { batch, inFlight: 4 });
-  const single = await addFor(engine, addSeconds / 2, { batch: 1, inFlight });
+  const singlePerS: number[] = [];
+  for (const calls of inFlight) {
+    singlePerS.push((await addFor(engine, addSeconds / 2, { batch: 1, inFlight: calls })).perS);
+  }
   const worked = await processAll(engine, concurrency, next);
   return {
     batchedPerS: batched.perS,
     batchedCpuUs: batched.cpuUs,
-    singlePerS: single.perS,
+    singlePerS,
     processedPerS: worked.perS,
     processedCpuUs: worked.cpuUs,
     processed: next,

@@ -33,6 +33,7 @@ const USAGE = `usage: npm run bench -- jobs [options]
   --waiting N                    jobs that wait for the memory figure (200000)
   --concurrency N                handlers at the same time (100)
   --batch N                      jobs per call (1000)
+  --in-flight N,N,…              calls at the same time, of one job each (10,100,1000)
   --only NAME                    bullmq, embedded or polymq
   --json FILE                    where everything that was measured goes
 `;
@@ -91,6 +92,7 @@ export async function benchJobs(args: string[]): Promise<number> {
       waiting: { type: 'string', default: '200000' },
       concurrency: { type: 'string', default: '100' },
       batch: { type: 'string', default: '1000' },
+      'in-flight': { type: 'string', default: '10,100,1000' },
       only: { type: 'string' },
       json: { type: 'string' },
       help: { type: 'boolean', default: false },
@@ -109,7 +111,7 @@ export async function benchJobs(args: string[]): Promise<number> {
   const order: LoadOrder = {
     addSeconds: settings.seconds,
     batch: positive('batch', values.batch),
-    inFlight: 100,
+    inFlight: values['in-flight'].split(',').map((text) => positive('in-flight', text)),
     concurrency: positive('concurrency', values.concurrency),
     waiting: 0,
   };
@@ -126,12 +128,13 @@ export async function benchJobs(args: string[]): Promise<number> {
   const results = targets.map(({ name }) =>
     medians(rounds.filter(({ target }) => target === name)),
   );
-  print(results, headLines(settings, results, { generator: 'one per engine', meaning: MEANING }));
+  const head = headLines(settings, results, { generator: 'one per engine', meaning: MEANING });
+  process.stdout.write(`${head.join('\n')}\n${describe(results, order.inFlight)}\n`);
   return writeReport('jobs', values.json, { settings, failures: [], results, rounds });
 }
 
 const MEANING =
-  'jobs of 100 bytes; added in batches or one per call, 100 calls at a time; processed by handlers that do nothing; memory of who keeps them';
+  'jobs of 100 bytes; added in batches, 4 calls at a time, or one per call; processed by handlers that do nothing; memory of who keeps them';
 
 async function measure(target: Target, order: LoadOrder, waiting: number): Promise<Measured> {
   const work = await withLoad(target, order);
@@ -187,40 +190,50 @@ function runLoad(engine: string, url: string, order: LoadOrder): Promise<LoadRes
 }
 
 function medians(rounds: readonly Measured[]): Measured {
-  const [first] = rounds;
-  const entries = Object.entries(first!).map(([name, value]) => {
-    const of = rounds.map((round) => round[name as keyof Measured] as number);
-    return [name, typeof value === 'number' ? median(of) : value];
+  const of = (value: unknown, pick: (round: Measured) => unknown): unknown => {
+    if (Array.isArray(value)) {
+      return value.map((each, index) => of(each, (round) => (pick(round) as unknown[])[index]));
+    }
+    return typeof value === 'number' ? median(rounds.map((round) => pick(round) as number)) : value;
+  };
+  const entries = Object.entries(rounds[0]!).map(([name, value]) => {
+    return [name, of(value, (round) => round[name as keyof Measured])];
   });
   return Object.fromEntries(entries) as unknown as Measured;
 }
 
-function print(results: readonly Measured[], head: readonly string[]): void {
+/** A row per target; behind each rate stands how many times BullMQ's that is. */
+function describe(results: readonly Measured[], inFlight: readonly number[]): string {
   const peer = results.find(({ target }) => target === 'bullmq');
-  const times = (value: number, base: number | undefined): string => {
-    return base === undefined ? '' : `${(value / base).toFixed(1)}x`;
-  };
-  const rows = results.map((result) => [
-    result.target,
-    ...[result.batchedPerS, result.singlePerS, result.processedPerS].map((value) => {
-      return Math.round(value).toLocaleString('en');
+  const columns: [name: string, cell: (result: Measured) => string][] = [
+    ['', ({ target }) => target],
+    rate('batched/s', ({ batchedPerS }) => batchedPerS, peer),
+    ...inFlight.map((calls, index) => {
+      return rate(`single/s, ${calls} at once`, ({ singlePerS }) => singlePerS[index]!, peer);
     }),
-    times(result.batchedPerS, peer?.batchedPerS),
-    times(result.singlePerS, peer?.singlePerS),
-    times(result.processedPerS, peer?.processedPerS),
-    `${result.batchedCpuUs.toFixed(1)} / ${result.processedCpuUs.toFixed(1)}`,
-    `${Math.round((result.waitingBytes * 1e6) / 1024 / 1024)}`,
-  ]);
-  const columns = [
-    '',
-    'batched/s',
-    'single/s',
-    'processed/s',
-    '×',
-    '×',
-    '×',
-    'CPU µs',
-    'MiB per million',
+    rate('processed/s', ({ processedPerS }) => processedPerS, peer),
+    ['CPU µs', (result) => [result.batchedCpuUs, result.processedCpuUs].map(short).join(' / ')],
+    ['MiB per million', ({ waitingBytes }) => `${Math.round((waitingBytes * 1e6) / 1024 / 1024)}`],
   ];
-  process.stdout.write(`${head.join('\n')}\n${formatTable(columns, rows)}\n`);
+  const rows = results.map((result) => columns.map(([, cell]) => cell(result)));
+  return formatTable(
+    columns.map(([name]) => name),
+    rows,
+  );
+}
+
+function rate(
+  name: string,
+  pick: (result: Measured) => number,
+  peer: Measured | undefined,
+): [name: string, cell: (result: Measured) => string] {
+  const cell = (result: Measured): string => {
+    const text = Math.round(pick(result)).toLocaleString('en');
+    return peer === undefined ? text : `${text} (${short(pick(result) / pick(peer))}x)`;
+  };
+  return [name, cell];
+}
+
+function short(value: number): string {
+  return value.toFixed(1);
 }

@@ -8,20 +8,20 @@ const UNCOMMITTED_BYTES_MAX = 64 << 20;
 /** … until it is this. */
 const UNCOMMITTED_BYTES_LOW = 16 << 20;
 
-const DONE: Promise<void> = Promise.resolve();
+const DONE: Promise<undefined> = Promise.resolve(undefined);
 
 export class Commits {
   readonly #context: EmbeddedContext;
   /** The promise of the core that was waited for last, and what the SDK gets for it: all of one round share both. */
   #round: Promise<void> | undefined;
-  #answer: Promise<void> = DONE;
+  #answer: Promise<undefined> = DONE;
 
   constructor(context: EmbeddedContext) {
     this.#context = context;
   }
 
   /** Resolves when everything done so far is durable. */
-  durable(): Promise<void> {
+  durable(): Promise<undefined> {
     const { store } = this.#context.core.queues;
     const { position } = store;
     if (position <= store.committed) return DONE;
@@ -29,9 +29,12 @@ export class Commits {
     if (round !== this.#round) {
       this.#round = round;
       this.#answer = this.#context.track(
-        round.catch((error: unknown) => {
-          throw clientError(error, 'make a change to a queue durable');
-        }),
+        round.then(
+          () => undefined,
+          (error: unknown) => {
+            throw clientError(error, 'make a change to a queue durable');
+          },
+        ),
       );
       // Who does not wait for an acknowledgement must not end the process.
       this.#answer.catch(() => undefined);

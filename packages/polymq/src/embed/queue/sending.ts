@@ -12,6 +12,9 @@ import { clientError } from '../errors.ts';
 import { DraftWriter } from '../wire.ts';
 import { SendTurns } from './send-turns.ts';
 
+/** `undefined`: all were stored. */
+type Outcomes = readonly SendOutcome[] | undefined;
+
 const STORED: SendOutcome = { duplicate: false };
 const DUPLICATE: SendOutcome = { duplicate: true };
 
@@ -29,16 +32,21 @@ export class Sending {
     this.#turns = new SendTurns(context);
   }
 
-  /** `undefined`: all were stored. */
-  async send(
-    queue: Queue,
-    messages: readonly OutgoingMessage[],
-  ): Promise<readonly SendOutcome[] | undefined> {
+  /** `undefined`: all were stored. Mostly nothing has to be waited for but the commit, whose promise all of a round share. */
+  send(queue: Queue, messages: readonly OutgoingMessage[]): Promise<Outcomes> {
     const room = this.#commits.room(`send to queue "${queue.name}"`);
-    if (room !== undefined) await room;
+    if (room === undefined) return this.#putInTurn(queue, messages);
+    return room.then(() => this.#putInTurn(queue, messages));
+  }
+
+  #putInTurn(queue: Queue, messages: readonly OutgoingMessage[]): Promise<Outcomes> {
     const turn = this.#turns.enter(messages.length);
-    if (turn !== undefined) await turn;
-    if (queue.deleted) throw gone(queue);
+    if (turn === undefined) return this.#putAll(queue, messages);
+    return turn.then(() => this.#putAll(queue, messages));
+  }
+
+  #putAll(queue: Queue, messages: readonly OutgoingMessage[]): Promise<Outcomes> {
+    if (queue.deleted) return Promise.reject(gone(queue));
     let outcomes: SendOutcome[] | undefined;
     const nowMs = this.#context.clock.nowMs();
     for (let index = 0; index < messages.length; index++) {
@@ -47,8 +55,8 @@ export class Sending {
       outcomes ??= new Array<SendOutcome>(index).fill(STORED);
       outcomes.push(outcome);
     }
-    await this.#commits.durable();
-    return outcomes;
+    const durable = this.#commits.durable();
+    return outcomes === undefined ? durable : durable.then(() => outcomes);
   }
 
   /** Puts one message, which is durable with the next commit. `returning`: see `MessageDraft`. */

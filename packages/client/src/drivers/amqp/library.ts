@@ -2,6 +2,7 @@
  * What the driver uses of amqplib, written down here so that the types of this package need no other package.
  * Loaded when a connection is opened.
  */
+import type { Writable } from 'node:stream';
 import { PolymqError } from '../../errors.ts';
 
 export interface AmqpLibrary {
@@ -11,7 +12,11 @@ export interface AmqpLibrary {
 type Listener = (...values: never[]) => void;
 
 export interface AmqpConnection {
-  readonly connection: { readonly serverProperties: Readonly<Record<string, unknown>> };
+  readonly connection: {
+    readonly serverProperties: Readonly<Record<string, unknown>>;
+    /** The socket. */
+    readonly stream: Writable;
+  };
   createChannel(): Promise<AmqpChannel>;
   createConfirmChannel(): Promise<AmqpChannel>;
   close(): Promise<void>;

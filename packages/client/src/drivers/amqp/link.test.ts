@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { PassThrough } from 'node:stream';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { DriverContext } from '../../driver/driver.ts';
 import { PolymqError } from '../../errors.ts';
@@ -35,7 +36,7 @@ class FakeChannel extends EventEmitter {
 }
 
 class FakeConnection extends EventEmitter {
-  readonly connection = { serverProperties: {} };
+  readonly connection = { serverProperties: {}, stream: new PassThrough() };
   readonly answers: boolean;
   readonly #channels: FakeChannel[] = [];
 

@@ -17,6 +17,7 @@ import { warn } from '../../lib/describe.ts';
 import { durationMs } from '../../lib/duration.ts';
 import { within } from '../../lib/within.ts';
 import { amqpError, disconnected, wordsOf } from './errors.ts';
+import { gatherWrites } from './gathered-writes.ts';
 import type { AmqpChannel, AmqpConnection, AmqpLibrary } from './library.ts';
 import type { AmqpOptions } from './options.ts';
 
@@ -144,6 +145,7 @@ export class Link {
       return { lost: lost.promise };
     }
     this.#look(connection);
+    gatherWrites(connection.connection.stream);
     this.#connection = connection;
     try {
       for (const part of [...this.#parts]) await part.restore?.(connection);

@@ -1,4 +1,7 @@
-/** Waiting for the disk: until what was done is durable, and until there is room for more. */
+/**
+ * Waiting for the disk: until what was done is durable, and until there is room for more. All that is done in one round of commits
+ * waits for one promise, so that a send costs none of its own.
+ */
 import { PolymqError } from '@polymq/client/driver';
 import type { EmbeddedContext } from './context.ts';
 import { clientError } from './errors.ts';

@@ -8,7 +8,7 @@ import { temporaryFolder } from '../../packages/polymq/test/support/temporary-fo
 import { cpuSeconds, memoryOf } from '../lib/process-usage.ts';
 import { headLines, positive, progress, settingsOf, writeReport } from '../lib/report.ts';
 import { median } from '../lib/statistics.ts';
-import { formatTable } from '../lib/table.ts';
+import { formatNumber, formatTable, times } from '../lib/table.ts';
 import type { LoadOrder, LoadResult } from './load.ts';
 
 /** What the jobs are kept by. */
@@ -212,8 +212,11 @@ function describe(results: readonly Measured[], inFlight: readonly number[]): st
       return rate(`single/s, ${calls} at once`, ({ singlePerS }) => singlePerS[index]!, peer);
     }),
     rate('processed/s', ({ processedPerS }) => processedPerS, peer),
-    ['CPU µs', (result) => [result.batchedCpuUs, result.processedCpuUs].map(short).join(' / ')],
-    ['MiB per million', ({ waitingBytes }) => `${Math.round((waitingBytes * 1e6) / 1024 / 1024)}`],
+    [
+      'CPU µs',
+      (result) => [result.batchedCpuUs, result.processedCpuUs].map(formatNumber).join(' / '),
+    ],
+    ['MiB per million', ({ waitingBytes }) => formatNumber((waitingBytes * 1e6) / 1024 / 1024)],
   ];
   const rows = results.map((result) => columns.map(([, cell]) => cell(result)));
   return formatTable(
@@ -228,12 +231,8 @@ function rate(
   peer: Measured | undefined,
 ): [name: string, cell: (result: Measured) => string] {
   const cell = (result: Measured): string => {
-    const text = Math.round(pick(result)).toLocaleString('en');
-    return peer === undefined ? text : `${text} (${short(pick(result) / pick(peer))}x)`;
+    const text = formatNumber(pick(result));
+    return peer === undefined ? text : `${text} (${times(pick(result) / pick(peer))})`;
   };
   return [name, cell];
-}
-
-function short(value: number): string {
-  return value.toFixed(1);
 }
